@@ -1,0 +1,2 @@
+//! The `throng-loadtest` command.
+fn main() {}

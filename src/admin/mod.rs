@@ -1,0 +1,1 @@
+//! The local HTTP port: metrics and health.

@@ -1,0 +1,1 @@
+//! What auditors use, offline or apart from the delivery path.

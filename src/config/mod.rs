@@ -1,0 +1,1 @@
+//! Every knob: default, unit, range, cost.

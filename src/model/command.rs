@@ -1,0 +1,506 @@
+//! What can be asked of the model, and what it answers: commands, queries and replies.
+//!
+//! Each body is one type per version with a stable tag, so that a client of any age is understood
+//! (docs/wire.md). Publishing travels in its own frame of fixed layout and has no tag.
+
+use crate::wire::tagged::tagged_enum;
+use crate::wire::{
+    ClientMessageId, DeviceId, GroupId, Kind, PersonId, Priority, RecordNumber, Sequence, TenantId,
+    Timestamp,
+};
+
+/// Who asks. Decided by how a connection authenticated, never by what it says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Actor {
+    /// The node's own operator: may create tenants, and act for any.
+    Node,
+    /// The tenant's backend (an operator or gateway certificate): acts for the whole enterprise.
+    Enterprise,
+    /// A person on a device.
+    Person {
+        /// Who.
+        person: PersonId,
+        /// From where.
+        device: DeviceId,
+    },
+    /// Throng itself: what a record before it left to be done (mass-send slices, timers).
+    System,
+}
+
+/// One question to the model.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Command {
+    /// Whose data it is about. Everything it names is looked up under this tenant (invariant 9).
+    pub tenant: TenantId,
+    /// Who asks.
+    pub actor: Actor,
+    /// What is asked.
+    pub body: CommandBody,
+}
+
+/// What is asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CommandBody {
+    /// Publish one message to one group (SPEC S3).
+    Publish(Publish),
+    /// Everything that travels as a tagged body.
+    Tagged(Box<TaggedCommand>),
+    /// The next slice of what an earlier record left to be done; only [`Actor::System`].
+    Continue,
+}
+
+impl From<TaggedCommand> for CommandBody {
+    fn from(command: TaggedCommand) -> Self {
+        Self::Tagged(Box::new(command))
+    }
+}
+
+/// A message to publish. Its body stays outside the model, in the envelope's draft.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Publish {
+    /// Where to.
+    pub group: GroupId,
+    /// Who says it: the actor, or whom a gateway carries.
+    pub sender: PersonId,
+    /// From which device.
+    pub device: DeviceId,
+    /// What it is; a message kind.
+    pub kind: Kind,
+    /// How soon it must be seen.
+    pub priority: Priority,
+    /// The sender's name for it, by which a retry is recognised.
+    pub client_message_id: ClientMessageId,
+    /// Keyed digest of kind, priority and body: the same id with another digest is refused (SPEC S3).
+    pub body_digest: u64,
+}
+
+tagged_enum! {
+    /// Commands and queries with a tagged body. Tags below 0x100 change state, others only read.
+    pub enum TaggedCommand {
+        /// A new enterprise; answered by `TenantCreated`. Only [`Actor::Node`].
+        CreateTenant(CreateTenantV1) = 0x001,
+        /// People of a tenant; answered by `PeopleAdded`.
+        AddPeople(AddPeopleV1) = 0x002,
+        /// A person leaves the company and every group in one record (SPEC M5, M6); `Done`.
+        DepartPerson(PersonV1) = 0x003,
+        /// A group from a list of people (SPEC G3); answered by `GroupCreated`.
+        CreateGroup(CreateGroupV1) = 0x010,
+        /// People into a group: by themselves (their own id) or added; `GroupChanged`.
+        AddMembers(MembersV1) = 0x011,
+        /// One's own leaving; `GroupChanged`.
+        LeaveGroup(GroupV1) = 0x012,
+        /// People out of a group; `GroupChanged`.
+        RemoveMembers(MembersV1) = 0x013,
+        /// The end of a group; its records stay (SPEC G8); `GroupChanged`.
+        DissolveGroup(GroupV1) = 0x014,
+        /// Makes a member an admin or a plain member (SPEC M2); `GroupChanged`.
+        SetRole(SetRoleV1) = 0x015,
+        /// Hands the group to one of its admins (SPEC M2); `GroupChanged`.
+        TransferOwnership(MemberV1) = 0x016,
+        /// A new name; `GroupChanged`.
+        RenameGroup(RenameGroupV1) = 0x017,
+        /// One message to many groups, charged once (SPEC Q4); answered by `MassSendAccepted`.
+        MassSend(MassSendV1) = 0x020,
+        /// Lifts a freeze, not the count (SPEC Q2); `Done`.
+        ReleaseFreeze(PersonV1) = 0x021,
+        /// A tenant's limit for a quota policy (SPEC Q1); applies at once to the count so far; `Done`.
+        SetQuota(SetQuotaV1) = 0x022,
+        /// A group's state; answered by `Group`.
+        GetGroup(GroupV1) = 0x100,
+        /// A page of a group's members; answered by `Members`.
+        ListMembers(ListMembersV1) = 0x101,
+        /// What is left of a person's quotas (SPEC Q6); answered by `Quotas`.
+        GetQuotas(PersonV1) = 0x102,
+        /// How far a mass send has got; answered by `MassSendProgress`.
+        GetMassSend(GetMassSendV1) = 0x103,
+        /// The groups of a person; answered by `Groups`.
+        ListGroups(PersonV1) = 0x104,
+    }
+}
+
+tagged_enum! {
+    /// What a command or query is answered with when nothing refuses.
+    pub enum Reply {
+        /// Done; nothing more to say.
+        Done(DoneV1) = 0x001,
+        /// The new tenant.
+        TenantCreated(TenantCreatedV1) = 0x002,
+        /// The new people, in the order given.
+        PeopleAdded(PeopleAddedV1) = 0x003,
+        /// The new group.
+        GroupCreated(GroupChangedV1) = 0x004,
+        /// The sequence a change took in its group.
+        GroupChanged(GroupChangedV1) = 0x005,
+        /// Where a message went. On the wire it is a frame of fixed layout of its own.
+        Published(PublishedV1) = 0x006,
+        /// The parent record's number names the mass send from now on.
+        MassSendAccepted(MassSendAcceptedV1) = 0x007,
+        /// A group's state.
+        Group(GroupStateV1) = 0x100,
+        /// A page of members.
+        Members(MembersPageV1) = 0x101,
+        /// What is left of quotas.
+        Quotas(QuotasV1) = 0x102,
+        /// How far a mass send has got.
+        MassSendProgress(MassSendProgressV1) = 0x103,
+        /// A person's groups.
+        Groups(GroupsV1) = 0x104,
+    }
+}
+
+macro_rules! body {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+    };
+}
+
+macro_rules! code {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $number:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug,
+            rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize, serde::Deserialize,
+        )]
+        #[serde(rename_all = "kebab-case")]
+        #[repr(u8)]
+        pub enum $name { $($(#[$variant_doc])* $variant = $number,)* }
+    };
+}
+
+code! {
+    /// What a person is to the enterprise (SPEC D4, D5).
+    PersonKind {
+        /// An employee.
+        Employee = 0,
+        /// An external contact who buys.
+        Customer = 1,
+        /// An external contact who works along.
+        Partner = 2,
+    }
+}
+code! {
+    /// An employee's role in the whole enterprise (SPEC D5).
+    OrgRole {
+        /// No rights beyond one's own groups.
+        Employee = 0,
+        /// All rights; at most 3 a tenant.
+        SuperAdmin = 1,
+    }
+}
+code! {
+    /// What a group is (SPEC G1).
+    GroupKind {
+        /// Employees only, up to 2,000.
+        Internal = 0,
+        /// Employees with customers or partners, up to 500 (200 when the tenant is not verified).
+        External = 1,
+    }
+}
+code! {
+    /// A member's role in a group (SPEC M1).
+    GroupRole {
+        /// Speaks, leaves.
+        Member = 0,
+        /// Renames, invites, removes anyone but the owner.
+        Admin = 1,
+        /// Everything.
+        Owner = 2,
+    }
+}
+code! {
+    /// Who owns a group when its owner goes (SPEC M6).
+    Succession {
+        /// The longest-serving admin, else the longest-serving member.
+        AdminFirst = 0,
+        /// The longest-serving member.
+        JoinOrder = 1,
+    }
+}
+code! {
+    /// A quota policy (SPEC Q1, Q2).
+    QuotaPolicy {
+        /// Mass sends of one sender in a calendar day of the tenant's zone; over it the sender is frozen.
+        MassSendsPerSenderPerDay = 1,
+    }
+}
+
+body! {
+    /// A new enterprise.
+    CreateTenantV1 {
+        /// Its name, 1 to 64 characters.
+        name: String,
+        /// Its time zone by IANA name, in which calendar quotas count (SPEC Q1).
+        zone: String,
+        /// Verified until then (SPEC D1); 0 is not verified.
+        verified_until: Timestamp,
+        /// Who owns a group when its owner goes.
+        succession: Succession,
+    }
+}
+body! {
+    /// One person to add.
+    NewPersonV1 {
+        /// The real name, 1 to 64 characters.
+        name: String,
+        /// The backend's own id, at most 64 bytes and unique in the tenant; empty for none.
+        external_id: String,
+        /// What the person is to the enterprise.
+        kind: PersonKind,
+        /// The role in the whole enterprise.
+        role: OrgRole,
+    }
+}
+body! {
+    /// People to add, all or none; at most 2,000 a command.
+    AddPeopleV1 {
+        /// Who.
+        people: Vec<NewPersonV1>,
+    }
+}
+body! {
+    /// A person.
+    PersonV1 {
+        /// Who.
+        person: PersonId,
+    }
+}
+body! {
+    /// A group.
+    GroupV1 {
+        /// Which.
+        group: GroupId,
+    }
+}
+body! {
+    /// A group to create.
+    CreateGroupV1 {
+        /// What it is.
+        kind: GroupKind,
+        /// Its name, 1 to 64 characters.
+        name: String,
+        /// Who owns it; the person who asks, or whom the enterprise names.
+        owner: PersonId,
+        /// The others, at least 2 (SPEC G3), in the order that breaks ties of succession.
+        members: Vec<PersonId>,
+    }
+}
+body! {
+    /// People of a group; at most 2,000.
+    MembersV1 {
+        /// Which group.
+        group: GroupId,
+        /// Who.
+        people: Vec<PersonId>,
+    }
+}
+body! {
+    /// One person of a group.
+    MemberV1 {
+        /// Which group.
+        group: GroupId,
+        /// Who.
+        person: PersonId,
+    }
+}
+body! {
+    /// A role to give.
+    SetRoleV1 {
+        /// Which group.
+        group: GroupId,
+        /// To whom.
+        person: PersonId,
+        /// Which: admin or member.
+        role: GroupRole,
+    }
+}
+body! {
+    /// A name to give.
+    RenameGroupV1 {
+        /// Which group.
+        group: GroupId,
+        /// The name, 1 to 64 characters.
+        name: String,
+    }
+}
+body! {
+    /// One message to many groups.
+    MassSendV1 {
+        /// Who sends: the person who asks, or whom a gateway carries.
+        sender: PersonId,
+        /// The groups, at most 10,000, each once.
+        groups: Vec<GroupId>,
+        /// What the message is: the number of a message kind.
+        kind: u8,
+        /// How soon it must be seen: the number of a priority.
+        priority: u8,
+        /// The sender's name for it, by which a retry is recognised.
+        client_message_id: ClientMessageId,
+        /// The message, at most 64 KiB.
+        body: Vec<u8>,
+    }
+}
+body! {
+    /// A limit to set.
+    SetQuotaV1 {
+        /// Which policy.
+        policy: QuotaPolicy,
+        /// The limit.
+        limit: u32,
+    }
+}
+body! {
+    /// A page of members to read.
+    ListMembersV1 {
+        /// Which group.
+        group: GroupId,
+        /// Only people with a greater id.
+        after: PersonId,
+        /// At most this many, up to 1,000.
+        limit: u32,
+    }
+}
+body! {
+    /// A mass send to look up.
+    GetMassSendV1 {
+        /// Its parent record's number.
+        mass_send: RecordNumber,
+    }
+}
+
+body! {
+    /// Nothing more to say.
+    DoneV1 {}
+}
+body! {
+    /// The new tenant.
+    TenantCreatedV1 {
+        /// Its id.
+        tenant: TenantId,
+    }
+}
+body! {
+    /// The new people.
+    PeopleAddedV1 {
+        /// Their ids, in the order given.
+        people: Vec<PersonId>,
+    }
+}
+body! {
+    /// A change took a sequence.
+    GroupChangedV1 {
+        /// In which group.
+        group: GroupId,
+        /// Which sequence.
+        sequence: Sequence,
+    }
+}
+body! {
+    /// Where a message went.
+    PublishedV1 {
+        /// The group.
+        group: GroupId,
+        /// Its place in the group.
+        sequence: Sequence,
+        /// Its record.
+        record: RecordNumber,
+        /// When it was decided.
+        timestamp: Timestamp,
+        /// The first result of an earlier attempt, once more; nothing was charged (SPEC Q3).
+        duplicate: bool,
+    }
+}
+body! {
+    /// A mass send that will go out.
+    MassSendAcceptedV1 {
+        /// Its parent record's number.
+        mass_send: RecordNumber,
+        /// How many groups it goes to.
+        targets: u32,
+        /// The first result of an earlier attempt, once more; nothing was charged (SPEC Q3).
+        duplicate: bool,
+    }
+}
+body! {
+    /// A group's state.
+    GroupStateV1 {
+        /// Which.
+        group: GroupId,
+        /// What it is.
+        kind: GroupKind,
+        /// Its name.
+        name: String,
+        /// Who owns it; 0 when it is dissolved.
+        owner: PersonId,
+        /// How many members it has.
+        members: u32,
+        /// How many it may have.
+        cap: u32,
+        /// Its last sequence.
+        head: Sequence,
+        /// It is dissolved: members gone, records stay.
+        dissolved: bool,
+    }
+}
+body! {
+    /// One member.
+    MemberStateV1 {
+        /// Who.
+        person: PersonId,
+        /// In which role.
+        role: GroupRole,
+        /// The sequence of their join: what they may read from.
+        joined: Sequence,
+    }
+}
+body! {
+    /// A page of members, by person id.
+    MembersPageV1 {
+        /// The members.
+        members: Vec<MemberStateV1>,
+        /// There are more after the last.
+        more: bool,
+    }
+}
+body! {
+    /// One quota of one person.
+    QuotaStateV1 {
+        /// Which policy.
+        policy: QuotaPolicy,
+        /// How much is used in the current window.
+        used: u32,
+        /// The limit.
+        limit: u32,
+        /// When the window ends.
+        window_ends: Timestamp,
+        /// The feature is frozen until an admin releases it.
+        frozen: bool,
+    }
+}
+body! {
+    /// What is left of a person's quotas.
+    QuotasV1 {
+        /// One entry a policy.
+        quotas: Vec<QuotaStateV1>,
+    }
+}
+body! {
+    /// How far a mass send has got.
+    MassSendProgressV1 {
+        /// How many groups it goes to.
+        targets: u32,
+        /// How many have it.
+        sent: u32,
+        /// How many refused it: dissolved meanwhile, or the sender no longer in it.
+        refused: u32,
+    }
+}
+body! {
+    /// A person's groups.
+    GroupsV1 {
+        /// Which, by id; at most 1,000.
+        groups: Vec<GroupId>,
+    }
+}

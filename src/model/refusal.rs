@@ -1,0 +1,237 @@
+//! Every way the model says no: the rule, how much, and when to try again (SPEC P3, Q6).
+//!
+//! Something of another tenant is answered exactly as something that does not exist (SPEC D1).
+
+use crate::model::command::QuotaPolicy;
+use crate::wire::{GroupId, PersonId, Refused, Timestamp};
+
+/// Why a command was refused. Nothing was charged and no sequence was used (SPEC Q3).
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No such tenant.
+    #[error("no such tenant")]
+    NoSuchTenant,
+    /// No such person in the tenant.
+    #[error("person {person} does not exist")]
+    NoSuchPerson {
+        /// Who was named.
+        person: PersonId,
+    },
+    /// No such group in the tenant.
+    #[error("group {group} does not exist")]
+    NoSuchGroup {
+        /// Which was named.
+        group: GroupId,
+    },
+    /// No such mass send in the tenant.
+    #[error("mass send {mass_send} does not exist")]
+    NoSuchMassSend {
+        /// Which was named.
+        mass_send: u64,
+    },
+    /// Not a member, or left before this was decided (SPEC M5).
+    #[error("person {person} is not a member of group {group}")]
+    NotAMember {
+        /// Who.
+        person: PersonId,
+        /// Where.
+        group: GroupId,
+    },
+    /// Already a member.
+    #[error("person {person} is already a member of group {group}")]
+    AlreadyAMember {
+        /// Who.
+        person: PersonId,
+        /// Where.
+        group: GroupId,
+    },
+    /// The last place is taken (SPEC G2).
+    #[error("group {group} is full: its cap is {cap}")]
+    GroupFull {
+        /// Which.
+        group: GroupId,
+        /// How many it may have.
+        cap: u32,
+    },
+    /// The group is dissolved (SPEC G8).
+    #[error("group {group} is dissolved")]
+    GroupDissolved {
+        /// Which.
+        group: GroupId,
+    },
+    /// Fewer than 2 other people (SPEC G3).
+    #[error("a group needs at least {need} other people, {have} given")]
+    TooFewMembers {
+        /// How many it needs.
+        need: u32,
+        /// How many were given.
+        have: u32,
+    },
+    /// An employees' group, and this is no employee (SPEC G1).
+    #[error("person {person} is not an employee: internal groups are for employees")]
+    NotAnEmployee {
+        /// Who.
+        person: PersonId,
+    },
+    /// Not allowed by role (SPEC P1, M2).
+    #[error("not permitted: {operation} needs {needs}")]
+    NotPermitted {
+        /// What was asked.
+        operation: &'static str,
+        /// Who may.
+        needs: &'static str,
+    },
+    /// The tenant's verification is missing or has lapsed (SPEC D1).
+    #[error("the tenant is not verified")]
+    NotVerified,
+    /// A fourth super admin (SPEC D5).
+    #[error("a tenant has at most {limit} super admins")]
+    TooManySuperAdmins {
+        /// How many it may have.
+        limit: u32,
+    },
+    /// The person has left the company (SPEC D7).
+    #[error("person {person} has left the company")]
+    Departed {
+        /// Who.
+        person: PersonId,
+    },
+    /// A quota is used up until its window ends (SPEC Q6).
+    #[error("{policy:?} is used up: {used} of {limit}, next window at {retry_at}")]
+    QuotaExceeded {
+        /// Which policy.
+        policy: QuotaPolicy,
+        /// How much is used.
+        used: u32,
+        /// The limit.
+        limit: u32,
+        /// When the next window begins.
+        retry_at: Timestamp,
+        /// This refusal froze the feature (SPEC Q2).
+        frozen: bool,
+    },
+    /// Frozen until an admin releases it (SPEC Q2).
+    #[error("person {person} is frozen for {policy:?} since {since}: an admin must release it")]
+    Frozen {
+        /// Who.
+        person: PersonId,
+        /// By which policy.
+        policy: QuotaPolicy,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The same client message id with another body (SPEC S3).
+    #[error("client message id was used before with another body")]
+    IdempotencyMismatch,
+    /// A kind people do not write, or one this group kind refuses (SPEC S1).
+    #[error("this kind of message may not be published here")]
+    KindNotAllowed,
+    /// Text out of its bounds, a list too long, something twice.
+    #[error("{field} is invalid: {rule}")]
+    Invalid {
+        /// Which field.
+        field: &'static str,
+        /// What it must be.
+        rule: &'static str,
+    },
+    /// A string id of the backend that another person has.
+    #[error("an external id is already in use")]
+    DuplicateExternalId,
+    /// No space left for records (SPEC A2); nothing was changed.
+    #[error("the log's disk is full: free space and try again")]
+    DiskFull,
+}
+
+impl Refusal {
+    /// The code of the rule on the wire (docs/wire.md).
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        match self {
+            Self::NoSuchTenant => 1,
+            Self::NoSuchPerson { .. } => 2,
+            Self::NoSuchGroup { .. } => 3,
+            Self::NoSuchMassSend { .. } => 4,
+            Self::NotAMember { .. } => 5,
+            Self::AlreadyAMember { .. } => 6,
+            Self::GroupFull { .. } => 7,
+            Self::GroupDissolved { .. } => 8,
+            Self::TooFewMembers { .. } => 9,
+            Self::NotAnEmployee { .. } => 10,
+            Self::NotPermitted { .. } => 11,
+            Self::NotVerified => 12,
+            Self::TooManySuperAdmins { .. } => 13,
+            Self::Departed { .. } => 14,
+            Self::QuotaExceeded { .. } => 15,
+            Self::Frozen { .. } => 16,
+            Self::IdempotencyMismatch => 17,
+            Self::KindNotAllowed => 18,
+            Self::Invalid { .. } => 19,
+            Self::DuplicateExternalId => 20,
+            Self::DiskFull => 21,
+        }
+    }
+
+    /// The refusal as it travels.
+    #[must_use]
+    pub fn to_wire(&self) -> Refused {
+        let mut refused = Refused {
+            code: self.code(),
+            policy: 0,
+            subject: 0,
+            used: 0,
+            limit: 0,
+            retry_at: Timestamp(0),
+            text: self.to_string(),
+        };
+        match self {
+            Self::NoSuchPerson { person }
+            | Self::NotAMember { person, .. }
+            | Self::AlreadyAMember { person, .. }
+            | Self::NotAnEmployee { person }
+            | Self::Departed { person } => refused.subject = person.0,
+            Self::NoSuchGroup { group } | Self::GroupDissolved { group } => {
+                refused.subject = group.0
+            }
+            Self::NoSuchMassSend { mass_send } => refused.subject = *mass_send,
+            Self::GroupFull { group, cap } => {
+                refused.subject = group.0;
+                refused.used = u64::from(*cap);
+                refused.limit = u64::from(*cap);
+            }
+            Self::TooFewMembers { need, have } => {
+                refused.used = u64::from(*have);
+                refused.limit = u64::from(*need);
+            }
+            Self::TooManySuperAdmins { limit } => {
+                refused.used = u64::from(*limit);
+                refused.limit = u64::from(*limit);
+            }
+            Self::QuotaExceeded {
+                policy,
+                used,
+                limit,
+                retry_at,
+                ..
+            } => {
+                refused.policy = *policy as u16;
+                refused.used = u64::from(*used);
+                refused.limit = u64::from(*limit);
+                refused.retry_at = *retry_at;
+            }
+            Self::Frozen { person, policy, .. } => {
+                refused.subject = person.0;
+                refused.policy = *policy as u16;
+            }
+            Self::NoSuchTenant
+            | Self::NotPermitted { .. }
+            | Self::NotVerified
+            | Self::IdempotencyMismatch
+            | Self::KindNotAllowed
+            | Self::Invalid { .. }
+            | Self::DuplicateExternalId
+            | Self::DiskFull => {}
+        }
+        refused
+    }
+}

@@ -1,0 +1,1 @@
+//! The server endpoint on the shard loop, and authentication.
