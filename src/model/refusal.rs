@@ -191,7 +191,7 @@ impl Refusal {
             | Self::NotAnEmployee { person }
             | Self::Departed { person } => refused.subject = person.0,
             Self::NoSuchGroup { group } | Self::GroupDissolved { group } => {
-                refused.subject = group.0
+                refused.subject = group.0;
             }
             Self::NoSuchMassSend { mass_send } => refused.subject = *mass_send,
             Self::GroupFull { group, cap } => {
