@@ -9,3 +9,18 @@ pub mod command;
 mod refusal;
 
 pub use refusal::Refusal;
+
+/// A person's reading in a group begins or ends. Placeholder; replaced by the projection's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MembershipDelta {
+    /// Whose.
+    pub tenant: crate::wire::TenantId,
+    /// Which group.
+    pub group: crate::wire::GroupId,
+    /// Who.
+    pub person: crate::wire::PersonId,
+    /// Joined: may read from `at` on; left: up to before `at`.
+    pub joined: bool,
+    /// From which sequence.
+    pub at: crate::wire::Sequence,
+}
