@@ -1,1 +1,3 @@
 //! The server endpoint on the shard loop, and authentication.
+
+pub mod auth;

@@ -110,7 +110,8 @@ impl Role {
 #[repr(C)]
 struct HelloPrefix {
     token_len: U32,
-    reserved: [u8; 12],
+    tenant: U32,
+    reserved: [u8; 8],
 }
 
 /// The first frame of a connection: a person's token, or an empty one where the certificate speaks.
@@ -118,6 +119,8 @@ struct HelloPrefix {
 pub struct Hello<'a> {
     /// A signed token (JWT), or empty.
     pub token: &'a str,
+    /// The tenant an operator of the node asks about; 0 for everyone else, who has one.
+    pub tenant: TenantId,
 }
 
 impl<'a> Hello<'a> {
@@ -126,7 +129,8 @@ impl<'a> Hello<'a> {
     pub fn encode(&self) -> Vec<u8> {
         let prefix = HelloPrefix {
             token_len: count_of(self.token.as_bytes()),
-            reserved: [0; 12],
+            tenant: self.tenant.0.into(),
+            reserved: [0; 8],
         };
         [prefix.as_bytes(), self.token.as_bytes()].concat()
     }
@@ -134,14 +138,17 @@ impl<'a> Hello<'a> {
     /// Reads a payload.
     pub fn read(bytes: &'a [u8]) -> Result<Self, MessageError> {
         let (head, rest) = prefix::<HelloPrefix>(bytes)?;
-        if head.reserved != [0; 12] {
+        if head.reserved != [0; 8] {
             return Err(MessageError::Reserved);
         }
         let (token, rest) = items::<u8>(rest, head.token_len.get())?;
         nothing_left(rest, bytes)?;
         let token =
             core::str::from_utf8(token).map_err(|_| MessageError::NotUtf8 { field: "token" })?;
-        Ok(Self { token })
+        Ok(Self {
+            token,
+            tenant: TenantId(head.tenant.get()),
+        })
     }
 }
 
