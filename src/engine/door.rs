@@ -1,14 +1,16 @@
 //! The door: where a command is admitted or answered [`Busy`], at once (invariant 5).
 
+use std::hash::Hasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::Sender;
+use siphasher::sip::SipHasher24;
 
 use super::budget::{Budget, COMMAND_BYTES_MIN};
 use super::port::PortId;
 use super::sequencer::{Asked, Asker, Control};
-use crate::model::command::{Command, CommandBody};
+use crate::model::command::{Command, CommandBody, TaggedCommand};
 use crate::wire::{DeviceId, Draft, PersonId, TenantId};
 
 /// Too much is on its way: this one request was not taken, nothing else is affected.
@@ -38,6 +40,24 @@ pub(crate) struct Door {
     pub(crate) budget: Budget,
     pub(crate) attach_budget: Budget,
     pub(crate) busy_count: Arc<AtomicU64>,
+    pub(crate) digest: BodyDigest,
+}
+
+/// The keyed digest by which a retry with another body is told from a true one (SPEC S3). Keyed,
+/// because a digest that anyone could compute would outlive the body's erasure; the key stays in
+/// the log's directory.
+#[derive(Clone)]
+pub(crate) struct BodyDigest {
+    pub(crate) key: [u8; 16],
+}
+
+impl BodyDigest {
+    pub(crate) fn of(&self, kind: u8, priority: u8, body: &[u8]) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.key);
+        hasher.write(&[kind, priority]);
+        hasher.write(body);
+        hasher.finish()
+    }
 }
 
 impl Door {
@@ -48,15 +68,23 @@ impl Door {
         draft: Option<Draft>,
         asker: Asker,
     ) -> Result<(), Busy> {
-        let own = match &command.body {
-            CommandBody::Publish(_) | CommandBody::Continue => COMMAND_BYTES_MIN,
-            CommandBody::Tagged(_) => COMMAND_BYTES,
+        let (own, body_digest) = match &command.body {
+            CommandBody::Publish(_) | CommandBody::Continue => (COMMAND_BYTES_MIN, 0),
+            CommandBody::Tagged(tagged) => match &**tagged {
+                TaggedCommand::MassSend(send) => {
+                    let list = (send.groups.len() * size_of::<u64>()) as u64;
+                    let digest = self.digest.of(send.kind, send.priority, &send.body);
+                    (COMMAND_BYTES + list, digest)
+                }
+                _ => (COMMAND_BYTES, 0),
+            },
         };
         let bytes = own + draft.as_ref().map_or(0, |draft| draft.len() as u64);
         let permit = self.budget.take(bytes).ok_or_else(|| self.busy())?;
         self.commands
             .send(Asked {
                 command,
+                body_digest,
                 draft,
                 asker,
                 permit,

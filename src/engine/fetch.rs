@@ -119,6 +119,13 @@ fn records(
         let shown = projection(&record);
         items.extend(shown.deltas.into_iter().map(Item::Membership));
         items.extend(shown.envelopes.into_iter().map(Item::Deliver));
+        let tenant = record.envelope.header().tenant();
+        items.extend(
+            shown
+                .departed
+                .into_iter()
+                .map(|person| Item::Departed { tenant, person }),
+        );
     }
     Ok((next, items))
 }

@@ -38,7 +38,6 @@ pub use ticket::{Answer, ExecuteError, Ticket};
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::hash::Hasher;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -70,7 +69,6 @@ struct Inner {
     counters: Arc<Counters>,
     failed: Arc<AtomicBool>,
     stop_snapshots: Arc<AtomicBool>,
-    digest_key: [u8; 16],
     incarnation: u64,
     outbox_bytes: usize,
     ports: AtomicU16,
@@ -150,10 +148,7 @@ impl Engine {
     /// key stays in the log's directory.
     #[must_use]
     pub fn body_digest(&self, kind: Kind, priority: Priority, body: &[u8]) -> u64 {
-        let mut hasher = siphasher::sip::SipHasher24::new_with_key(&self.inner.digest_key);
-        hasher.write(&[kind as u8, priority as u8]);
-        hasher.write(body);
-        hasher.finish()
+        self.inner.door.digest.of(kind as u8, priority as u8, body)
     }
 
     /// Changes when the log was repaired or restored: cursors of another incarnation are void.

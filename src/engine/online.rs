@@ -119,6 +119,11 @@ impl Online {
         self.groups.get(&(tenant, group)).map_or(&[], Vec::as_slice)
     }
 
+    /// The ports where a person is online.
+    pub(crate) fn ports_of(&self, who: (TenantId, PersonId)) -> &[(PortId, u32)] {
+        self.people.get(&who).map_or(&[], Vec::as_slice)
+    }
+
     /// How many sessions are online.
     pub(crate) fn session_count(&self) -> usize {
         self.sessions.len()

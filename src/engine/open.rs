@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::budget::{Budget, COMMAND_BYTES_MIN};
 use super::clock::{Clock, DecisionClock, SystemClock};
-use super::door::Door;
+use super::door::{BodyDigest, Door};
 use super::journal::Journal;
 use super::online::Online;
 use super::recovery::{self, ReplayError};
@@ -98,7 +98,7 @@ impl Engine {
         let stop_snapshots = Arc::new(AtomicBool::new(false));
         let budget = Budget::new(options.admission_bytes);
         let sequencer = Sequencer {
-            state: replayed.state,
+            state: replayed.state.with_limits(options.limits),
             next: recovered.next,
             decision_clock: DecisionClock::new(recovered.last_timestamp, &*clock),
             clock: Arc::clone(&clock),
@@ -141,6 +141,9 @@ impl Engine {
             budget,
             attach_budget: Budget::new(options.attaches_max.saturating_mul(COMMAND_BYTES_MIN)),
             busy_count: Arc::new(AtomicU64::new(0)),
+            digest: BodyDigest {
+                key: recovered.digest_key,
+            },
         };
         let inner = Inner {
             door,
@@ -151,7 +154,6 @@ impl Engine {
             counters,
             failed,
             stop_snapshots,
-            digest_key: recovered.digest_key,
             incarnation: recovered.incarnation,
             outbox_bytes: options.outbox_bytes,
             ports: AtomicU16::new(0),

@@ -1,12 +1,15 @@
 //! How an engine is opened.
 
 use crate::log;
+use crate::model::Limits;
 
 /// An engine's knobs; the defaults suit one machine with a few thousand sessions.
 #[non_exhaustive]
 pub struct Options {
     /// The log's own knobs.
     pub log: log::Config,
+    /// How much of everything the model allows.
+    pub limits: Limits,
     /// Bytes of commands on their way from the door to their release; past it requests are answered
     /// `Busy`.
     ///
@@ -39,6 +42,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             log: log::Config::default(),
+            limits: Limits::default(),
             admission_bytes: 64 * 1024 * 1024,
             attaches_max: 16_384,
             outbox_bytes: 32 * 1024 * 1024,

@@ -105,6 +105,13 @@ pub enum Item {
         /// The envelopes, in order.
         result: Result<Vec<Envelope>, FetchError>,
     },
+    /// A person left the company: their sessions end (SPEC D7).
+    Departed {
+        /// The enterprise.
+        tenant: TenantId,
+        /// Who.
+        person: PersonId,
+    },
     /// The engine has stopped: nothing more will come, and no answer either.
     Stopped,
     #[doc(hidden)]
@@ -122,7 +129,7 @@ impl Item {
     pub(crate) fn projection_bytes(&self) -> usize {
         match self {
             Self::Deliver(envelope) => envelope.bytes().len(),
-            Self::Membership(_) => DELTA_BYTES,
+            Self::Membership(_) | Self::Departed { .. } => DELTA_BYTES,
             Self::Answer { .. }
             | Self::Attached { .. }
             | Self::Fetched { .. }

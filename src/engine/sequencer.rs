@@ -22,8 +22,8 @@ use crate::log::{Class, Reader, Space, entry_len};
 use crate::model::command::{Actor, Command, CommandBody, Reply, TaggedCommand};
 use crate::model::{self, Context, Decision, Refusal, Slice, Stamp, State};
 use crate::wire::{
-    AttachedGroup, DeviceId, Draft, Envelope, GroupId, HeaderFields, PersonId, RecordNumber,
-    Sequence, Take, TenantId,
+    AttachedGroup, ClientMessageId, DeviceId, Draft, Envelope, GroupId, HeaderFields, Kind,
+    PersonId, Priority, RecordNumber, Sequence, Take, TenantId,
 };
 
 /// Who is answered.
@@ -42,6 +42,8 @@ pub(crate) enum Asker {
 /// An admitted command.
 pub(crate) struct Asked {
     pub(crate) command: Command,
+    /// Of a mass send's body; a publish brings its own.
+    pub(crate) body_digest: u64,
     pub(crate) draft: Option<Draft>,
     pub(crate) asker: Asker,
     pub(crate) permit: Permit,
@@ -202,6 +204,7 @@ impl Sequencer {
     fn decide(&mut self, asked: Asked) {
         let Asked {
             command,
+            body_digest,
             draft,
             asker,
             permit,
@@ -210,11 +213,11 @@ impl Sequencer {
             asker: Some(asker),
             permit: Some(permit),
         };
-        let decision = self.decision(&command);
+        let decision = self.decision(&command, body_digest);
         self.commit(&command, decision, draft, origin);
     }
 
-    fn decision(&mut self, command: &Command) -> Decision {
+    fn decision(&mut self, command: &Command, body_digest: u64) -> Decision {
         let now = self.decision_clock.now(&*self.clock);
         self.counters
             .clock_held_back_us
@@ -225,6 +228,7 @@ impl Sequencer {
             Context {
                 now,
                 record: self.next,
+                body_digest,
             },
         )
     }
@@ -249,7 +253,7 @@ impl Sequencer {
             actor: Actor::System,
             body: CommandBody::Continue,
         };
-        let decision = self.decision(&command);
+        let decision = self.decision(&command, 0);
         self.commit_slice(&slice, &command, decision, draft, permit);
         if self
             .state
@@ -327,10 +331,10 @@ impl Sequencer {
         }
         let mut private = Vec::new();
         model::event::encode_all(&events, &mut private);
-        let carries_body = outcome.is_ok() && model::carries_body(&events);
+        let carries_body = outcome.is_ok() && model::event::carries_message(&events);
         let draft = if carries_body { draft } else { None };
         let body_len = draft.as_ref().map_or(0, |draft| draft.body().len());
-        let takes_max = model::takes_max(&self.state, &events);
+        let takes_max = model::event::takes_max(&events);
         let needed = entry_len(takes_max, body_len, private.len());
         if self.space.reserve(needed, class_of(command)).is_err() {
             self.counters.refused.fetch_add(1, Ordering::Relaxed);
@@ -343,7 +347,7 @@ impl Sequencer {
             Some(draft) => draft.seal(&fields),
             None => Envelope::new(&fields, &[]).expect("an empty body is under every limit"),
         };
-        if model::is_mass_send(&events) {
+        if model::event::starts_mass_send(&events) {
             self.mass_sends.insert(self.next, envelope.clone());
         }
         let items = self.route(&envelope, &applied.takes, &events);
@@ -381,7 +385,7 @@ impl Sequencer {
             items.extend(
                 ports
                     .iter()
-                    .map(|(port, _)| (*port, Item::Membership(delta.clone()))),
+                    .map(|(port, _)| (*port, Item::Membership(delta))),
             );
         }
         for envelope in shown.envelopes {
@@ -391,6 +395,15 @@ impl Sequencer {
                 ports
                     .iter()
                     .map(|(port, _)| (*port, Item::Deliver(envelope.clone()))),
+            );
+        }
+        let tenant = envelope.header().tenant();
+        for person in shown.departed {
+            let ports = self.online.ports_of((tenant, person));
+            items.extend(
+                ports
+                    .iter()
+                    .map(|(port, _)| (*port, Item::Departed { tenant, person })),
             );
         }
         items
@@ -430,7 +443,11 @@ impl Sequencer {
             record: self.next,
             timestamp: self.decision_clock.last(),
             tenant: command.tenant,
-            ..Stamp::default()
+            sender: PersonId(0),
+            device: DeviceId(0),
+            client_message_id: ClientMessageId(0),
+            kind: Kind::Administrative,
+            priority: Priority::Normal,
         };
         if let Actor::Person { person, device } = command.actor {
             (stamp.sender, stamp.device) = (person, device);
@@ -477,7 +494,7 @@ fn header_fields(stamp: &Stamp, events: &[model::event::Event], takes: &[Take]) 
     };
     let take = if let [take] = takes { *take } else { none };
     HeaderFields {
-        kind: model::record_kind(events, stamp, takes),
+        kind: model::record_kind(events, stamp.kind),
         priority: stamp.priority,
         tenant: stamp.tenant,
         group: take.group,

@@ -332,6 +332,37 @@ pub fn decode_all(bytes: &[u8]) -> Result<Vec<Event>, EventsError> {
     Ok(events)
 }
 
+/// Whether a record with these events has a message as its view.
+#[must_use]
+pub fn carries_message(events: &[Event]) -> bool {
+    events.iter().any(|event| {
+        matches!(
+            event,
+            Event::Published(_) | Event::MassSendAccepted(_) | Event::MassSendDelivered(_)
+        )
+    })
+}
+
+/// Whether a record with these events is the parent of a mass send, whose message its targets need.
+#[must_use]
+pub fn starts_mass_send(events: &[Event]) -> bool {
+    events
+        .iter()
+        .any(|event| matches!(event, Event::MassSendAccepted(_)))
+}
+
+/// At most how many places in groups these events take when they are applied.
+#[must_use]
+pub fn takes_max(events: &[Event]) -> usize {
+    events
+        .iter()
+        .map(|event| match event {
+            Event::PersonDeparted(departed) => departed.groups.len(),
+            _ => 1,
+        })
+        .sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -134,7 +134,7 @@ impl Core {
             Item::Deliver(envelope) => self.deliver(envelope),
             Item::Membership(delta) => self.on_membership(delta),
             Item::Fetched { fetch, result } => self.on_fetched(fetch, result),
-            Item::Answer { .. } | Item::Attached { .. } => {}
+            _ => {}
         }
     }
 
