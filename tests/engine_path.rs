@@ -9,7 +9,7 @@ use throng::engine::{Engine, ExecuteError, Fetch, Item, Options, Port};
 use throng::log::Memory;
 use throng::model::Refusal;
 use throng::model::command::{GetMassSendV1, PersonV1, Reply, TaggedCommand};
-use throng::wire::{DeviceId, Envelope, GroupId, PersonId, Sequence};
+use throng::wire::{ClientMessageId, DeviceId, Envelope, GroupId, PersonId, Sequence};
 use town::Town;
 
 /// A port whose owner can wait for it.
@@ -23,7 +23,7 @@ impl Waiting {
     fn of(engine: &Engine) -> Self {
         let (wake, woken) = mpsc::channel();
         Self {
-            port: engine.port(move || drop(wake.send(()))),
+            port: engine.port(move || wake.send(()).unwrap_or_default()),
             woken,
             items: Vec::new(),
         }
@@ -90,7 +90,7 @@ fn a_publish_is_answered_once_it_is_durable() {
 fn a_ticket_can_be_awaited_without_a_runtime_of_ours() {
     let town = Town::in_memory(3);
     let group = town.group(3);
-    let message = throng::engine::Message::text(group, town.people[0], 9.into_id(), "hi");
+    let message = throng::engine::Message::text(group, town.people[0], ClientMessageId(9), "hi");
     let ticket = town
         .engine
         .publish(town.tenant, &message)
@@ -102,16 +102,6 @@ fn a_ticket_can_be_awaited_without_a_runtime_of_ours() {
         runtime.block_on(ticket.into_future()),
         Ok(Reply::Published(_))
     ));
-}
-
-trait IntoId {
-    fn into_id(self) -> throng::wire::ClientMessageId;
-}
-
-impl IntoId for u128 {
-    fn into_id(self) -> throng::wire::ClientMessageId {
-        throng::wire::ClientMessageId(self)
-    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::stats::Counters;
 use crate::log::{AppendError, Entry, Log};
 use crate::model::Refusal;
 use crate::model::command::Reply;
-use crate::wire::{Envelope, HEADER_LEN, RecordNumber, Take};
+use crate::wire::{Envelope, RecordNumber, Take};
 
 /// A batch is closed at this many records or bytes, whichever comes first: past it a larger batch
 /// saves nothing and the first of it only waits longer.
@@ -41,6 +41,12 @@ pub(crate) struct Pending {
     pub(crate) answer: Option<(Asker, Result<Reply, Refusal>)>,
     /// Its share of the budget, given back when it is released.
     pub(crate) permit: Option<Permit>,
+}
+
+impl Pending {
+    fn found_the_disk_full(&self) -> bool {
+        matches!(self.answer, Some((_, Err(Refusal::DiskFull))))
+    }
 }
 
 /// A record as it will be written.
@@ -195,9 +201,10 @@ impl Journal {
             })
             .collect();
         if entries.is_empty() {
-            return Ok(());
+            // Somebody wants to write and cannot: look whether there is room again.
+            let refused = self.batch.iter().any(Pending::found_the_disk_full);
+            return if refused { self.log.idle() } else { Ok(()) };
         }
-        debug_assert!(entries[0].header.body_len() + HEADER_LEN > 0);
         self.log.append(&entries)?;
         self.counters
             .records
@@ -215,6 +222,8 @@ impl Journal {
                 permit,
                 ..
             } = pending;
+            // First, so that whoever is answered can ask again at once.
+            drop(permit);
             for (id, item) in items {
                 if let Some(Some(port)) = self.ports.get_mut(usize::from(id.0)) {
                     port.items.push((position, item));
@@ -231,7 +240,6 @@ impl Journal {
                 Some((Asker::Ticket(answerer), result)) => drop(answerer.send(result)),
                 None => {}
             }
-            drop(permit);
         }
         for port in self
             .ports

@@ -4,7 +4,7 @@
 //! compared with those written, so that a build that would decide otherwise says so instead of
 //! going on.
 
-use crate::log::{ReadError, Reader, Snapshots};
+use crate::log::{ReadError, Reader, Snapshots, StorageError};
 use crate::model::event::EventsError;
 use crate::model::{self, SnapshotError, Stamp, State};
 use crate::wire::{Header, RecordNumber, Take};
@@ -41,6 +41,9 @@ pub enum ReplayError {
         /// As applied.
         applied: Vec<Take>,
     },
+    /// The snapshots could not be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// A snapshot that is intact cannot be understood.
     #[error("the snapshot at record {position} cannot be read: {source}")]
     Snapshot {
@@ -64,7 +67,7 @@ pub(crate) fn from_snapshot(
     snapshots: &Snapshots,
     limit: RecordNumber,
 ) -> Result<Replayed, ReplayError> {
-    match snapshots.latest() {
+    match snapshots.latest()? {
         Some((position, bytes)) if position <= limit => {
             let state = State::from_snapshot(&bytes)
                 .map_err(|source| ReplayError::Snapshot { position, source })?;

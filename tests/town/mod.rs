@@ -14,24 +14,24 @@ use throng::wire::{
 };
 
 /// Noon of a working day, in microseconds.
-pub const NOON: Timestamp = Timestamp(1_772_424_000_000_000);
+pub(crate) const NOON: Timestamp = Timestamp(1_772_424_000_000_000);
 
 /// An engine with one tenant and some employees, person ids from 1.
-pub struct Town {
-    pub engine: Engine,
-    pub clock: Arc<ManualClock>,
-    pub tenant: TenantId,
-    pub people: Vec<PersonId>,
+pub(crate) struct Town {
+    pub(crate) engine: Engine,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) tenant: TenantId,
+    pub(crate) people: Vec<PersonId>,
 }
 
 impl Town {
-    pub fn in_memory(people: usize) -> Self {
+    pub(crate) fn in_memory(people: usize) -> Self {
         let clock = Arc::new(ManualClock::at(NOON));
         let engine = Engine::in_memory(clock.clone(), 7);
         Self::settle(engine, clock, people)
     }
 
-    pub fn on(storage: Arc<dyn Storage>, options: Options, people: usize) -> Self {
+    pub(crate) fn on(storage: Arc<dyn Storage>, options: Options, people: usize) -> Self {
         let clock = Arc::new(ManualClock::at(NOON));
         let engine =
             Engine::open_on(storage, options, clock.clone(), [7; 32]).expect("an empty log opens");
@@ -52,7 +52,7 @@ impl Town {
     }
 
     /// The same town on another engine that was opened on its log.
-    pub fn reopened(&self, engine: Engine) -> Self {
+    pub(crate) fn reopened(&self, engine: Engine) -> Self {
         Self {
             engine,
             clock: self.clock.clone(),
@@ -62,7 +62,7 @@ impl Town {
     }
 
     /// A group of the first `members` people, owned by the first.
-    pub fn group(&self, members: usize) -> GroupId {
+    pub(crate) fn group(&self, members: usize) -> GroupId {
         let name = "Team".into();
         let (owner, members) = (self.people[0], self.people[1..members].to_vec());
         self.engine
@@ -78,7 +78,7 @@ impl Town {
             .expect("a group")
     }
 
-    pub fn say(
+    pub(crate) fn say(
         &self,
         group: GroupId,
         sender: PersonId,
@@ -95,25 +95,25 @@ impl Town {
         }
     }
 
-    pub fn call(&self, command: TaggedCommand) -> Result<Reply, ExecuteError> {
+    pub(crate) fn call(&self, command: TaggedCommand) -> Result<Reply, ExecuteError> {
         self.engine.call(self.tenant, command)
     }
 
-    pub fn add(&self, group: GroupId, person: PersonId) -> Result<Reply, ExecuteError> {
+    pub(crate) fn add(&self, group: GroupId, person: PersonId) -> Result<Reply, ExecuteError> {
         self.call(TaggedCommand::AddMembers(MembersV1 {
             group,
             people: vec![person],
         }))
     }
 
-    pub fn remove(&self, group: GroupId, person: PersonId) -> Result<Reply, ExecuteError> {
+    pub(crate) fn remove(&self, group: GroupId, person: PersonId) -> Result<Reply, ExecuteError> {
         self.call(TaggedCommand::RemoveMembers(MembersV1 {
             group,
             people: vec![person],
         }))
     }
 
-    pub fn leave(&self, group: GroupId, person: PersonId) -> Result<Reply, ExecuteError> {
+    pub(crate) fn leave(&self, group: GroupId, person: PersonId) -> Result<Reply, ExecuteError> {
         let actor = Actor::Person {
             person,
             device: DeviceId(1),
@@ -128,7 +128,7 @@ impl Town {
             .wait()
     }
 
-    pub fn mass_send(
+    pub(crate) fn mass_send(
         &self,
         sender: PersonId,
         groups: &[GroupId],
@@ -151,7 +151,7 @@ impl Town {
     }
 }
 
-pub fn tenant(name: &str) -> CreateTenantV1 {
+pub(crate) fn tenant(name: &str) -> CreateTenantV1 {
     CreateTenantV1 {
         name: name.into(),
         zone: "Asia/Shanghai".into(),
@@ -160,7 +160,7 @@ pub fn tenant(name: &str) -> CreateTenantV1 {
     }
 }
 
-pub fn employee(number: usize) -> NewPersonV1 {
+pub(crate) fn employee(number: usize) -> NewPersonV1 {
     NewPersonV1 {
         name: format!("Person {number}"),
         external_id: format!("e{number}"),
