@@ -53,6 +53,7 @@ pub(crate) struct Stream {
     pub(crate) sent: Vec<Sent>,
     pub(crate) room: Option<usize>,
     pub(crate) writes: usize,
+    blocked: bool,
 }
 
 #[derive(Debug, Default)]
@@ -67,6 +68,10 @@ impl Sink for Streams {
         assert!(!chunks.is_empty(), "a write always offers something");
         self.turns.push(session);
         let stream = self.of.entry(session).or_default();
+        assert!(
+            !stream.blocked,
+            "session {session} has not said it has room"
+        );
         stream.writes += 1;
         let taken = stream.room.unwrap_or(usize::MAX).min(chunks.len());
         for chunk in &chunks[..taken] {
@@ -75,6 +80,7 @@ impl Sink for Streams {
         if let Some(room) = &mut stream.room {
             *room -= taken;
         }
+        stream.blocked = taken < chunks.len();
         taken
     }
 }
@@ -244,7 +250,8 @@ impl World {
 
     /// Gives a session's sink room for this many more envelopes.
     pub(crate) fn give_room(&mut self, session: u64, room: Option<usize>) {
-        self.streams.of.entry(session).or_default().room = room;
+        let stream = self.streams.of.entry(session).or_default();
+        (stream.room, stream.blocked) = (room, false);
         self.core.writable(session);
     }
 

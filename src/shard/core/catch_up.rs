@@ -23,8 +23,8 @@ pub(super) struct CatchUp {
     wanted: Vec<Key<Subscription>>,
     /// Cursors whose range could not be read; entries stand as in `wanted`.
     failed: Vec<Key<Subscription>>,
-    /// Where the last round of asking ended, so that the next goes on from there.
-    reached: Position,
+    /// The group asked for last: the next round goes on after it.
+    reached: (TenantId, GroupId),
     /// One round's order, kept for its memory.
     order: Vec<(Position, Key<Subscription>)>,
 }
@@ -81,7 +81,7 @@ impl CatchUp {
             answers_max,
             wanted: Vec::new(),
             failed: Vec::new(),
-            reached: Position::default(),
+            reached: Default::default(),
             order: Vec::new(),
         }
     }
@@ -141,7 +141,8 @@ impl Core {
         // Side by side in a group, so that those a little ahead wait for the answer of those behind.
         order.sort_unstable();
         order.dedup();
-        let begin = order.partition_point(|(position, _)| *position <= self.catch_up.reached);
+        let reached = self.catch_up.reached;
+        let begin = order.partition_point(|((tenant, group, _), _)| (*tenant, *group) <= reached);
         order.rotate_left(begin);
         for &(position, key) in &order {
             self.ask(position, key, out);
@@ -188,7 +189,7 @@ impl Core {
                 fetch,
                 state: State::Asked,
             });
-            self.catch_up.reached = position;
+            self.catch_up.reached = (tenant, group);
             self.subscriptions[key].place = Place::Asked;
             out.push(fetch);
         } else {
