@@ -2,8 +2,8 @@
 
 mod shard_world;
 
-use shard_world::{Sent, TENANT, World, message, messages, skip};
-use throng::engine::{FetchError, Item};
+use shard_world::{Sent, TENANT, World, delta, message, messages, skip};
+use throng::engine::Item;
 use throng::model::MembershipDelta;
 use throng::shard::{AckedCursor, Config, Flushed};
 use throng::wire::{Envelope, GroupId, HeaderFields, Kind, PersonId, Sequence, TenantId};
@@ -515,7 +515,7 @@ fn a_range_that_cannot_be_read_holds_up_only_its_group_and_skips_nothing() {
     world.publish(TEAM, b"unreadable for now");
     world.attach(1, ALICE, &[(TEAM, 2), (CLUB, 1)]);
     world.flush();
-    world.fail(0, FetchError);
+    world.fail(0);
     world.publish(TEAM, b"waits");
     world.publish(CLUB, b"goes on");
     world.flush();
@@ -642,11 +642,43 @@ fn an_answer_serves_those_whose_own_question_failed() {
     world.publish_many(TEAM, 3, b"history");
     world.attach(1, ALICE, &[(TEAM, 2)]);
     world.flush();
-    world.fail(0, FetchError);
+    world.fail(0);
     world.attach(2, BOB, &[(TEAM, 2)]);
     world.flush();
     world.answer(0, usize::MAX);
     world.flush();
     assert_eq!(world.sent(1), messages(TEAM, 3..=5));
     assert_eq!(world.sent(2), messages(TEAM, 3..=5));
+}
+
+#[test]
+fn what_comes_a_second_time_changes_nothing() {
+    let mut world = team_of_two();
+    world.attach_live(1, ALICE);
+    world.attach_live(2, BOB);
+    let left = world.leave(TEAM, ALICE);
+    world.publish(TEAM, b"not for Alice");
+    let back = world.join(TEAM, ALICE);
+    world.publish(TEAM, b"for Alice");
+    let left_club = {
+        world.join(CLUB, ALICE);
+        world.leave(CLUB, ALICE)
+    };
+    world.settle();
+    let before = world.sent(1).to_vec();
+    let team = [
+        delta(TEAM, ALICE, false, left),
+        delta(TEAM, ALICE, true, back),
+    ];
+    world.deliver_again(&team, TEAM, left);
+    let club = [
+        delta(CLUB, ALICE, true, left_club - 1),
+        delta(CLUB, ALICE, false, left_club),
+    ];
+    world.deliver_again(&club, CLUB, left_club - 1);
+    world.settle();
+    assert_eq!(world.sent(1), before);
+    let next = world.publish(TEAM, b"and on");
+    world.settle();
+    assert_eq!(world.sent(1).last(), Some(&message(TEAM, next)));
 }

@@ -34,6 +34,16 @@ pub(crate) fn skip(group: u64, from: u64, to: u64) -> Sent {
     Sent::Skip { group, from, to }
 }
 
+pub(crate) fn delta(group: u64, person: u64, joined: bool, at: u64) -> MembershipDelta {
+    MembershipDelta {
+        tenant: TENANT,
+        group: GroupId(group),
+        person: PersonId(person),
+        joined,
+        at: Sequence(at),
+    }
+}
+
 /// One group's log and who is in it since when.
 #[derive(Debug, Default)]
 pub(crate) struct GroupLog {
@@ -172,16 +182,23 @@ impl World {
         }
     }
 
+    /// Everything of a group since `from` once more, as after an overflow of the engine's port.
+    pub(crate) fn deliver_again(&mut self, deltas: &[MembershipDelta], group: u64, from: u64) {
+        for sequence in from..=self.groups[&group].head() {
+            for delta in deltas.iter().filter(|delta| delta.at.0 == sequence) {
+                self.core.on_item(&Item::Membership(*delta));
+            }
+            let index = usize::try_from(sequence - 1).expect("a short log");
+            let envelope = self.groups[&group].envelopes[index].clone();
+            self.core.on_item(&Item::Deliver(envelope));
+        }
+    }
+
     fn member_delta(&mut self, group: u64, person: u64, joined: bool) -> u64 {
         let kind = if joined { Kind::Joined } else { Kind::Left };
         let at = self.record(group, kind, Priority::Normal, &[]);
-        self.core.on_item(&Item::Membership(MembershipDelta {
-            tenant: TENANT,
-            group: GroupId(group),
-            person: PersonId(person),
-            joined,
-            at: Sequence(at),
-        }));
+        let delta = delta(group, person, joined, at);
+        self.core.on_item(&Item::Membership(delta));
         self.deliver(group);
         at
     }
@@ -280,9 +297,13 @@ impl World {
         self.core.on_item(&Item::Fetched { fetch, result });
     }
 
-    pub(crate) fn fail(&mut self, index: usize, error: FetchError) {
+    pub(crate) fn fail(&mut self, index: usize) {
         let fetch = self.asked.remove(index);
-        let result = Err(error);
+        let result = Err(FetchError::Missing {
+            group: fetch.group,
+            from: fetch.from,
+            to: fetch.to,
+        });
         self.core.on_item(&Item::Fetched { fetch, result });
     }
 
