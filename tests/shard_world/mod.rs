@@ -14,6 +14,22 @@ use throng::wire::{
 };
 
 pub(crate) const TENANT: TenantId = TenantId(7);
+pub(crate) const ALICE: u64 = 1;
+pub(crate) const BOB: u64 = 2;
+pub(crate) const TEAM: u64 = 10;
+pub(crate) const CLUB: u64 = 11;
+pub(crate) const HALL: u64 = 12;
+
+/// Longer than a third of the smallest ring.
+pub(crate) const LONG: &[u8] = &[0x5a; 6_000];
+
+/// Alice and Bob, joined at sequences 1 and 2 of the team.
+pub(crate) fn team_of_two() -> World {
+    let mut world = World::with_small_rings();
+    world.join(TEAM, ALICE);
+    world.join(TEAM, BOB);
+    world
+}
 
 /// What a session was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
