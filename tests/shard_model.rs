@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use shard_world::{Sent, World};
-use throng::engine::FetchError;
 use throng::shard::Config;
 
 const GROUPS: u64 = 3;
@@ -179,7 +178,7 @@ impl Model {
             }
             Step::FailFetch { index } => {
                 if let Some(asked) = index.checked_rem(self.world.asked.len()) {
-                    self.world.fail(asked, FetchError);
+                    self.world.fail(asked);
                 }
             }
             Step::RetryFetches => self.world.core.retry_fetches(),

@@ -3,7 +3,7 @@
 mod shard_world;
 
 use shard_world::{Sent, TENANT, World, message, messages, skip};
-use throng::engine::{FetchError, Item};
+use throng::engine::Item;
 use throng::model::MembershipDelta;
 use throng::shard::{AckedCursor, Config, Flushed};
 use throng::wire::{Envelope, GroupId, HeaderFields, Kind, PersonId, Sequence, TenantId};
@@ -515,7 +515,7 @@ fn a_range_that_cannot_be_read_holds_up_only_its_group_and_skips_nothing() {
     world.publish(TEAM, b"unreadable for now");
     world.attach(1, ALICE, &[(TEAM, 2), (CLUB, 1)]);
     world.flush();
-    world.fail(0, FetchError);
+    world.fail(0);
     world.publish(TEAM, b"waits");
     world.publish(CLUB, b"goes on");
     world.flush();
@@ -642,7 +642,7 @@ fn an_answer_serves_those_whose_own_question_failed() {
     world.publish_many(TEAM, 3, b"history");
     world.attach(1, ALICE, &[(TEAM, 2)]);
     world.flush();
-    world.fail(0, FetchError);
+    world.fail(0);
     world.attach(2, BOB, &[(TEAM, 2)]);
     world.flush();
     world.answer(0, usize::MAX);

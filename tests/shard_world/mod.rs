@@ -280,9 +280,13 @@ impl World {
         self.core.on_item(&Item::Fetched { fetch, result });
     }
 
-    pub(crate) fn fail(&mut self, index: usize, error: FetchError) {
+    pub(crate) fn fail(&mut self, index: usize) {
         let fetch = self.asked.remove(index);
-        let result = Err(error);
+        let result = Err(FetchError::Missing {
+            group: fetch.group,
+            from: fetch.from,
+            to: fetch.to,
+        });
         self.core.on_item(&Item::Fetched { fetch, result });
     }
 
