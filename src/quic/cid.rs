@@ -117,7 +117,8 @@ mod tests {
             assert_eq!(codec.shard_of_datagram(&short_header(id)), Some(5));
             assert!(ids.validate(id).is_ok());
         }
-        let first_bytes: std::collections::HashSet<_> = made.iter().map(|id| [id[0], id[1]]).collect();
+        let first_bytes: std::collections::HashSet<_> =
+            made.iter().map(|id| [id[0], id[1]]).collect();
         assert!(first_bytes.len() > 32, "the shard shows in the clear");
     }
 

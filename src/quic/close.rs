@@ -159,6 +159,15 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// Whether the client brought it on itself.
+    #[must_use]
+    pub fn is_for_cause(&self) -> bool {
+        !matches!(
+            self.code(),
+            CloseCode::Goodbye | CloseCode::TokenExpired | CloseCode::ShuttingDown
+        )
+    }
+
     /// The code that goes with it.
     #[must_use]
     pub fn code(&self) -> CloseCode {

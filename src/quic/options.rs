@@ -99,7 +99,11 @@ impl Default for Limits {
 impl Limits {
     /// The connection's receive window once it has authenticated: both streams' windows.
     pub(super) fn receive_window(&self) -> VarInt {
-        VarInt::from_u32(self.stream_receive_window_bytes.saturating_mul(2).min(1 << 30))
+        VarInt::from_u32(
+            self.stream_receive_window_bytes
+                .saturating_mul(2)
+                .min(1 << 30),
+        )
     }
 
     /// QUIC's own settings.

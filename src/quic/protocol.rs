@@ -22,9 +22,8 @@ use crate::model::command::{
 };
 use crate::wire::{
     Ack, AckItem, Attach, Attached, AttachedGroup, Busy, Cursor, Detach, DeviceId, Draft, Envelope,
-    EnvelopeError, FRAME_LEN_MAX, Frame, FrameKind, HEADER_LEN, Header, Hello, Kind,
-    PersonId, Priority, Published, RecordNumber, Role, TenantId, Timestamp, Welcome,
-    encode_frame,
+    EnvelopeError, FRAME_LEN_MAX, Frame, FrameKind, HEADER_LEN, Header, Hello, Kind, PersonId,
+    Priority, Published, RecordNumber, Role, TenantId, Timestamp, Welcome, encode_frame,
 };
 
 /// Bytes before a node operator's command that name its tenant.
@@ -158,8 +157,8 @@ fn read_command(tag: u16, payload: &[u8], identity: &Identity) -> Result<Asked, 
     } else {
         (identity.tenant, payload)
     };
-    let mut tagged = TaggedCommand::decode(tag, payload)
-        .map_err(|error| CloseReason::Command { error })?;
+    let mut tagged =
+        TaggedCommand::decode(tag, payload).map_err(|error| CloseReason::Command { error })?;
     let draft = match &mut tagged {
         TaggedCommand::MassSend(mass_send) => Some(read_mass_send(mass_send, identity)?),
         _ => None,
@@ -406,4 +405,3 @@ pub(super) fn write_attached(
         }
     }
 }
-

@@ -245,7 +245,9 @@ impl ShardSocket {
     fn count_sent(&mut self, count: usize) {
         for outgoing in &self.queue[self.head..self.head + count] {
             let len = outgoing.contents.len();
-            let segments = outgoing.segment_len.map_or(1, |segment| len.div_ceil(segment));
+            let segments = outgoing
+                .segment_len
+                .map_or(1, |segment| len.div_ceil(segment));
             self.sent.datagrams += segments as u64;
             self.sent.bytes += len as u64;
         }

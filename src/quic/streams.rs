@@ -115,9 +115,16 @@ impl Outbox {
     }
 
     /// Hands over as much as is taken.
-    pub(super) fn write(&mut self, conn: &mut Connection, inbound: &Inbound) -> Result<(), CloseReason> {
+    pub(super) fn write(
+        &mut self,
+        conn: &mut Connection,
+        inbound: &Inbound,
+    ) -> Result<(), CloseReason> {
         while self.written < self.bytes.len() {
-            match conn.send_stream(inbound.id).write(&self.bytes[self.written..]) {
+            match conn
+                .send_stream(inbound.id)
+                .write(&self.bytes[self.written..])
+            {
                 Ok(written) => self.written += written,
                 Err(WriteError::Blocked) => break,
                 Err(WriteError::Stopped(_) | WriteError::ClosedStream) => {
@@ -160,7 +167,11 @@ impl Delivery {
 
     /// Writes whole envelopes; how many were taken. Fewer than given means that there is no more
     /// room until the stream says it is writable.
-    pub(super) fn write(&mut self, conn: &mut Connection, chunks: &mut [Bytes]) -> Result<usize, WriteError> {
+    pub(super) fn write(
+        &mut self,
+        conn: &mut Connection,
+        chunks: &mut [Bytes],
+    ) -> Result<usize, WriteError> {
         let mut stream = conn.send_stream(self.id);
         if !self.rest.is_empty() {
             let written = stream.write_chunks(core::slice::from_mut(&mut self.rest));
@@ -182,7 +193,9 @@ impl Delivery {
 }
 
 /// Chunks written; none when there is no room.
-fn blocked_as_nothing(written: Result<quinn_proto::Written, WriteError>) -> Result<usize, WriteError> {
+fn blocked_as_nothing(
+    written: Result<quinn_proto::Written, WriteError>,
+) -> Result<usize, WriteError> {
     match written {
         Ok(written) => Ok(written.chunks),
         Err(WriteError::Blocked) => Ok(0),

@@ -147,7 +147,11 @@ mod tests {
                 let now = begun + Duration::from_millis(start);
                 assert_eq!(due(&mut wheel, now), []);
                 let at = wheel.arm(1, wheel.next + ahead);
-                assert_eq!(wheel.wait(begun), Some(TICK * at as u32), "{start} + {ahead}");
+                assert_eq!(
+                    wheel.wait(begun),
+                    Some(TICK * at as u32),
+                    "{start} + {ahead}"
+                );
             }
         }
     }

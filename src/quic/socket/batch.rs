@@ -49,7 +49,12 @@ impl Batch {
                     },
                     ipi_addr: nix::libc::in_addr { s_addr: 0 },
                 };
-                headers.send(io, queued, v4, Some(ControlMessage::Ipv4PacketInfo(&source)))
+                headers.send(
+                    io,
+                    queued,
+                    v4,
+                    Some(ControlMessage::Ipv4PacketInfo(&source)),
+                )
             }
             (Self::V6(headers), None) => headers.send(io, queued, v6, None),
             (Self::V6(headers), Some(IpAddr::V6(source))) => {
@@ -59,7 +64,12 @@ impl Batch {
                         s6_addr: source.octets(),
                     },
                 };
-                headers.send(io, queued, v6, Some(ControlMessage::Ipv6PacketInfo(&source)))
+                headers.send(
+                    io,
+                    queued,
+                    v6,
+                    Some(ControlMessage::Ipv6PacketInfo(&source)),
+                )
             }
             // An IPv4 source on an IPv6 socket: rare enough for one at a time.
             _ => send_one(io, state, &queued[0]).map(|()| 1),
