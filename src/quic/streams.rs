@@ -165,6 +165,20 @@ impl Delivery {
         self.id
     }
 
+    /// Writes what is left of a chunk; whether there may be room for more. When not, the stream will
+    /// say that it is writable: quinn-proto promises that only to who has been told "blocked".
+    pub(super) fn resume(&mut self, conn: &mut Connection) -> Result<bool, WriteError> {
+        while !self.rest.is_empty() {
+            let rest = core::slice::from_mut(&mut self.rest);
+            match conn.send_stream(self.id).write_chunks(rest) {
+                Ok(_) => {}
+                Err(WriteError::Blocked) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
     /// Writes whole envelopes; how many were taken. Fewer than given means that there is no more
     /// room until the stream says it is writable.
     pub(super) fn write(
@@ -172,33 +186,20 @@ impl Delivery {
         conn: &mut Connection,
         chunks: &mut [Bytes],
     ) -> Result<usize, WriteError> {
-        let mut stream = conn.send_stream(self.id);
-        if !self.rest.is_empty() {
-            let written = stream.write_chunks(core::slice::from_mut(&mut self.rest));
-            if blocked_as_nothing(written)? == 0 {
-                return Ok(0);
+        let mut taken = 0;
+        while self.resume(conn)? && taken < chunks.len() {
+            match conn.send_stream(self.id).write_chunks(&mut chunks[taken..]) {
+                Ok(written) => taken += written.chunks,
+                Err(WriteError::Blocked) => break,
+                Err(error) => return Err(error),
             }
-        }
-        let taken = blocked_as_nothing(stream.write_chunks(chunks))?;
-        match chunks.get_mut(taken) {
-            // The first one left may have been taken in part, which cannot be told from its length:
-            // the stream keeps what is left of it, so it counts as taken.
-            Some(partly) => {
+            // The next may have been taken in part, which its length does not tell: the stream
+            // keeps what is left of it, so it counts as taken.
+            if let Some(partly) = chunks.get_mut(taken) {
                 self.rest = core::mem::take(partly);
-                Ok(taken + 1)
+                taken += 1;
             }
-            None => Ok(taken),
         }
-    }
-}
-
-/// Chunks written; none when there is no room.
-fn blocked_as_nothing(
-    written: Result<quinn_proto::Written, WriteError>,
-) -> Result<usize, WriteError> {
-    match written {
-        Ok(written) => Ok(written.chunks),
-        Err(WriteError::Blocked) => Ok(0),
-        Err(error) => Err(error),
+        Ok(taken)
     }
 }

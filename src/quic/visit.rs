@@ -95,8 +95,10 @@ impl Shard {
                 }
             }
             StreamEvent::Writable { id } => {
-                if let (Some(delivery), Some(session)) = (&link.delivery, &link.session)
+                if let Some(delivery) = &mut link.delivery
                     && delivery.id() == id
+                    && matches!(delivery.resume(&mut link.conn), Ok(true))
+                    && let Some(session) = &link.session
                 {
                     self.core.writable(session.number);
                 }

@@ -26,14 +26,14 @@ use throng::wire::{
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server, the certificate it shows, and its engine.
-pub struct House {
-    pub server: Server,
-    pub certificate: CertificateDer<'static>,
-    pub engine: Engine,
+pub(crate) struct House {
+    pub(crate) server: Server,
+    pub(crate) certificate: CertificateDer<'static>,
+    pub(crate) engine: Engine,
 }
 
 /// A certificate for `localhost`, and a server configuration that shows it.
-pub fn tls() -> (CertificateDer<'static>, Arc<rustls::ServerConfig>) {
+pub(crate) fn tls() -> (CertificateDer<'static>, Arc<rustls::ServerConfig>) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
     let certificate = made.cert.der().clone();
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
@@ -46,6 +46,23 @@ pub fn tls() -> (CertificateDer<'static>, Arc<rustls::ServerConfig>) {
         .unwrap();
     config.alpn_protocols = vec![ALPN.to_vec()];
     (certificate, Arc::new(config))
+}
+
+/// Options with the tokens of these tests.
+pub(crate) fn options(
+    listen: SocketAddr,
+    shards: u16,
+    tls: Arc<rustls::ServerConfig>,
+    limits: Limits,
+) -> ServerOptions {
+    ServerOptions {
+        listen,
+        shards,
+        tls,
+        tokens: Arc::new(check_token),
+        limits,
+        shard: throng::shard::Config::default(),
+    }
 }
 
 /// Tokens of these tests: `role tenant person device seconds`.
@@ -67,29 +84,23 @@ fn check_token(token: &str, now: Timestamp) -> Result<Identity, AuthError> {
 }
 
 /// The token of a person of tenant 1 on device 1.
-pub fn token_of(person: u64) -> String {
+pub(crate) fn token_of(person: u64) -> String {
     format!("0 1 {person} 1 3600")
 }
 
 /// The token of the node's operator.
-pub const OPERATOR: &str = "2 0 0 0 3600";
+pub(crate) const OPERATOR: &str = "2 0 0 0 3600";
 
 impl House {
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self::with(1, Limits::default())
     }
 
-    pub fn with(shards: u16, limits: Limits) -> Self {
+    pub(crate) fn with(shards: u16, limits: Limits) -> Self {
         let (certificate, tls) = tls();
         let engine = Engine::default();
-        let options = ServerOptions {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            shards,
-            tls,
-            tokens: Arc::new(check_token),
-            limits,
-            shard: throng::shard::Config::default(),
-        };
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let options = options(listen, shards, tls, limits);
         let server = Server::start(&engine, options).expect("the server starts");
         Self {
             server,
@@ -99,12 +110,15 @@ impl House {
     }
 
     /// A connection that has said nothing yet.
-    pub async fn dial(&self) -> Result<Connection, ConnectionError> {
+    pub(crate) async fn dial(&self) -> Result<Connection, ConnectionError> {
         let endpoint = Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         self.dial_from(&endpoint).await
     }
 
-    pub async fn dial_from(&self, endpoint: &Endpoint) -> Result<Connection, ConnectionError> {
+    pub(crate) async fn dial_from(
+        &self,
+        endpoint: &Endpoint,
+    ) -> Result<Connection, ConnectionError> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -124,7 +138,7 @@ impl House {
     }
 
     /// A connection that has said Hello with `token` and has been welcomed.
-    pub async fn enter(&self, token: &str) -> Client {
+    pub(crate) async fn enter(&self, token: &str) -> Client {
         let connection = self.dial().await.expect("the handshake succeeds");
         let mut client = Client::new(connection).await;
         let hello = Hello { token }.encode();
@@ -136,7 +150,7 @@ impl House {
     }
 
     /// Tenant 1 with `people` and one group of all of them.
-    pub async fn with_a_group(&self, people: u64) -> GroupId {
+    pub(crate) async fn with_a_group(&self, people: u64) -> GroupId {
         let mut operator = self.enter(OPERATOR).await;
         let tenant = TaggedCommand::CreateTenant(CreateTenantV1 {
             name: "Acme".into(),
@@ -170,22 +184,22 @@ impl House {
 }
 
 /// One of a client's streams.
-pub struct Lane {
-    pub send: SendStream,
+pub(crate) struct Lane {
+    pub(crate) send: SendStream,
     recv: RecvStream,
     decoder: FrameDecoder,
     held: Vec<u8>,
 }
 
 /// A client that reads and writes frames.
-pub struct Client {
-    pub connection: Connection,
-    pub requests: Lane,
+pub(crate) struct Client {
+    pub(crate) connection: Connection,
+    pub(crate) requests: Lane,
     next: u64,
 }
 
 impl Lane {
-    pub async fn open(connection: &Connection) -> Self {
+    pub(crate) async fn open(connection: &Connection) -> Self {
         let (send, recv) = connection.open_bi().await.expect("a stream");
         Self {
             send,
@@ -195,14 +209,14 @@ impl Lane {
         }
     }
 
-    pub async fn send(&mut self, kind: FrameKind, request: u64, payload: &[u8]) {
+    pub(crate) async fn send(&mut self, kind: FrameKind, request: u64, payload: &[u8]) {
         let mut bytes = Vec::new();
         encode_frame(kind, request, payload, &mut bytes);
         self.send.write_all(&bytes).await.expect("sent");
     }
 
     /// The next frame, or `None` when the stream or the connection ends.
-    pub async fn try_frame(&mut self) -> Option<Frame> {
+    pub(crate) async fn try_frame(&mut self) -> Option<Frame> {
         loop {
             let mut bytes = &self.held[..];
             let frame = self.decoder.next(&mut bytes).expect("frames");
@@ -219,13 +233,13 @@ impl Lane {
         }
     }
 
-    pub async fn frame(&mut self) -> Frame {
+    pub(crate) async fn frame(&mut self) -> Frame {
         self.try_frame().await.expect("a frame")
     }
 }
 
 impl Client {
-    pub async fn new(connection: Connection) -> Self {
+    pub(crate) async fn new(connection: Connection) -> Self {
         let requests = Lane::open(&connection).await;
         Self {
             connection,
@@ -235,7 +249,7 @@ impl Client {
     }
 
     /// Sends a command as the node's operator does, and waits for its reply.
-    pub async fn command(&mut self, tenant: TenantId, command: &TaggedCommand) -> Reply {
+    pub(crate) async fn command(&mut self, tenant: TenantId, command: &TaggedCommand) -> Reply {
         let mut payload = [0; 16].to_vec();
         payload[..4].copy_from_slice(&tenant.0.to_le_bytes());
         payload.extend_from_slice(&command.encode());
@@ -251,7 +265,7 @@ impl Client {
     }
 
     /// Publishes and waits for where it went.
-    pub async fn publish(&mut self, group: GroupId, text: &str) -> Published {
+    pub(crate) async fn publish(&mut self, group: GroupId, text: &str) -> Published {
         self.next += 1;
         let payload = text_envelope(group, u128::from(self.next), text);
         self.requests
@@ -266,7 +280,7 @@ impl Client {
     }
 
     /// Attaches `person` on device 1 and waits for the groups.
-    pub async fn attach(&mut self, person: u64) -> (Lane, Attached) {
+    pub(crate) async fn attach(&mut self, person: u64) -> (Lane, Attached) {
         let mut lane = Lane::open(&self.connection).await;
         lane.send(FrameKind::Attach, 7, &attach_of(person)).await;
         let frame = lane.frame().await;
@@ -276,7 +290,7 @@ impl Client {
     }
 
     /// The deliveries of an attached client.
-    pub async fn deliveries(&self) -> Deliveries {
+    pub(crate) async fn deliveries(&self) -> Deliveries {
         let stream = tokio::time::timeout(PATIENCE, self.connection.accept_uni()).await;
         Deliveries {
             stream: stream.expect("a stream in time").expect("a stream"),
@@ -285,7 +299,7 @@ impl Client {
     }
 
     /// How the connection ended: the server's code and reason.
-    pub async fn closed(&self) -> (u64, String) {
+    pub(crate) async fn closed(&self) -> (u64, String) {
         let error = tokio::time::timeout(PATIENCE, self.connection.closed()).await;
         match error.expect("closed in time") {
             ConnectionError::ApplicationClosed(close) => {
@@ -298,14 +312,14 @@ impl Client {
 }
 
 /// What a delivery stream brings.
-pub struct Deliveries {
+pub(crate) struct Deliveries {
     stream: RecvStream,
     decoder: DeliveryDecoder,
 }
 
 impl Deliveries {
     /// The sequences and bodies of the next `count` or more envelopes.
-    pub async fn take(&mut self, count: usize) -> Vec<(Sequence, Vec<u8>)> {
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<(Sequence, Vec<u8>)> {
         let mut taken = Vec::new();
         while taken.len() < count {
             let chunk = self.stream.read_chunk(64 * 1024, true);
@@ -323,7 +337,7 @@ impl Deliveries {
 }
 
 /// An envelope as a client sends it.
-pub fn text_envelope(group: GroupId, client_message_id: u128, text: &str) -> Envelope {
+pub(crate) fn text_envelope(group: GroupId, client_message_id: u128, text: &str) -> Envelope {
     let fields = HeaderFields {
         kind: Kind::Text,
         group,
@@ -334,7 +348,7 @@ pub fn text_envelope(group: GroupId, client_message_id: u128, text: &str) -> Env
 }
 
 /// The payload of an attach of `person` on device 1.
-pub fn attach_of(person: u64) -> Vec<u8> {
+pub(crate) fn attach_of(person: u64) -> Vec<u8> {
     let entry = AttachEntry {
         person: PersonId(person),
         device: DeviceId(1),
