@@ -111,6 +111,20 @@ fn a_retry_returns_the_first_result_and_makes_no_record() {
 }
 
 #[test]
+fn a_mass_sends_id_is_no_messages_id() {
+    let mut town = Town::with_employees(3);
+    let group = town.internal_group(ALICE, &[BOB, CAROL]);
+    town.mass_send(ALICE, &[group], 7).unwrap();
+    let nowhere = GroupId(0);
+    let refused = town.publish(by(ALICE), message(ALICE, nowhere, 7, 1));
+    assert_eq!(refused, Err(Refusal::NoSuchGroup { group: nowhere }));
+    let said = town
+        .publish(by(ALICE), message(ALICE, group, 7, 1))
+        .unwrap();
+    assert!(!said.duplicate);
+}
+
+#[test]
 fn the_same_id_with_another_body_is_refused() {
     let mut town = Town::with_employees(3);
     let group = town.internal_group(ALICE, &[BOB, CAROL]);
