@@ -4,6 +4,8 @@ use crate::model::command::{
     Actor, AddPeopleV1, CreateTenantV1, GroupRole, NewPersonV1, OrgRole, PersonKind, PersonV1,
     Reply, SetRoleV1, Succession, TaggedCommand as T,
 };
+use crate::model::directory::Membership;
+use crate::model::state::PersonIndex;
 use crate::model::town::{ALICE, BOB, CAROL, DAVE, Town, by, new_person};
 use crate::wire::{GroupId, Kind, MembershipBody, PersonId, TenantId, Timestamp};
 
@@ -228,4 +230,30 @@ fn a_person_who_never_was_acts_not_at_all() {
         let refused = town.leave(stranger, GroupId(1));
         assert!(refused.is_err());
     }
+}
+
+#[test]
+fn a_membership_costs_at_most_40_bytes_with_its_reverse_index() {
+    let mut town = Town::with_employees(300);
+    let members: Vec<_> = (2..=200).map(PersonId).collect();
+    let late: Vec<_> = (201..=300).map(PersonId).collect();
+    for _ in 0..50 {
+        let group = town.internal_group(ALICE, &members);
+        for newcomer in &late {
+            town.add(by(ALICE), group, &[*newcomer]).unwrap();
+        }
+    }
+    let tenant = &town.state.tenants[0];
+    let in_people = tenant.people.iter().map(|person| {
+        size_of::<Vec<Membership>>() + person.memberships.capacity() * size_of::<Membership>()
+    });
+    let in_groups = tenant.groups.iter().map(|group| {
+        size_of_val(&group.members) + group.members.capacity() * size_of::<PersonIndex>()
+    });
+    let bytes = in_people.sum::<usize>() + in_groups.sum::<usize>();
+    assert!(
+        bytes <= 40 * 300 * 50,
+        "{} a membership",
+        bytes / (300 * 50)
+    );
 }
