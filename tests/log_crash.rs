@@ -3,14 +3,12 @@
 //!
 //! `THRONG_SEEDS=n` sets how many seeds run, `THRONG_SEED=s` replays one.
 
-use std::sync::Arc;
+mod written;
 
 use throng::log::storage::{Fault, Faulty, Random};
-use throng::log::{Class, Config, Entry, Log, OpenError, Record, Recovered, Storage, entry_len};
-use throng::wire::{
-    GroupId, Header, HeaderFields, Kind, PersonId, RecordNumber, Sequence, Take, TenantId,
-    Timestamp,
-};
+use throng::log::{Class, Entry, Log, Record, Recovered};
+use throng::wire::{GroupId, RecordNumber, Sequence, TenantId};
+use written::{LONGEST, Written, open, read_all, segments};
 
 /// Seeds of the sampled test unless `THRONG_SEEDS` says otherwise.
 const SEEDS: u64 = 10_000;
@@ -18,85 +16,6 @@ const SEEDS: u64 = 10_000;
 const EXHAUSTIVE_SEEDS: u64 = 40;
 /// Batches a run appends.
 const BATCHES: u64 = 12;
-
-/// The longest record of these tests.
-const LONGEST: u64 = entry_len(3, 120, 60);
-
-/// A record as the model has it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Written {
-    header: Header,
-    takes: Vec<Take>,
-    view: Vec<u8>,
-    private: Vec<u8>,
-}
-
-impl Written {
-    fn new(number: u64, random: &mut Random) -> Self {
-        let view = bytes(random.below(120), random);
-        let fields = HeaderFields {
-            kind: Kind::Text,
-            tenant: TenantId(1),
-            group: GroupId(random.below(3)),
-            sequence: Sequence(number + 1),
-            sender: PersonId(7),
-            timestamp: Timestamp(1_000 + number as i64),
-            record: RecordNumber(number),
-            body_len: view.len() as u32,
-            ..HeaderFields::default()
-        };
-        let take = |group| Take {
-            group: GroupId(group),
-            sequence: Sequence(number + 1),
-            membership_sequence: Sequence(1),
-            message_ordinal: number,
-        };
-        Self {
-            header: Header::new(&fields),
-            takes: (10..10 + random.below(8) / 6 * 3).map(take).collect(),
-            private: bytes(random.below(60), random),
-            view,
-        }
-    }
-
-    fn entry(&self) -> Entry<'_> {
-        Entry {
-            header: &self.header,
-            takes: &self.takes,
-            view: &self.view,
-            private: &self.private,
-        }
-    }
-
-    fn is(&self, record: &Record) -> bool {
-        let own = Take::of_header(&self.header);
-        let takes = if self.takes.is_empty() {
-            own.into_iter().collect()
-        } else {
-            self.takes.clone()
-        };
-        *record.envelope.header() == self.header
-            && record.envelope.body() == self.view
-            && record.private == self.private
-            && record.takes == takes
-    }
-}
-
-fn bytes(len: u64, random: &mut Random) -> Vec<u8> {
-    (0..len).map(|_| random.number() as u8).collect()
-}
-
-fn config() -> Config {
-    let mut config = Config::default().with_segment_bytes(4096);
-    config.check_threads = 1;
-    config
-}
-
-fn open(disk: &Faulty, seed: u64) -> Result<(Log, Recovered), OpenError> {
-    let mut random = Random::new(seed);
-    let entropy = std::array::from_fn(|_| random.number() as u8);
-    Log::open(Arc::new(disk.clone()), config(), entropy)
-}
 
 /// What a run has told the world.
 #[derive(Default)]
@@ -131,29 +50,6 @@ fn run(disk: &Faulty, seed: u64, model: &mut Model) {
         }
     }
     let _ = log.close();
-}
-
-fn read_all(log: &Log) -> Vec<Record> {
-    let reader = log.reader();
-    let mut records = Vec::new();
-    while (records.len() as u64) < reader.durable().0 {
-        let from = RecordNumber(records.len() as u64);
-        records.extend(reader.read(from, 700).expect("durable records can be read"));
-    }
-    records
-}
-
-/// Segment files, without the zeros at their ends.
-fn segments(disk: &Faulty) -> Vec<(String, Vec<u8>)> {
-    let names = disk.names().expect("the disk lists its names");
-    let mut segments: Vec<_> = names
-        .into_iter()
-        .filter(|name| name.ends_with(".segment"))
-        .map(|name| (disk.contents(&name).expect("a listed file"), name))
-        .map(|(contents, name)| (name, contents))
-        .collect();
-    segments.sort();
-    segments
 }
 
 /// What must hold of a disk after a crash; leaves the log open.
@@ -298,6 +194,13 @@ fn an_error_at_every_boundary_acknowledges_nothing_that_is_lost() {
     }
 }
 
+fn flush(log: &mut Log, queue: &mut Vec<Written>) {
+    let entries: Vec<_> = queue.iter().map(Written::entry).collect();
+    let result = log.append(&entries);
+    result.expect("what was reserved can be appended");
+    queue.clear();
+}
+
 #[test]
 fn what_was_reserved_is_appended_on_a_full_disk_and_the_rest_is_refused() {
     for seed in 0..50 {
@@ -306,31 +209,23 @@ fn what_was_reserved_is_appended_on_a_full_disk_and_the_rest_is_refused() {
         let (mut log, _) = open(&disk, seed).expect("a new log opens");
         let space = log.space();
         disk.set_room(Some(random.below(3) * 4096));
-        let (mut number, mut refused) = (0, false);
-        let mut queue: Vec<Written> = Vec::new();
-        while !refused {
-            let written = Written::new(number, &mut random);
-            let len = entry_len(
-                written.takes.len(),
-                written.view.len(),
-                written.private.len(),
-            );
-            if space.reserve(len, Class::Normal).is_err() {
-                log.idle().expect("a full disk is no error");
-                refused = space.reserve(len, Class::Normal).is_err();
-            }
-            if !refused {
+        let mut queue = Vec::new();
+        let full_at = (0..)
+            .find(|number| {
+                let written = Written::new(*number, &mut random);
+                let len = written.len();
+                if random.below(4) == 0 || space.reserve(len, Class::Normal).is_err() {
+                    flush(&mut log, &mut queue);
+                    log.idle().expect("a full disk is no error");
+                    if space.reserve(len, Class::Normal).is_err() {
+                        return true;
+                    }
+                }
                 queue.push(written);
-                number += 1;
-            }
-            if refused || random.below(4) == 0 {
-                let entries: Vec<_> = queue.iter().map(Written::entry).collect();
-                log.append(&entries)
-                    .expect("what was reserved can be appended");
-                queue.clear();
-            }
-        }
-        let essential = Written::new(number, &mut random);
+                false
+            })
+            .expect("every disk is full at last");
+        let essential = Written::new(full_at, &mut random);
         space
             .reserve(LONGEST, Class::Essential)
             .expect("a segment is kept for essential records");

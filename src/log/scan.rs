@@ -7,8 +7,8 @@
 use crate::wire::{ALIGNMENT, RecordNumber, Timestamp};
 
 use super::format::{
-    BATCH_HEADER_LEN, BatchHeader, BatchKind, Damage, Defect, FOOTER_LEN, FooterBody, Frame,
-    SEGMENT_HEADER_LEN, SegmentHeader,
+    BATCH_HEADER_LEN, BatchHeader, BatchKind, Damage, Defect, FOOTER_LEN, FRAME_LEN_MIN,
+    FooterBody, Frame, SEGMENT_HEADER_LEN, SegmentHeader,
 };
 use super::storage::{File, StorageError};
 use super::tree::Tree;
@@ -319,7 +319,7 @@ impl Scanner<'_> {
             let (at, next) = (self.at, self.next);
             let head = self
                 .window
-                .bytes(at, BATCH_HEADER_LEN.min((end - at) as usize))?;
+                .bytes(at, FRAME_LEN_MIN.min((end - at) as usize))?;
             let names = Frame::names(head, self.header.segment, next);
             let len = match Frame::peek_len(head, end - at) {
                 Ok(len) => len,
