@@ -172,10 +172,13 @@ fn cut_part(storage: &dyn Storage, found: &Found, epoch: u32) -> Result<String, 
     } = keepable(found);
     let keep = prefix.map_or(0, |(len, _)| len);
     let (kept_in, _) = cut(storage, found, batches_end + keep, epoch)?;
+    let file = &found.file;
     if let Some((_, header)) = prefix {
-        let file = &found.file;
         file.write_at(&mut [IoSlice::new(&header)], batches_end)?;
-        file.sync()?;
     }
+    if let Ok(header) = &found.header {
+        file.allocate(header.len)?; // It may have been cut short.
+    }
+    file.sync()?;
     Ok(kept_in)
 }

@@ -17,6 +17,7 @@ use super::format::{
 };
 use super::index::GrowingIndex;
 use super::reader::Reader;
+use super::recovery::write_meta;
 use super::segment::{Index, Segment, Shared};
 use super::space::Space;
 use super::spare::{SPARES, Spares};
@@ -246,14 +247,14 @@ impl Log {
         })
     }
 
-    /// Writes a commit frame and lets go of the files.
+    /// Writes a commit frame and how far the log goes, so that even a missing file is noticed.
     pub fn close(mut self) -> Result<(), AppendError> {
         self.guarded(|log| {
-            if log.tail.committed {
-                Ok(())
-            } else {
-                Ok(log.commit()?)
+            if !log.tail.committed {
+                log.commit()?;
             }
+            log.meta.durable = log.next;
+            Ok(write_meta(&*log.storage, &log.meta)?)
         })
     }
 
