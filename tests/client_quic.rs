@@ -252,6 +252,7 @@ async fn a_reconnect_resumes_after_what_the_application_took() {
         assert_eq!(sequence_of(deliveries.next().await), expected);
     }
     let cursors = deliveries.cursors().clone();
+    assert_eq!(deliveries.redelivered(), 1, "the second 2 was dropped");
     let closed = online.client.publish(message(1)).await.unwrap_err();
     let reason = CloseReason::ByServer {
         code: CloseCode::ShuttingDown,

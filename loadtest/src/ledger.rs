@@ -51,7 +51,7 @@ pub(crate) struct Ledger {
     copies: Vec<Copy>,
     sent_us: Vec<AtomicU64>,
     acknowledged: Mutex<BTreeMap<usize, Acknowledged>>,
-    refused: Mutex<BTreeMap<&'static str, u64>>,
+    refused: Mutex<BTreeMap<usize, &'static str>>,
     completed: AtomicUsize,
     answered: AtomicUsize,
     delivered: AtomicUsize,
@@ -115,7 +115,7 @@ impl Ledger {
 
     /// Message `number` was refused by `rule` and goes to nobody.
     pub(crate) fn refused(&self, number: usize, rule: &'static str) {
-        *lock(&self.refused).entry(rule).or_default() += 1;
+        lock(&self.refused).insert(number, rule);
         for (copy, _) in self.plan.copies_of(number) {
             self.copies[copy].remaining.store(0, Ordering::Relaxed);
             self.completed.fetch_add(1, Ordering::Relaxed);
@@ -199,7 +199,16 @@ impl Ledger {
 
     /// Refusals by rule.
     pub(crate) fn refusals(&self) -> BTreeMap<&'static str, u64> {
-        lock(&self.refused).clone()
+        let mut counts = BTreeMap::new();
+        for rule in lock(&self.refused).values() {
+            *counts.entry(*rule).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Whether message `number` was refused.
+    pub(crate) fn was_refused(&self, number: usize) -> bool {
+        lock(&self.refused).contains_key(&number)
     }
 
     /// Latencies of each copy's last recipient.
