@@ -1,3 +1,4 @@
 //! The server endpoint on the shard loop, and authentication.
 
 pub mod auth;
+pub mod tls;
