@@ -111,16 +111,43 @@ sections! {
         allow_tmpfs: bool = "false", costs "every record, when the machine stops";
     }
 
+    /// Deciding, and the way from a command to what it makes visible.
+    engine: Engine {
+        /// Commands between the door and their release; past it requests are answered `Busy`.
+        admission_bytes: ByteSize = "64 MiB" in "1 MiB" to "4 GiB",
+        costs "up to this much memory";
+        /// Attaches under way at once, in room of their own that publishes cannot take.
+        attaches_max: u64 = "16384" in "64" to "1000000", costs "512 bytes each";
+        /// Deliveries released to a shard that it has not taken yet; past it the shard reads them
+        /// from the log.
+        outbox_bytes: ByteSize = "32 MiB" in "1 MiB" to "4 GiB",
+        costs "up to this much memory per shard";
+        /// Threads that read the log for sessions that are behind.
+        readers: u16 = "2" in "1" to "16",
+        costs "a thread each, and as much disk bandwidth taken from the log";
+        /// Records between two snapshots: about how many a start replays at most.
+        snapshot_every_records: u64 = "1000000" in "1000" to "1000000000",
+        costs "a second state in memory while one is made; the longer a start, the fewer of them";
+    }
+
     /// What each shard keeps in memory.
     shard: Shard {
         /// Envelopes each shard keeps per online group for sessions that lag. A session further
-        /// behind is served from the log, about 50 times slower per message.
+        /// behind is served from the log, many times slower per message.
         ring_bytes: ByteSize = "256 KiB" in "16 KiB" to "64 MiB",
         costs "this much memory per shard and online group";
-        /// What one session may have been given that has not left yet; it is given more when that
-        /// has gone.
-        session_unsent_bytes: ByteSize = "256 KiB" in "16 KiB" to "16 MiB",
-        costs "up to this much memory per session that does not keep up";
+        /// What one session may be given in one write before it is the next one's turn.
+        write_bytes: ByteSize = "128 KiB" in "4 KiB" to "16 MiB",
+        costs "the shard's other sessions this much of a wait";
+        /// What is asked of the log at once for one group that is behind, in sequences.
+        fetch_sequences: u64 = "256" in "1" to "65536",
+        costs "one read of about as many messages";
+        /// What is kept of one answer of the log; the rest is asked for again.
+        fetch_bytes: ByteSize = "256 KiB" in "4 KiB" to "16 MiB",
+        costs "this much memory per answer under way";
+        /// Answers of the log awaited or kept at once.
+        fetches_max: u16 = "32" in "1" to "1024",
+        costs "as many times `fetch_bytes` of memory per shard";
         /// How long a shard sends before it looks at what has arrived again.
         flush_budget: TimeSpan = "1 ms" in "100 us" to "100 ms",
         costs "as much delay to arrivals; less of it means smaller batches";

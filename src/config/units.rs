@@ -88,7 +88,10 @@ fn write(
     units: &[(&str, u64)],
     zero: &str,
 ) -> fmt::Result {
-    match units.iter().find(|(_, factor)| amount.is_multiple_of(*factor)) {
+    match units
+        .iter()
+        .find(|(_, factor)| amount.is_multiple_of(*factor))
+    {
         Some((unit, factor)) if amount > 0 => write!(f, "{} {unit}", amount / factor),
         _ => f.write_str(zero),
     }
