@@ -63,6 +63,17 @@ pub enum ConfigError {
         /// Where it would listen.
         listen: SocketAddr,
     },
+    /// Being verified would make a tenant's groups smaller.
+    #[error(
+        "model.external_members_max_unverified is {unverified}, more than \
+         model.external_members_max, {verified}; set it to {verified} or less"
+    )]
+    UnverifiedAbove {
+        /// The cap of tenants that are not verified.
+        unverified: u32,
+        /// The cap of those that are.
+        verified: u32,
+    },
     /// A log filter that means nothing.
     #[error("logging.level is `{level}`: {reason}; use `info`, or `info,throng::quic=debug`")]
     Level {

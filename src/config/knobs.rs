@@ -39,15 +39,11 @@ sections! {
         /// per processor, less one where there are more than two, for the sequencer and the log.
         shards: u16 = "0" in "0" to "64",
         costs "a thread, a socket and one ring per group that is online on it";
-        /// What is asked of the system for datagrams that arrived and wait for a shard, per shard.
-        /// The start log says how much was granted; `net.core.rmem_max` bounds it.
-        udp_receive_bytes: ByteSize = "4 MiB" in "64 KiB" to "1 GiB",
-        costs "up to this much kernel memory per shard";
-        /// What is asked of the system for datagrams on their way out, per shard;
-        /// `net.core.wmem_max` bounds it.
-        udp_send_bytes: ByteSize = "4 MiB" in "64 KiB" to "1 GiB",
-        costs "up to this much kernel memory per shard";
-        /// How long a stopping server goes on sending what its sessions have not been sent yet.
+        /// What is asked of the system for datagrams that wait, each way, per shard. The start log
+        /// says how much was granted; `net.core.rmem_max` and `net.core.wmem_max` bound it.
+        socket_buffer_bytes: ByteSize = "8 MiB" in "64 KiB" to "1 GiB",
+        costs "up to twice this much kernel memory per shard";
+        /// How long a stopping server goes on answering and sending what is on its way.
         drain: TimeSpan = "10 s" in "0 s" to "10 min",
         costs "this much longer a stop, when clients are slow";
     }
@@ -75,38 +71,85 @@ sections! {
         costs "a stolen token being of use for as long";
     }
 
-    /// What one client, and all of them, may take.
+    /// What connections may cost the server.
     limits: Limits {
-        /// Connections on all shards; one more is refused.
-        connections_max: u32 = "100000" in "1" to "1000000",
-        costs "about 32 KiB of memory per connection that is there";
-        /// New connections a second per shard above which each must first prove its address by a
-        /// Retry.
-        retry_above_handshakes_per_s: u32 = "500" in "0" to "100000",
-        costs "one round trip for newcomers above it; below it, answers to spoofed addresses";
-        /// Handshakes a shard takes on before it turns to its members again.
-        handshakes_per_turn_max: u16 = "4" in "1" to "256",
-        costs "up to a millisecond of delay to members per handshake";
-        /// From the first packet to an accepted token or certificate; then the connection is closed.
-        authentication_timeout: TimeSpan = "10 s" in "1 s" to "5 min",
+        /// Connections at a time, all shards together; more are refused.
+        connections_max: u32 = "50000" in "1" to "1000000",
+        costs "about 26 KiB of memory per idle connection";
+        /// Handshakes begun in one turn of a shard's loop; the others wait their turn.
+        handshakes_per_turn_max: u32 = "4" in "1" to "256",
+        costs "up to a millisecond each in which the shard delivers to nobody";
+        /// First packets that wait for a handshake, a shard; more are ignored and come again.
+        handshakes_waiting_max: u32 = "1024" in "1" to "65536",
+        costs "up to 34 KiB of memory each";
+        /// Newcomers a second and shard above which each must first prove its address (Retry).
+        retry_above_per_s: u32 = "500" in "0" to "1000000",
+        costs "a round trip to newcomers above it; below it, answers to spoofed addresses";
+        /// How long after connecting the first bytes of a request may take.
+        first_byte_timeout: TimeSpan = "5 s" in "100 ms" to "5 min",
+        costs "the memory of a connection that says nothing, for as long";
+        /// How long after connecting an accepted token or certificate may take.
+        authentication_timeout: TimeSpan = "10 s" in "100 ms" to "5 min",
         costs "the memory of a connection that never says who it is, for as long";
-        /// Silence after which a connection is given up.
+        /// How long nothing at all may come from a client, keep-alives included.
         idle_timeout: TimeSpan = "60 s" in "1 s" to "1 h",
-        costs "the memory of connections whose client is gone, for as long";
-        /// Requests of one connection that may be under way; one more is answered `Busy`.
-        requests_in_flight_max: u32 = "256" in "1" to "65536",
-        costs "the memory of their answers";
-        /// People that one gateway connection may carry.
-        attached_per_connection_max: u32 = "10000" in "1" to "100000",
-        costs "about 1 KiB of memory each, and as many cursors as they have groups";
+        costs "the memory of clients that went without a word, for as long";
+        /// What a client may send ahead on each of its two streams.
+        stream_receive_window_bytes: ByteSize = "256 KiB" in "64 KiB" to "16 MiB",
+        costs "up to twice this much memory per connection, while a client outruns the server";
+        /// What a client may send ahead before it has authenticated.
+        unauthenticated_receive_window_bytes: ByteSize = "32 KiB" in "4 KiB" to "1 MiB",
+        costs "up to this much memory per stranger";
+        /// What may be sent to a client and not acknowledged by it; with 100 ms of round trip,
+        /// 256 KiB is 2.5 MB/s.
+        unacknowledged_bytes_max: ByteSize = "256 KiB" in "16 KiB" to "64 MiB",
+        costs "the packets' bookkeeping; the deliveries themselves are shared";
+        /// Answers that wait for a client to read them, those still to come included; beyond,
+        /// its next request is not read. 256 KiB is 1,000 publishes or 8 other commands at a time.
+        answer_bytes_max: ByteSize = "256 KiB" in "64 KiB" to "16 MiB",
+        costs "up to this much memory per connection that does not read its answers";
+        /// The UDP payload a connection begins with: 1452 fits Ethernet with IPv6, 1200 is always
+        /// safe, and what a connection falls back to where packets vanish.
+        initial_mtu_bytes: u16 = "1452" in "1200" to "9000",
+        costs "lost packets at first, where a path is narrower";
+    }
+
+    /// What the model allows on this node. A tenant's own quotas are set over the operator's
+    /// connection; changing these never changes what was decided before.
+    model: Model {
+        /// People in an internal group.
+        internal_members_max: u32 = "2000" in "3" to "8000",
+        costs "a membership change as large as its group";
+        /// People in an external group of a verified tenant.
+        external_members_max: u32 = "500" in "3" to "8000",
+        costs "a membership change as large as its group";
+        /// People in an external group of a tenant that is not verified; at most the one before.
+        external_members_max_unverified: u32 = "200" in "3" to "8000", costs "nothing";
+        /// Super admins of a tenant.
+        super_admins_max: u32 = "3" in "1" to "100", costs "nothing";
+        /// People in one command.
+        people_per_command_max: u32 = "2000" in "1" to "8000",
+        costs "up to 2 ms in which nothing else is decided";
+        /// Groups of one mass send.
+        mass_send_groups_max: u32 = "10000" in "1" to "20000",
+        costs "about 0.1 µs of the sequencer each";
+        /// Mass sends of one sender in a calendar day, where the tenant has set no other; the next
+        /// one is refused and freezes the sender until an admin releases it.
+        mass_sends_per_day_max: u32 = "500" in "0" to "1000000",
+        costs "as much unasked-for mail";
     }
 
     /// The log: recovery log and archive in one.
     log: Log {
-        /// Size of one segment file, allocated when it is begun. One segment of free space stays
-        /// reserved for leaving, revoking and retention when the disk is full.
-        segment_bytes: ByteSize = "128 MiB" in "1 MiB" to "4 GiB",
-        costs "this much disk ahead of use, and as much again in reserve";
+        /// Size of one segment file. Below 16 MiB the longest record shrinks to a quarter of it.
+        segment_bytes: ByteSize = "128 MiB" in "1 MiB" to "1 GiB",
+        costs "three times this much disk from the start: the open one, the next, and the reserve";
+        /// Indexes of sealed segments kept in memory; another is rebuilt by reading its segment
+        /// when it is needed.
+        index_bytes_max: ByteSize = "64 MiB" in "0 B" to "64 GiB",
+        costs "up to this much memory; an index takes about 1 % of its segment";
+        /// Threads that check segments at a start.
+        check_threads: u16 = "2" in "1" to "64", costs "about 2 MiB each while they run";
         /// Serve from a file system in memory, where nothing survives the machine. For tests.
         allow_tmpfs: bool = "false", costs "every record, when the machine stops";
     }
@@ -124,10 +167,10 @@ sections! {
         costs "up to this much memory per shard";
         /// Threads that read the log for sessions that are behind.
         readers: u16 = "2" in "1" to "16",
-        costs "a thread each, and as much disk bandwidth taken from the log";
+        costs "a thread each, and disk bandwidth that the log wants too";
         /// Records between two snapshots: about how many a start replays at most.
         snapshot_every_records: u64 = "1000000" in "1000" to "1000000000",
-        costs "a second state in memory while one is made; the longer a start, the fewer of them";
+        costs "a second state in memory while one is made; more records, a longer start";
     }
 
     /// What each shard keeps in memory.
@@ -148,9 +191,6 @@ sections! {
         /// Answers of the log awaited or kept at once.
         fetches_max: u16 = "32" in "1" to "1024",
         costs "as many times `fetch_bytes` of memory per shard";
-        /// How long a shard sends before it looks at what has arrived again.
-        flush_budget: TimeSpan = "1 ms" in "100 us" to "100 ms",
-        costs "as much delay to arrivals; less of it means smaller batches";
     }
 
     /// The local port for metrics and health.

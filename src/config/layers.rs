@@ -103,6 +103,16 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             listen: http.listen,
         });
     }
+    let (verified, unverified) = (
+        config.model.external_members_max,
+        config.model.external_members_max_unverified,
+    );
+    if unverified > verified {
+        return Err(ConfigError::UnverifiedAbove {
+            unverified,
+            verified,
+        });
+    }
     let level = &config.logging.level;
     if let Err(error) = EnvFilter::try_new(level) {
         return Err(ConfigError::Level {

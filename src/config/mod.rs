@@ -13,7 +13,9 @@ mod section;
 mod units;
 
 pub use error::ConfigError;
-pub use knobs::{Auth, Config, Engine, Http, Limits, Log, LogFormat, Logging, Server, Shard, Tls};
+pub use knobs::{
+    Auth, Config, Engine, Http, Limits, Log, LogFormat, Logging, Model, Server, Shard, Tls,
+};
 pub use layers::{Flag, load, unknown_variables};
 pub use print::documented_defaults;
 pub use section::Knob;

@@ -34,7 +34,7 @@ fn error_of_file(text: &str) -> String {
 
 #[test]
 fn flags_win_over_the_environment_over_the_file_over_defaults() {
-    let file = file("[server]\nshards = 2\ndrain = '2 s'\nudp_send_bytes = '2 MiB'\n");
+    let file = file("[server]\nshards = 2\ndrain = '2 s'\nsocket_buffer_bytes = '2 MiB'\n");
     let environment = variables(&[
         ("THRONG_SERVER_SHARDS", "3"),
         ("THRONG_SERVER_DRAIN", "3 s"),
@@ -43,8 +43,8 @@ fn flags_win_over_the_environment_over_the_file_over_defaults() {
     let server = load(Some(file.path()), environment, &flags).unwrap().server;
     assert_eq!(server.shards, 4, "flag");
     assert_eq!(server.drain.to_string(), "3 s", "environment");
-    assert_eq!(server.udp_send_bytes.to_string(), "2 MiB", "file");
-    assert_eq!(server.udp_receive_bytes.to_string(), "4 MiB", "default");
+    assert_eq!(server.socket_buffer_bytes.to_string(), "2 MiB", "file");
+    assert_eq!(server.listen.to_string(), "127.0.0.1:4433", "default");
 }
 
 #[test]
@@ -91,7 +91,9 @@ fn both_ends_of_every_range_are_accepted_and_belong_to_it() {
             continue;
         };
         for end in [min, max] {
-            let accepted = load(None, [], &[flag(&knob.name(), end)]);
+            // The one knob that may not be less than another.
+            let no_floor = flag("model.external_members_max_unverified", "3");
+            let accepted = load(None, [], &[no_floor, flag(&knob.name(), end)]);
             assert!(accepted.is_ok(), "{}: {accepted:?}", knob.name());
         }
     }
@@ -185,6 +187,12 @@ fn the_http_port_stays_on_loopback_unless_allowed_to_leave_it() {
     assert!(matches!(refused, ConfigError::RemoteHttp { .. }));
     assert!(load(None, [], &[wide, flag("http.allow_remote", "true")]).is_ok());
     assert!(load(None, [], &[flag("http.listen", "[::1]:9464")]).is_ok());
+}
+
+#[test]
+fn an_unverified_tenants_groups_may_not_be_larger_than_a_verified_ones() {
+    let refused = load(None, [], &[flag("model.external_members_max", "100")]).unwrap_err();
+    assert!(matches!(refused, ConfigError::UnverifiedAbove { .. }));
 }
 
 #[test]
