@@ -2,13 +2,19 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 
+use throng::log::{Config, Directory, Log};
+use throng::wire::{Header, RecordNumber, Sequence};
+
 use crate::check::identify;
 use crate::ledger::Ledger;
-use throng::wire::{Header, RecordNumber, Sequence};
+
+/// Bytes of records held at a time while the log is read.
+const READ_BYTES: usize = 1024 * 1024;
 
 /// What `throng archive verify --json` says.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -64,6 +70,29 @@ impl Difference {
     pub(crate) fn is_none(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// Reads the whole log of `data`, which no server has open, and compares it with what was sent.
+pub(crate) fn compare(
+    data: &Path,
+    ledger: &Ledger,
+    entropy: [u8; 32],
+) -> anyhow::Result<Difference> {
+    let storage = Arc::new(Directory::open_existing(&data.join("log"))?);
+    let (log, recovered) = Log::open(storage, Config::default(), entropy)?;
+    let reader = log.reader();
+    let mut comparison = Comparison::new(ledger);
+    let mut next = RecordNumber(0);
+    while next < recovered.next {
+        let records = reader.read(next, READ_BYTES)?;
+        ensure!(!records.is_empty(), "the log ends before record {next}");
+        for record in records {
+            comparison.record(record.envelope.header(), record.envelope.body());
+            next = next.next();
+        }
+    }
+    log.close()?;
+    Ok(comparison.finish())
 }
 
 /// Compares records with what was sent, one after another.

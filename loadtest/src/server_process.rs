@@ -207,6 +207,11 @@ impl ServerProcess {
         self.child.id()
     }
 
+    /// The program it runs.
+    pub(crate) fn program(&self) -> &Path {
+        &self.launch.program
+    }
+
     /// Kills it (-9) and waits until it is gone.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;

@@ -61,7 +61,7 @@ impl Client {
             Credentials::Certificate { tenant, .. } => ("", *tenant),
         };
         let session = Session::new(&Hello { token, tenant }, settings.limits);
-        let connecting = endpoint.connect_with(settings.client(credentials)?, addr, server_name)?;
+        let connecting = endpoint.connect_with(settings.quic(credentials)?, addr, server_name)?;
         let connection = connecting.await.map_err(CloseReason::from)?;
         let (asks, asked) = mpsc::channel(ASKS_MAX);
         let (driver, welcome) = Driver::greet(connection, endpoint, session, asked).await?;
