@@ -7,7 +7,7 @@ mod written;
 
 use throng::log::storage::{Fault, Faulty, Random};
 use throng::log::{Class, Entry, Log, Record, Recovered};
-use throng::wire::{GroupId, RecordNumber, Sequence, TenantId};
+use throng::wire::{GroupId, Sequence, TenantId};
 use written::{LONGEST, Written, open, read_all, segments};
 
 /// Seeds of the sampled test unless `THRONG_SEEDS` says otherwise.
