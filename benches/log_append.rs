@@ -1,4 +1,5 @@
-//! Durable append: records of 256 bytes in batches of 1, 64 and 1,024, one write and one sync each.
+//! Durable append: records of 256 bytes in batches of 1, 64 and 1,024, one write and one sync each;
+//! and how fast such a log is verified, opened and read again.
 //!
 //! Prints the device's own `fdatasync` first, at the size of each batch, since that is most of the
 //! figure. `TMPDIR` chooses the device.
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use throng::archive;
 use throng::log::{Config, Directory, Entry, Log, Storage, entry_len};
 use throng::wire::{GroupId, Header, HeaderFields, Kind, RecordNumber, Sequence, TenantId};
 
@@ -55,44 +57,85 @@ fn print_device(storage: &dyn Storage, len: usize) {
     storage.remove("probe").expect("it is there");
 }
 
+/// Appends a batch and returns how long the log took.
+fn append(log: &mut Log, batch_len: usize) -> Duration {
+    let (body, private) = ([0x61; BODY_LEN], [0x62; PRIVATE_LEN]);
+    let headers = headers(log.next().0, batch_len);
+    let entry = |header| Entry {
+        header,
+        takes: &[],
+        view: &body,
+        private: &private,
+    };
+    let entries: Vec<Entry<'_>> = headers.iter().map(entry).collect();
+    let start = Instant::now();
+    log.append(black_box(&entries)).expect("it appends");
+    start.elapsed()
+}
+
+fn open(storage: &Arc<dyn Storage>) -> Log {
+    let opened = Log::open(storage.clone(), Config::default(), [1; 32]);
+    opened.expect("it opens").0
+}
+
 fn log_append(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("log_append");
     for batch_len in BATCH_LENS {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let storage: Arc<dyn Storage> =
-            Arc::new(Directory::open(directory.path()).expect("nobody has it"));
+        let storage = Directory::open(directory.path()).expect("nobody has it");
+        let storage: Arc<dyn Storage> = Arc::new(storage);
         let record_len = entry_len(0, BODY_LEN, PRIVATE_LEN) as usize;
         print_device(&*storage, batch_len * record_len);
-        let opened = Log::open(storage, Config::default(), [1; 32]);
-        let mut log = opened.expect("a new log opens").0;
-        let (body, private) = ([0x61; BODY_LEN], [0x62; PRIVATE_LEN]);
+        let mut log = open(&storage);
         group.throughput(Throughput::Elements(batch_len as u64));
         group.bench_function(format!("durable_256B_batch_{batch_len}"), |bencher| {
-            bencher.iter_custom(|rounds| {
-                let mut spent = Duration::ZERO;
-                for _ in 0..rounds {
-                    let headers = headers(log.next().0, batch_len);
-                    let entry = |header| Entry {
-                        header,
-                        takes: &[],
-                        view: &body,
-                        private: &private,
-                    };
-                    let entries: Vec<Entry<'_>> = headers.iter().map(entry).collect();
-                    let start = Instant::now();
-                    log.append(black_box(&entries)).expect("it appends");
-                    spent += start.elapsed();
-                }
-                spent
-            });
+            bencher.iter_custom(|rounds| (0..rounds).map(|_| append(&mut log, batch_len)).sum());
         });
     }
     group.finish();
 }
 
+/// Records of the log that is read: three segments.
+const READ_RECORDS: u64 = 600 * 1024;
+
+fn log_read(criterion: &mut Criterion) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let storage = Directory::open(directory.path()).expect("nobody has it");
+    let storage: Arc<dyn Storage> = Arc::new(storage);
+    let mut log = open(&storage);
+    while log.next().0 < READ_RECORDS {
+        append(&mut log, 1024);
+    }
+    log.close().expect("it closes");
+
+    let mut group = criterion.benchmark_group("log_read");
+    group.throughput(Throughput::Elements(READ_RECORDS));
+    group.bench_function("verify_256B_two_threads", |bencher| {
+        bencher.iter(|| {
+            let report = archive::verify(&*storage, 2, &|_| {}).expect("it can be read");
+            assert!(report.is_sound() && report.records == READ_RECORDS);
+        });
+    });
+    group.bench_function("open_256B_two_threads", |bencher| {
+        bencher.iter(|| assert_eq!(open(&storage).next().0, READ_RECORDS));
+    });
+    let reader = open(&storage).reader();
+    group.bench_function("read_256B_in_order", |bencher| {
+        bencher.iter(|| {
+            let mut next = 0;
+            while next < READ_RECORDS {
+                let records = reader.read(RecordNumber(next), 1 << 20).expect("intact");
+                next += black_box(records).len() as u64;
+            }
+        });
+    });
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
-    config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(4));
-    targets = log_append
+    config = Criterion::default().sample_size(10)
+        .measurement_time(Duration::from_secs(4));
+    targets = log_append, log_read
 }
 criterion_main!(benches);

@@ -173,17 +173,16 @@ fn damage_to_the_meta_file_is_refused() {
 
 #[test]
 fn a_segment_of_another_log_is_refused() {
-    let (ours, theirs) = (disk(60), disk(60));
+    let ours = disk(60);
     let other = Faulty::new(9);
     let (mut log, _) = open(&other, 99).expect("a new log opens");
     append(&mut log, 60);
     log.close().expect("it closes");
     let (name, contents) = segments(&other).remove(0);
     ours.damage(&name, |bytes| {
-        bytes[..contents.len()].copy_from_slice(&contents)
+        bytes[..contents.len()].copy_from_slice(&contents);
     });
     assert_eq!(damage_of(open(&ours, 1)).defect, Defect::ForeignLog);
-    drop(theirs);
 }
 
 #[test]
