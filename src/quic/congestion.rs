@@ -1,0 +1,112 @@
+//! Cubic that sees for itself when its window is not used.
+//!
+//! quinn-proto learns that a connection is limited by the application only from a `poll_transmit`
+//! that returns nothing. A wave that fits one packet needs no such second call, so the state would
+//! never be noticed and the window would grow with every acknowledgement. RFC 9002, 7.8 asks that a
+//! window that is not fully used must not grow: here that is decided from the bytes in flight.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Instant;
+
+use quinn_proto::RttEstimator;
+use quinn_proto::congestion::{Controller, ControllerFactory, ControllerMetrics, CubicConfig};
+
+/// Builds [`UsedCubic`].
+#[derive(Default)]
+pub(super) struct UsedCubicConfig {
+    cubic: Arc<CubicConfig>,
+}
+
+impl ControllerFactory for UsedCubicConfig {
+    fn build(self: Arc<Self>, now: Instant, current_mtu: u16) -> Box<dyn Controller> {
+        Box::new(UsedCubic {
+            cubic: self.cubic.clone().build(now, current_mtu),
+            in_flight: 0,
+        })
+    }
+}
+
+/// Cubic whose window grows only when at least half of it was in flight.
+struct UsedCubic {
+    cubic: Box<dyn Controller>,
+    /// Bytes sent and neither acknowledged nor lost before the acknowledgement being handled.
+    in_flight: u64,
+}
+
+impl UsedCubic {
+    fn is_underused(&self) -> bool {
+        self.in_flight < self.cubic.window() / 2
+    }
+}
+
+impl Controller for UsedCubic {
+    fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
+        self.in_flight += bytes;
+        self.cubic.on_sent(now, bytes, last_packet_number);
+    }
+
+    fn on_ack(
+        &mut self,
+        now: Instant,
+        sent: Instant,
+        bytes: u64,
+        app_limited: bool,
+        rtt: &RttEstimator,
+    ) {
+        let app_limited = app_limited || self.is_underused();
+        self.cubic.on_ack(now, sent, bytes, app_limited, rtt);
+    }
+
+    fn on_end_acks(
+        &mut self,
+        now: Instant,
+        in_flight: u64,
+        app_limited: bool,
+        largest_packet_num_acked: Option<u64>,
+    ) {
+        let app_limited = app_limited || self.is_underused();
+        self.in_flight = in_flight;
+        self.cubic
+            .on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
+    }
+
+    fn on_congestion_event(
+        &mut self,
+        now: Instant,
+        sent: Instant,
+        is_persistent_congestion: bool,
+        lost_bytes: u64,
+    ) {
+        self.in_flight = self.in_flight.saturating_sub(lost_bytes);
+        self.cubic
+            .on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
+    }
+
+    fn on_mtu_update(&mut self, new_mtu: u16) {
+        self.cubic.on_mtu_update(new_mtu);
+    }
+
+    fn window(&self) -> u64 {
+        self.cubic.window()
+    }
+
+    fn metrics(&self) -> ControllerMetrics {
+        self.cubic.metrics()
+    }
+
+    fn clone_box(&self) -> Box<dyn Controller> {
+        Box::new(Self {
+            cubic: self.cubic.clone_box(),
+            in_flight: self.in_flight,
+        })
+    }
+
+    fn initial_window(&self) -> u64 {
+        self.cubic.initial_window()
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}

@@ -1,0 +1,207 @@
+//! One connection: its QUIC state, its streams, who it speaks for, what it waits for.
+
+use std::time::{Duration, Instant};
+
+use quinn_proto::{Connection, StreamId};
+
+use super::auth::Identity;
+use super::close::{ClientStream, CloseReason};
+use super::options::Limits;
+use super::protocol;
+use super::streams::{Delivery, Inbound, Outbox};
+use super::wheel::Tick;
+use crate::wire::{Cursor, FrameKind};
+
+/// How long a client that said goodbye may take to acknowledge its last answers.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How far a connection has got.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    /// Not authenticated yet.
+    Unknown,
+    /// Authenticated.
+    Open {
+        /// Who speaks.
+        identity: Identity,
+        /// When the token or certificate ends.
+        expires: Option<Instant>,
+    },
+    /// The client said goodbye: what is in flight is answered, nothing more is read.
+    Leaving {
+        /// When it did.
+        since: Instant,
+    },
+    /// Closed by either side; only QUIC's own farewell is left.
+    Closed,
+}
+
+/// A person's session on a connection.
+pub(super) struct Session {
+    /// Its number for port and core.
+    pub(super) number: u64,
+    /// Asked for, and not answered yet.
+    pub(super) attaching: Option<Attaching>,
+}
+
+/// What an attach waits with for its answer.
+pub(super) struct Attaching {
+    pub(super) request: u64,
+    pub(super) cursors: Vec<Cursor>,
+    pub(super) live_only: bool,
+}
+
+/// One of the client's streams, with what goes back on it.
+pub(super) struct Channel {
+    pub(super) inbound: Inbound,
+    pub(super) outbox: Outbox,
+    /// There may be bytes to read.
+    pub(super) readable: bool,
+}
+
+/// One connection.
+pub(super) struct Link {
+    pub(super) conn: Connection,
+    /// Tells it from earlier ones in the same place.
+    pub(super) serial: u32,
+    pub(super) phase: Phase,
+    accepted: Instant,
+    begun: bool,
+    pub(super) requests: Option<Channel>,
+    pub(super) attachments: Option<Channel>,
+    pub(super) delivery: Option<Delivery>,
+    pub(super) session: Option<Session>,
+    /// Requests the engine has not answered yet.
+    pub(super) awaited: u32,
+    /// Bytes their answers may take.
+    pub(super) reserved: usize,
+    /// When the timer wheel looks at this connection next; `Tick::MAX` for never.
+    pub(super) armed: Tick,
+    /// It is in the list of connections to visit.
+    pub(super) dirty: bool,
+}
+
+impl Link {
+    pub(super) fn new(conn: Connection, serial: u32, now: Instant) -> Self {
+        Self {
+            conn,
+            serial,
+            phase: Phase::Unknown,
+            accepted: now,
+            begun: false,
+            requests: None,
+            attachments: None,
+            delivery: None,
+            session: None,
+            awaited: 0,
+            reserved: 0,
+            armed: Tick::MAX,
+            dirty: false,
+        }
+    }
+
+    /// Takes on a stream the client has opened; QUIC lets it open no third one.
+    pub(super) fn accept(&mut self, id: StreamId) {
+        let (place, stream) = match id.index() {
+            0 => (&mut self.requests, ClientStream::Requests),
+            _ => (&mut self.attachments, ClientStream::Attachments),
+        };
+        let mut inbound = Inbound::new(stream, id);
+        if matches!(self.phase, Phase::Open { .. }) {
+            inbound.trust();
+        }
+        *place = Some(Channel {
+            inbound,
+            outbox: Outbox::default(),
+            readable: true,
+        });
+    }
+
+    /// The client's stream with this id.
+    pub(super) fn channel(&mut self, id: StreamId) -> Option<&mut Channel> {
+        let channels = [&mut self.requests, &mut self.attachments];
+        let mut channels = channels.into_iter().flatten();
+        channels.find(|channel| channel.inbound.id() == id)
+    }
+
+    /// The client has proved who it is.
+    pub(super) fn open(&mut self, identity: Identity, expires: Option<Instant>, limits: &Limits) {
+        self.phase = Phase::Open { identity, expires };
+        self.conn.set_receive_window(limits.receive_window());
+        for channel in [&mut self.requests, &mut self.attachments] {
+            channel
+                .iter_mut()
+                .for_each(|channel| channel.inbound.trust());
+        }
+    }
+
+    /// Whether another request may be read: there is room for whatever its answer may be.
+    pub(super) fn takes_requests(&self, limits: &Limits) -> bool {
+        let Some(channel) = &self.requests else {
+            return false;
+        };
+        let longest = protocol::answer_len_max(FrameKind::Command(0));
+        let committed = channel.outbox.len() + self.reserved;
+        channel.readable
+            && matches!(self.phase, Phase::Unknown | Phase::Open { .. })
+            && (committed == 0 || committed + longest <= limits.answer_bytes_max)
+    }
+
+    /// Whether another frame of the attach stream may be read.
+    pub(super) fn takes_attachments(&self, limits: &Limits) -> bool {
+        let Some(channel) = &self.attachments else {
+            return false;
+        };
+        channel.readable
+            && matches!(self.phase, Phase::Open { .. })
+            && channel.outbox.len() <= limits.answer_bytes_max
+    }
+
+    /// Notes that bytes of a request have come.
+    pub(super) fn note_begun(&mut self) {
+        let requests = self.requests.as_ref();
+        self.begun |= requests.is_some_and(|channel| channel.inbound.has_begun());
+    }
+
+    /// Whether everything asked has been answered and handed to QUIC.
+    pub(super) fn is_quiet(&self) -> bool {
+        let channels = [&self.requests, &self.attachments];
+        let unsent = channels.into_iter().flatten().any(|c| c.outbox.len() > 0);
+        let attaching = self.session.as_ref().is_some_and(|s| s.attaching.is_some());
+        self.awaited == 0 && !unsent && !attaching
+    }
+
+    /// Hands waiting answers to QUIC.
+    pub(super) fn write_answers(&mut self) -> Result<(), CloseReason> {
+        for channel in [&mut self.requests, &mut self.attachments] {
+            if let Some(Channel {
+                inbound, outbox, ..
+            }) = channel
+            {
+                outbox.write(&mut self.conn, inbound)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// When this connection is closed unless something happens first, and why.
+    pub(super) fn deadline(&self, limits: &Limits) -> Option<(Instant, CloseReason)> {
+        match self.phase {
+            Phase::Unknown if !self.begun => {
+                let timeout = limits.first_byte_timeout.min(limits.authentication_timeout);
+                let limit_ms = timeout.as_millis() as u64;
+                let reason = CloseReason::FirstByteLate { limit_ms };
+                Some((self.accepted + timeout, reason))
+            }
+            Phase::Unknown => {
+                let timeout = limits.authentication_timeout;
+                let limit_ms = timeout.as_millis() as u64;
+                let reason = CloseReason::AuthenticationLate { limit_ms };
+                Some((self.accepted + timeout, reason))
+            }
+            Phase::Open { expires, .. } => expires.map(|at| (at, CloseReason::TokenExpired)),
+            Phase::Leaving { since } => Some((since + GOODBYE_TIMEOUT, CloseReason::Goodbye)),
+            Phase::Closed => None,
+        }
+    }
+}

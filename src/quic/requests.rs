@@ -1,0 +1,65 @@
+//! Requests the engine has not answered yet: whose they are and what they are called there.
+
+/// A request in the engine's hands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Pending {
+    /// Where its connection is.
+    pub(super) index: u32,
+    /// Which connection there.
+    pub(super) serial: u32,
+    /// The client's own number.
+    pub(super) request: u64,
+    /// Bytes its answer may take.
+    pub(super) reserved: usize,
+}
+
+/// Pending requests by the number the engine knows them by. It grows with the most that were ever
+/// pending at a time, which the connections' answer budgets bound.
+#[derive(Default)]
+pub(super) struct Requests {
+    slots: Vec<Option<Pending>>,
+    free: Vec<u32>,
+}
+
+impl Requests {
+    /// Keeps a request; returns its number for the engine.
+    pub(super) fn insert(&mut self, pending: Pending) -> u64 {
+        let place = self.free.pop().unwrap_or(self.slots.len() as u32);
+        if place as usize == self.slots.len() {
+            self.slots.push(None);
+        }
+        self.slots[place as usize] = Some(pending);
+        u64::from(place)
+    }
+
+    /// Gives a request back, once.
+    pub(super) fn remove(&mut self, number: u64) -> Option<Pending> {
+        let place = u32::try_from(number).ok()?;
+        let pending = self.slots.get_mut(place as usize)?.take()?;
+        self.free.push(place);
+        Some(pending)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_given_back_once_and_its_place_used_again() {
+        let pending = Pending {
+            index: 1,
+            serial: 2,
+            request: 3,
+            reserved: 4,
+        };
+        let mut requests = Requests::default();
+        let first = requests.insert(pending);
+        let second = requests.insert(pending);
+        assert_ne!(first, second);
+        assert_eq!(requests.remove(first), Some(pending));
+        assert_eq!(requests.remove(first), None);
+        assert_eq!(requests.insert(pending), first);
+        assert_eq!(requests.remove(u64::MAX), None);
+    }
+}

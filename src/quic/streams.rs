@@ -1,0 +1,205 @@
+//! The three streams of a connection: frames from the client, answers to it, deliveries.
+//!
+//! None of them can grow: a client's bytes wait in quinn-proto's receive window until there is room
+//! for the answers, and a session's deliveries wait in the shard's rings (invariant 5).
+
+use bytes::{Buf, Bytes};
+use quinn_proto::{Connection, ReadError, ReadableError, StreamId, WriteError};
+
+use super::close::{ClientStream, CloseReason};
+use crate::wire::{
+    FRAME_LEN_MAX, FRAME_LEN_MAX_UNAUTHENTICATED, Frame, FrameDecoder, StreamClass, stream_opening,
+};
+
+/// The client's half of one of its streams.
+pub(super) struct Inbound {
+    stream: ClientStream,
+    id: StreamId,
+    decoder: FrameDecoder,
+    /// What was taken from the stream and is not decoded yet: at most one packet's bytes.
+    held: Bytes,
+    ended: bool,
+}
+
+impl Inbound {
+    /// A stream that has just been opened; its frames are small until [`Inbound::trust`].
+    pub(super) fn new(stream: ClientStream, id: StreamId) -> Self {
+        Self {
+            stream,
+            id,
+            decoder: FrameDecoder::new(FRAME_LEN_MAX_UNAUTHENTICATED),
+            held: Bytes::new(),
+            ended: false,
+        }
+    }
+
+    pub(super) fn id(&self) -> StreamId {
+        self.id
+    }
+
+    /// Frames may be of full length from now on: the client has authenticated.
+    pub(super) fn trust(&mut self) {
+        self.decoder.set_limit(FRAME_LEN_MAX);
+    }
+
+    /// Whether anything has come.
+    pub(super) fn has_begun(&self) -> bool {
+        self.ended || !self.held.is_empty() || self.decoder.finish().is_err()
+    }
+
+    /// The next whole frame, where it has come.
+    pub(super) fn next(&mut self, conn: &mut Connection) -> Result<Option<Frame>, CloseReason> {
+        loop {
+            let mut bytes = &self.held[..];
+            let frame = self.decoder.next(&mut bytes);
+            self.held.advance(self.held.len() - bytes.len());
+            let stream = self.stream;
+            let frame = frame.map_err(|error| CloseReason::Frame { stream, error })?;
+            if frame.is_some() {
+                return Ok(frame);
+            }
+            if self.ended || !self.refill(conn)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn refill(&mut self, conn: &mut Connection) -> Result<bool, CloseReason> {
+        let gone = CloseReason::StreamGone {
+            stream: self.stream,
+        };
+        let mut stream = conn.recv_stream(self.id);
+        let mut chunks = match stream.read(true) {
+            Ok(chunks) => chunks,
+            Err(ReadableError::ClosedStream | ReadableError::IllegalOrderedRead) => {
+                return Err(gone);
+            }
+        };
+        let read = chunks.next(usize::MAX);
+        // Whether credit should be sent is moot: every visit ends with a look for what to send.
+        let _ = chunks.finalize();
+        match read {
+            Ok(Some(chunk)) => {
+                self.held = chunk.bytes;
+                Ok(true)
+            }
+            Ok(None) => {
+                self.ended = true;
+                let stream = self.stream;
+                let finish = self.decoder.finish();
+                finish.map_err(|error| CloseReason::Frame { stream, error })?;
+                Ok(false)
+            }
+            Err(ReadError::Blocked) => Ok(false),
+            Err(ReadError::Reset(_)) => Err(gone),
+        }
+    }
+}
+
+/// Answers on their way to the client: what quinn-proto has not taken yet.
+#[derive(Default)]
+pub(super) struct Outbox {
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+impl Outbox {
+    /// Where answers are appended.
+    pub(super) fn frames(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Bytes not taken yet.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.written
+    }
+
+    /// Hands over as much as is taken.
+    pub(super) fn write(
+        &mut self,
+        conn: &mut Connection,
+        inbound: &Inbound,
+    ) -> Result<(), CloseReason> {
+        while self.written < self.bytes.len() {
+            match conn
+                .send_stream(inbound.id)
+                .write(&self.bytes[self.written..])
+            {
+                Ok(written) => self.written += written,
+                Err(WriteError::Blocked) => break,
+                Err(WriteError::Stopped(_) | WriteError::ClosedStream) => {
+                    return Err(CloseReason::StreamGone {
+                        stream: inbound.stream,
+                    });
+                }
+            }
+        }
+        if self.written == self.bytes.len() {
+            self.bytes.clear();
+            self.written = 0;
+            // What one large answer needed is not kept for ever by every connection.
+            self.bytes.shrink_to(KEPT);
+        }
+        Ok(())
+    }
+}
+
+const KEPT: usize = 512;
+
+/// The server-opened stream of deliveries.
+pub(super) struct Delivery {
+    id: StreamId,
+    /// The rest of a chunk that was taken in part: it goes first.
+    rest: Bytes,
+}
+
+impl Delivery {
+    pub(super) fn new(id: StreamId) -> Self {
+        Self {
+            id,
+            rest: Bytes::copy_from_slice(&stream_opening(StreamClass::Normal)),
+        }
+    }
+
+    pub(super) fn id(&self) -> StreamId {
+        self.id
+    }
+
+    /// Writes what is left of a chunk; whether there may be room for more. When not, the stream will
+    /// say that it is writable: quinn-proto promises that only to who has been told "blocked".
+    pub(super) fn resume(&mut self, conn: &mut Connection) -> Result<bool, WriteError> {
+        while !self.rest.is_empty() {
+            let rest = core::slice::from_mut(&mut self.rest);
+            match conn.send_stream(self.id).write_chunks(rest) {
+                Ok(_) => {}
+                Err(WriteError::Blocked) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Writes whole envelopes; how many were taken. Fewer than given means that there is no more
+    /// room until the stream says it is writable.
+    pub(super) fn write(
+        &mut self,
+        conn: &mut Connection,
+        chunks: &mut [Bytes],
+    ) -> Result<usize, WriteError> {
+        let mut taken = 0;
+        while self.resume(conn)? && taken < chunks.len() {
+            match conn.send_stream(self.id).write_chunks(&mut chunks[taken..]) {
+                Ok(written) => taken += written.chunks,
+                Err(WriteError::Blocked) => break,
+                Err(error) => return Err(error),
+            }
+            // The next may have been taken in part, which its length does not tell: the stream
+            // keeps what is left of it, so it counts as taken.
+            if let Some(partly) = chunks.get_mut(taken) {
+                self.rest = core::mem::take(partly);
+                taken += 1;
+            }
+        }
+        Ok(taken)
+    }
+}

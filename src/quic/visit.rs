@@ -1,0 +1,487 @@
+//! A visit to one connection: what QUIC has to say, what the client asks, what it is answered.
+
+use std::time::{Duration, Instant};
+
+use quinn_proto::{ConnectionHandle, Dir, Event, StreamEvent, StreamId};
+use rustls::pki_types::CertificateDer;
+
+use super::auth::{Identity, identity_of_certificate};
+use super::close::{ClientStream, CloseReason};
+use super::endpoint::Shard;
+use super::link::{Attaching, Channel, Link, Phase, Session};
+use super::protocol::{self, Asked, AttachAsked, Rejected};
+use super::registry::SessionEntry;
+use super::requests::Pending;
+use super::streams::Delivery;
+use crate::engine::AttachedPerson;
+use crate::model::Refusal;
+use crate::model::command::{Command, Reply};
+use crate::wire::{Draft, Frame, RecordNumber};
+
+/// Frames read in one visit, so that one client's pipeline never holds up the others.
+const FRAMES_PER_VISIT: usize = 64;
+
+impl Shard {
+    /// Visits a connection: events, frames, answers, packets, timer; and its end.
+    pub(super) fn visit(&mut self, index: u32, now: Instant) {
+        let Some(link) = self.links.get(index) else {
+            return;
+        };
+        link.dirty = false;
+        let result = self
+            .take_events(index, now)
+            .and_then(|()| self.read(index, now))
+            .and_then(|()| self.write(index));
+        if let Err(reason) = result {
+            self.close(index, &reason, now);
+        }
+        self.links.transmit(index, now);
+        self.pass_endpoint_events(index);
+        if self
+            .links
+            .get(index)
+            .is_some_and(|link| link.conn.is_drained())
+        {
+            self.leave(index);
+            self.links.remove(index);
+            self.stats.connections -= 1;
+        }
+    }
+
+    fn pass_endpoint_events(&mut self, index: u32) {
+        let handle = ConnectionHandle(index as usize);
+        let Some(link) = self.links.get(index) else {
+            return;
+        };
+        while let Some(event) = link.conn.poll_endpoint_events() {
+            if let Some(event) = self.endpoint.handle_event(handle, event) {
+                link.conn.handle_event(event);
+            }
+        }
+    }
+
+    fn take_events(&mut self, index: u32, now: Instant) -> Result<(), CloseReason> {
+        self.pass_endpoint_events(index);
+        while let Some(event) = self.links.get(index).and_then(|link| link.conn.poll()) {
+            match event {
+                Event::Connected => self.stats.handshakes_completed += 1,
+                Event::ConnectionLost { .. } => self.leave(index),
+                Event::Stream(event) => self.on_stream_event(index, event, now)?,
+                Event::HandshakeDataReady | Event::DatagramReceived | Event::DatagramsUnblocked => {
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn on_stream_event(
+        &mut self,
+        index: u32,
+        event: StreamEvent,
+        now: Instant,
+    ) -> Result<(), CloseReason> {
+        let Some(link) = self.links.get(index) else {
+            return Ok(());
+        };
+        match event {
+            StreamEvent::Opened { dir } => {
+                while let Some(id) = link.conn.streams().accept(dir) {
+                    link.accept(id);
+                }
+            }
+            StreamEvent::Readable { id } => {
+                if let Some(channel) = link.channel(id) {
+                    channel.readable = true;
+                }
+            }
+            StreamEvent::Writable { id } => {
+                if let Some(delivery) = &mut link.delivery
+                    && delivery.id() == id
+                    && matches!(delivery.resume(&mut link.conn), Ok(true))
+                    && let Some(session) = &link.session
+                {
+                    self.core.writable(session.number);
+                }
+            }
+            StreamEvent::Stopped { id, .. } => return Err(stopped(link, id)),
+            // Only a goodbye finishes a stream.
+            StreamEvent::Finished { .. } => self.close(index, &CloseReason::Goodbye, now),
+            StreamEvent::Available { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Reads the frames that have come, as far as there is room for their answers.
+    fn read(&mut self, index: u32, now: Instant) -> Result<(), CloseReason> {
+        if self.is_stopping() {
+            return Ok(());
+        }
+        for left in (0..=FRAMES_PER_VISIT).rev() {
+            let Some(frame) = self.next_request(index)? else {
+                break;
+            };
+            self.on_request(index, &frame, now)?;
+            if left == 0 {
+                self.links.mark_dirty(index);
+            }
+        }
+        for left in (0..=FRAMES_PER_VISIT).rev() {
+            let Some(frame) = self.next_attachment(index)? else {
+                break;
+            };
+            self.on_attachment(index, &frame)?;
+            if left == 0 {
+                self.links.mark_dirty(index);
+            }
+        }
+        Ok(())
+    }
+
+    fn next_request(&mut self, index: u32) -> Result<Option<Frame>, CloseReason> {
+        let Some((link, limits)) = self.links.get_with_limits(index) else {
+            return Ok(None);
+        };
+        if !link.takes_requests(limits) {
+            return Ok(None);
+        }
+        let frame = next_frame(&mut link.conn, &mut link.requests);
+        link.note_begun();
+        frame
+    }
+
+    fn next_attachment(&mut self, index: u32) -> Result<Option<Frame>, CloseReason> {
+        let Some((link, limits)) = self.links.get_with_limits(index) else {
+            return Ok(None);
+        };
+        if !link.takes_attachments(limits) {
+            return Ok(None);
+        }
+        next_frame(&mut link.conn, &mut link.attachments)
+    }
+
+    fn on_request(&mut self, index: u32, frame: &Frame, now: Instant) -> Result<(), CloseReason> {
+        let Some(link) = self.links.get(index) else {
+            return Ok(());
+        };
+        self.stats.requests += 1;
+        let identity = match link.phase {
+            Phase::Unknown => return self.on_hello(index, frame, now),
+            Phase::Open { identity, .. } => identity,
+            Phase::Leaving { .. } | Phase::Closed => return Ok(()),
+        };
+        let engine = &self.engine;
+        let digest = |kind, priority, body: &[u8]| engine.body_digest(kind, priority, body);
+        match protocol::read_request(frame, &identity, digest) {
+            Ok(Asked::Command { command, draft }) => self.submit(index, frame, command, draft),
+            Ok(Asked::Goodbye) => link.phase = Phase::Leaving { since: now },
+            Err(Rejected::Refused(refusal)) => {
+                answer(&mut link.requests, |out| {
+                    protocol::write_refused(frame.request, &refusal, out);
+                });
+            }
+            Err(Rejected::Closed(reason)) => return Err(reason),
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self, index: u32, frame: &Frame, command: Command, draft: Option<Draft>) {
+        let Some(link) = self.links.get(index) else {
+            return;
+        };
+        let reserved = protocol::answer_len_max(frame.kind);
+        let number = self.requests.insert(Pending {
+            index,
+            serial: link.serial,
+            request: frame.request,
+            reserved,
+        });
+        match self.port.submit(number, command, draft) {
+            Ok(()) => {
+                link.awaited += 1;
+                link.reserved += reserved;
+            }
+            Err(busy) => {
+                self.requests.remove(number);
+                self.stats.busy_answers += 1;
+                answer(&mut link.requests, |out| {
+                    protocol::write_busy(frame.request, busy.retry_after_us, out);
+                });
+            }
+        }
+    }
+
+    fn on_hello(&mut self, index: u32, frame: &Frame, now: Instant) -> Result<(), CloseReason> {
+        let hello = protocol::read_hello(frame)?;
+        let clock = self.engine.now();
+        let Some((link, limits)) = self.links.get_with_limits(index) else {
+            return Ok(());
+        };
+        let identity = if hello.token.is_empty() {
+            identity_of_peer(link)?
+        } else {
+            (self.tokens)(hello.token, clock)
+                .map_err(|error| CloseReason::Unauthenticated { error })?
+        };
+        let identity = protocol::in_tenant(identity, hello.tenant)?;
+        let left_us = identity.expires.micros_since(clock).max(0);
+        let expires = now.checked_add(Duration::from_micros(left_us as u64));
+        link.open(identity, expires, limits);
+        answer(&mut link.requests, |out| {
+            let incarnation = self.engine.incarnation();
+            protocol::write_welcome(frame.request, &identity, incarnation, clock, out);
+        });
+        let entry = SessionEntry {
+            identity,
+            since: clock,
+            remote: link.conn.remote_address(),
+            shard: self.shard,
+        };
+        let number = registry_number(self.shard, link.serial);
+        self.registry.insert(number, entry);
+        self.stats.sessions += 1;
+        Ok(())
+    }
+
+    fn on_attachment(&mut self, index: u32, frame: &Frame) -> Result<(), CloseReason> {
+        let Some(link) = self.links.get(index) else {
+            return Ok(());
+        };
+        let Phase::Open { identity, .. } = link.phase else {
+            return Ok(());
+        };
+        let refusal = match protocol::read_attachment(frame, &identity) {
+            Ok(AttachAsked::Attach { cursors, live_only }) => {
+                let attaching = Attaching {
+                    request: frame.request,
+                    cursors,
+                    live_only,
+                };
+                return self.attach(index, &identity, attaching);
+            }
+            Ok(AttachAsked::Detach) => {
+                self.detach(index);
+                return Ok(());
+            }
+            Ok(AttachAsked::Ack(items)) => {
+                // A session that is not attached yet has nothing to acknowledge.
+                if let Some(session) = &link.session {
+                    for item in items {
+                        self.core.ack(session.number, item.group(), item.floor());
+                    }
+                }
+                return Ok(());
+            }
+            Err(Rejected::Refused(refusal)) => refusal,
+            Err(Rejected::Closed(reason)) => return Err(reason),
+        };
+        answer(&mut link.attachments, |out| {
+            protocol::write_refused(frame.request, &refusal, out);
+        });
+        Ok(())
+    }
+
+    fn attach(
+        &mut self,
+        index: u32,
+        identity: &Identity,
+        attaching: Attaching,
+    ) -> Result<(), CloseReason> {
+        let Some(link) = self.links.get(index) else {
+            return Ok(());
+        };
+        let request = attaching.request;
+        if link.session.is_some() {
+            let refusal = Refusal::NotPermitted {
+                operation: "attaching twice",
+                needs: "a detach first",
+            };
+            answer(&mut link.attachments, |out| {
+                protocol::write_refused(request, &refusal, out);
+            });
+            return Ok(());
+        }
+        if link.delivery.is_none() {
+            let id = link.conn.streams().open(Dir::Uni);
+            link.delivery = Some(Delivery::new(id.ok_or(CloseReason::NoDeliveryStream)?));
+        }
+        self.next_session = self.next_session.wrapping_add(1);
+        let number = u64::from(self.next_session) << 32 | u64::from(index);
+        let (tenant, person, device) = (identity.tenant, identity.person, identity.device);
+        match self.port.attach(number, tenant, person, device) {
+            Ok(()) => {
+                link.session = Some(Session {
+                    number,
+                    attaching: Some(attaching),
+                });
+            }
+            Err(busy) => {
+                self.stats.busy_answers += 1;
+                answer(&mut link.attachments, |out| {
+                    protocol::write_busy(request, busy.retry_after_us, out);
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The engine's answer to a request.
+    pub(super) fn on_answer(&mut self, number: u64, result: &Result<Reply, Refusal>) {
+        let Some(pending) = self.requests.remove(number) else {
+            return;
+        };
+        let Some(link) = self.links.get(pending.index) else {
+            return;
+        };
+        if link.serial != pending.serial {
+            return;
+        }
+        link.awaited -= 1;
+        link.reserved -= pending.reserved;
+        answer(&mut link.requests, |out| {
+            protocol::write_answer(pending.request, result, out);
+        });
+        self.links.mark_dirty(pending.index);
+    }
+
+    /// The engine's answer to an attach.
+    pub(super) fn on_attached(
+        &mut self,
+        session: u64,
+        position: RecordNumber,
+        result: Result<AttachedPerson, Refusal>,
+    ) {
+        // Nobody: it has gone meanwhile, and the port was told.
+        let Some((index, link)) = self.links.of_session(session) else {
+            return;
+        };
+        let attaching = link.session.as_mut().and_then(|s| s.attaching.take());
+        let (Some(attaching), Phase::Open { identity, .. }) = (attaching, link.phase) else {
+            return;
+        };
+        match result {
+            Ok(attached) => {
+                let Attaching {
+                    request,
+                    cursors,
+                    live_only,
+                } = attaching;
+                self.core.attach(session, &attached, &cursors, live_only);
+                self.stats.attached += 1;
+                answer(&mut link.attachments, |out| {
+                    let incarnation = self.engine.incarnation();
+                    let groups = &attached.groups;
+                    protocol::write_attached(
+                        request,
+                        &identity,
+                        incarnation,
+                        position,
+                        groups,
+                        out,
+                    );
+                });
+            }
+            Err(refusal) => {
+                link.session = None;
+                answer(&mut link.attachments, |out| {
+                    protocol::write_refused(attaching.request, &refusal, out);
+                });
+            }
+        }
+        self.links.mark_dirty(index);
+    }
+
+    fn write(&mut self, index: u32) -> Result<(), CloseReason> {
+        let Some(link) = self.links.get(index) else {
+            return Ok(());
+        };
+        if link.phase == Phase::Closed {
+            return Ok(());
+        }
+        link.write_answers()?;
+        if matches!(link.phase, Phase::Leaving { .. })
+            && link.is_quiet()
+            && let Some(requests) = &link.requests
+        {
+            // Its acknowledgement ends the connection; a second finish changes nothing.
+            let _ = link.conn.send_stream(requests.inbound.id()).finish();
+        }
+        Ok(())
+    }
+
+    fn detach(&mut self, index: u32) {
+        let Some(link) = self.links.get(index) else {
+            return;
+        };
+        let Some(session) = link.session.take() else {
+            return;
+        };
+        self.port.detach(session.number);
+        if session.attaching.is_none() {
+            self.core.detach(session.number);
+            self.stats.attached -= 1;
+        }
+    }
+
+    /// Forgets everything of a connection but QUIC's own farewell.
+    pub(super) fn leave(&mut self, index: u32) {
+        self.detach(index);
+        let shard = self.shard;
+        let Some(link) = self.links.get(index) else {
+            return;
+        };
+        link.phase = Phase::Closed;
+        let number = registry_number(shard, link.serial);
+        link.requests = None;
+        link.attachments = None;
+        link.delivery = None;
+        if self.registry.remove(&number).is_some() {
+            self.stats.sessions -= 1;
+        }
+    }
+}
+
+/// A connection's number in the registry.
+fn registry_number(shard: u16, serial: u32) -> u64 {
+    u64::from(shard) << 48 | u64::from(serial)
+}
+
+/// Appends an answer to a stream, where the stream still is.
+fn answer(channel: &mut Option<Channel>, write: impl FnOnce(&mut Vec<u8>)) {
+    if let Some(channel) = channel {
+        write(channel.outbox.frames());
+    }
+}
+
+fn next_frame(
+    conn: &mut quinn_proto::Connection,
+    channel: &mut Option<Channel>,
+) -> Result<Option<Frame>, CloseReason> {
+    let Some(channel) = channel else {
+        return Ok(None);
+    };
+    let frame = channel.inbound.next(conn)?;
+    channel.readable = frame.is_some();
+    Ok(frame)
+}
+
+fn stopped(link: &Link, id: StreamId) -> CloseReason {
+    match &link.delivery {
+        Some(delivery) if delivery.id() == id => CloseReason::DeliveryStopped,
+        _ => CloseReason::StreamGone {
+            stream: if id.index() == 0 {
+                ClientStream::Requests
+            } else {
+                ClientStream::Attachments
+            },
+        },
+    }
+}
+
+/// Who the client certificate names.
+fn identity_of_peer(link: &Link) -> Result<Identity, CloseReason> {
+    let chain = link.conn.crypto_session().peer_identity();
+    let chain = chain.and_then(|chain| chain.downcast::<Vec<CertificateDer<'static>>>().ok());
+    let certificate = chain.as_ref().and_then(|chain| chain.first());
+    let certificate = certificate.ok_or(CloseReason::NoCertificate)?;
+    identity_of_certificate(certificate).map_err(|error| CloseReason::Unauthenticated { error })
+}

@@ -1,0 +1,115 @@
+//! The QUIC server at work, seen from outside: from handshake to delivery, and to a graceful end.
+#![cfg(all(feature = "server", feature = "client"))]
+
+mod quic;
+
+use std::time::Duration;
+
+use quic::{House, token_of};
+use throng::quic::Limits;
+use throng::wire::{FrameKind, Sequence};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_reaches_every_attached_member_once_and_in_order() {
+    let house = House::open();
+    let group = house.with_a_group(5).await;
+    let mut members = Vec::new();
+    for person in 1..=5 {
+        let mut client = house.enter(&token_of(person)).await;
+        let (lane, attached) = client.attach(person).await;
+        assert_eq!(attached.groups.len(), 1);
+        assert_eq!(attached.groups[0].group(), group);
+        members.push((client, lane));
+    }
+    for number in 0..100u64 {
+        let published = members[0]
+            .0
+            .publish(group, &format!("message {number}"))
+            .await;
+        assert!(!published.duplicate);
+    }
+    for (client, _) in &members {
+        let delivered = client.deliveries().await.take(100).await;
+        let texts = delivered.iter().map(|(_, body)| body.clone());
+        let expected = (0..100).map(|number| format!("message {number}").into_bytes());
+        assert!(texts.eq(expected), "lost, duplicated or reordered");
+        let sequences: Vec<_> = delivered.iter().map(|(sequence, _)| sequence.0).collect();
+        assert!(sequences.windows(2).all(|pair| pair[1] == pair[0] + 1));
+    }
+    let stats = house.server.stats();
+    assert_eq!(stats.iter().map(|shard| shard.deliveries).sum::<u64>(), 500);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_of_one_group_are_served_by_every_shard() {
+    let house = House::with(3, Limits::default());
+    let group = house.with_a_group(24).await;
+    let mut members = Vec::new();
+    for person in 1..=24 {
+        let mut client = house.enter(&token_of(person)).await;
+        let (lane, _) = client.attach(person).await;
+        members.push((client, lane));
+    }
+    members[0].0.publish(group, "to all").await;
+    for (client, _) in &members {
+        let delivered = client.deliveries().await.take(1).await;
+        assert_eq!(delivered[0].1, b"to all");
+    }
+    let shards = house.server.stats();
+    assert!(shards.iter().filter(|shard| shard.deliveries > 0).count() > 1);
+    assert_eq!(house.server.sessions().len(), 24);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_answers_what_is_in_flight_and_says_that_it_is_shutting_down() {
+    let house = House::open();
+    let group = house.with_a_group(3).await;
+    let mut member = house.enter(&token_of(1)).await;
+    let (_lane, _) = member.attach(1).await;
+    member.publish(group, "last words").await;
+    let server = house.server;
+    let stopped = tokio::task::spawn_blocking(move || server.stop(Duration::from_secs(5)));
+    assert_eq!(
+        member.closed().await,
+        (4, "the server is shutting down".into())
+    );
+    assert_eq!(stopped.await.unwrap().shards_failed, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_goodbye_is_honoured_after_the_answers_before_it() {
+    let house = House::open();
+    let group = house.with_a_group(3).await;
+    let mut member = house.enter(&token_of(1)).await;
+    let envelope = quic::text_envelope(group, 1, "and now goodbye");
+    member
+        .requests
+        .send(FrameKind::Publish, 8, envelope.bytes())
+        .await;
+    member.requests.send(FrameKind::Goodbye, 9, &[]).await;
+    let answer = member.requests.frame().await;
+    assert_eq!((answer.kind, answer.request), (FrameKind::Published, 8));
+    assert!(member.requests.try_frame().await.is_none());
+    assert_eq!(member.closed().await, (0, "goodbye".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_detached_person_hears_nothing_until_attached_again() {
+    let house = House::open();
+    let group = house.with_a_group(3).await;
+    let mut member = house.enter(&token_of(1)).await;
+    let (mut lane, _) = member.attach(1).await;
+    member.publish(group, "heard").await;
+    let mut deliveries = member.deliveries().await;
+    assert_eq!(deliveries.take(1).await[0].1, b"heard");
+    let detach = throng::wire::Detach {
+        people: vec![(throng::wire::PersonId(1), throng::wire::DeviceId(1))],
+    };
+    lane.send(FrameKind::Detach, 0, &detach.encode()).await;
+    lane.send(FrameKind::Attach, 9, &quic::attach_of(1)).await;
+    assert_eq!(lane.frame().await.kind, FrameKind::Attached);
+    member.publish(group, "heard again").await;
+    let delivered = deliveries.take(1).await;
+    assert_eq!(delivered.last().unwrap().1, b"heard again");
+    assert!(delivered.last().unwrap().0 >= Sequence(2));
+}
