@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         },
     )?;
 
-    let session = local.attach(tenant, bo, DeviceId(1), &[])?;
+    let mut session = local.attach(tenant, bo, DeviceId(1), &[])?;
     let ticket = engine.publish(
         tenant,
         &Message::text(group, ada, ClientMessageId(1), "Good morning, 早上好"),

@@ -14,7 +14,7 @@ use throng::client::{
     RequestError, Settings,
 };
 use throng::wire::{
-    ALPN, Attach, Attached, AttachedGroup, Busy, ClientMessageId, DeviceId, Envelope,
+    ALPN, Attach, Attached, AttachedGroup, Busy, ClientMessageId, Cursor, DeviceId, Envelope,
     FRAME_LEN_MAX, Frame, FrameDecoder, FrameKind, GroupId, HeaderFields, Hello, Kind, PersonId,
     Priority, Published, RecordNumber, Refused, Role, Sequence, StreamClass, TenantId, Timestamp,
     Welcome, encode_frame, stream_opening,
@@ -124,7 +124,7 @@ impl Peer {
         };
         self.send(1, FrameKind::Attached, asked.request, &attached.encode())
             .await;
-        attach.people[0].cursors.first().map(|c| c.floor())
+        attach.people[0].cursors.first().map(Cursor::floor)
     }
 
     async fn open_deliveries(&self) -> quinn::SendStream {
@@ -252,6 +252,7 @@ async fn a_reconnect_resumes_after_what_the_application_took() {
         assert_eq!(sequence_of(deliveries.next().await), expected);
     }
     let cursors = deliveries.cursors().clone();
+    assert_eq!(deliveries.redelivered(), 1, "the second 2 was dropped");
     let closed = online.client.publish(message(1)).await.unwrap_err();
     let reason = CloseReason::ByServer {
         code: CloseCode::ShuttingDown,

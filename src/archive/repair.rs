@@ -5,13 +5,13 @@
 
 use std::io::IoSlice;
 
-use crate::log::format::{BATCH_HEADER_LEN, EPOCH_MAX, Meta};
+use crate::log::format::{BATCH_HEADER_LEN, BatchHeader, EPOCH_MAX, Meta};
 use crate::log::storage::{Storage, StorageError};
 use crate::log::survey::Found;
 use crate::log::{Damage, cut, new_meta, snapshot_position, write_meta};
 use crate::wire::RecordNumber;
 
-use super::verify::{VerifyError, look};
+use super::verify::{Looked, VerifyError, look};
 
 /// Threads that look for the damage.
 const THREADS: usize = 2;
@@ -61,7 +61,11 @@ pub fn repair(
     accept_loss: bool,
     entropy: [u8; 32],
 ) -> Result<Option<Repair>, RepairError> {
-    let (meta, segments, verdict) = look(storage, THREADS, &|_| {})?;
+    let Looked {
+        meta,
+        segments,
+        verdict,
+    } = look(storage, THREADS, &|_| {})?;
     let Some(damage) = verdict.damage.into_iter().next() else {
         return Ok(None);
     };
@@ -149,7 +153,7 @@ fn keepable(found: &Found) -> Keepable {
     let prefix = scan.broken.filter(|(_, frames, _)| *frames > 0);
     let shortened = prefix.map(|(batch, frames, body_len)| {
         let len = BATCH_HEADER_LEN as u64 + u64::from(body_len);
-        let batch = crate::log::format::BatchHeader {
+        let batch = BatchHeader {
             frames,
             body_len,
             ..batch
@@ -172,10 +176,13 @@ fn cut_part(storage: &dyn Storage, found: &Found, epoch: u32) -> Result<String, 
     } = keepable(found);
     let keep = prefix.map_or(0, |(len, _)| len);
     let (kept_in, _) = cut(storage, found, batches_end + keep, epoch)?;
+    let file = &found.file;
     if let Some((_, header)) = prefix {
-        let file = &found.file;
         file.write_at(&mut [IoSlice::new(&header)], batches_end)?;
-        file.sync()?;
     }
+    if let Ok(header) = &found.header {
+        file.allocate(header.len)?; // It may have been cut short.
+    }
+    file.sync()?;
     Ok(kept_in)
 }

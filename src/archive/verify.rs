@@ -58,7 +58,9 @@ pub fn verify(
     threads: usize,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report, VerifyError> {
-    let (_, segments, verdict) = look(storage, threads, progress)?;
+    let Looked {
+        segments, verdict, ..
+    } = look(storage, threads, progress)?;
     let scans = || segments.iter().filter_map(|found| found.scan.as_ref());
     Ok(Report {
         records: scans().map(|scan| scan.intact).sum(),
@@ -73,12 +75,20 @@ pub fn verify(
     })
 }
 
-/// Scans everything: the meta file as far as it is intact, the segments, and what they come to.
+/// Everything there is.
+pub(super) struct Looked {
+    pub(super) meta: Result<Meta, Damage>,
+    pub(super) segments: Vec<Found>,
+    /// What the segments come to, damage to the meta file included.
+    pub(super) verdict: Verdict,
+}
+
+/// Scans everything.
 pub(super) fn look(
     storage: &dyn Storage,
     threads: usize,
     progress: &(dyn Fn(Progress) + Sync),
-) -> Result<(Result<Meta, Damage>, Vec<Found>, Verdict), VerifyError> {
+) -> Result<Looked, VerifyError> {
     let scope = Scope {
         from: 0,
         threads,
@@ -102,5 +112,9 @@ pub(super) fn look(
     if let Err(damage) = &meta {
         verdict.damage.insert(0, damage.clone());
     }
-    Ok((meta, segments, verdict))
+    Ok(Looked {
+        meta,
+        segments,
+        verdict,
+    })
 }

@@ -4,6 +4,8 @@
 //! holds up the connection's other half, nor grows it.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -59,7 +61,7 @@ impl Client {
             Credentials::Certificate { tenant, .. } => ("", *tenant),
         };
         let session = Session::new(&Hello { token, tenant }, settings.limits);
-        let connecting = endpoint.connect_with(settings.client(credentials)?, addr, server_name)?;
+        let connecting = endpoint.connect_with(settings.quic(credentials)?, addr, server_name)?;
         let connection = connecting.await.map_err(CloseReason::from)?;
         let (asks, asked) = mpsc::channel(ASKS_MAX);
         let (driver, welcome) = Driver::greet(connection, endpoint, session, asked).await?;
@@ -105,10 +107,12 @@ impl Client {
     ) -> Result<(Attachment, Deliveries), RequestError> {
         let (sender, receiver) = mpsc::channel(self.deliveries_max);
         let (answer, attached) = oneshot::channel();
+        let redelivered = Arc::new(AtomicU64::new(0));
         let ask = Ask::Attach {
             cursors: cursors.clone(),
             live_only,
             deliveries: sender,
+            redelivered: redelivered.clone(),
             answer,
         };
         self.asks.send(ask).await.map_err(|_| RequestError::Over)?;
@@ -120,7 +124,11 @@ impl Client {
                 .begin(group, live_only)
                 .map_err(|error| RequestError::Closed(CloseReason::Protocol(error.into())))?;
         }
-        let deliveries = Deliveries { receiver, cursors };
+        let deliveries = Deliveries {
+            receiver,
+            cursors,
+            redelivered,
+        };
         Ok((attachment, deliveries))
     }
 
@@ -172,6 +180,7 @@ pub enum Delivery {
 pub struct Deliveries {
     receiver: mpsc::Receiver<Delivery>,
     cursors: Cursors,
+    redelivered: Arc<AtomicU64>,
 }
 
 impl Deliveries {
@@ -199,5 +208,11 @@ impl Deliveries {
     #[must_use]
     pub fn cursors(&self) -> &Cursors {
         &self.cursors
+    }
+
+    /// Deliveries of this connection that had come before and were dropped.
+    #[must_use]
+    pub fn redelivered(&self) -> u64 {
+        self.redelivered.load(Ordering::Relaxed)
     }
 }

@@ -5,6 +5,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use quinn::{Chunk, Connection, Endpoint, ReadError, RecvStream, SendStream, WriteError};
@@ -40,6 +42,7 @@ pub(super) enum Ask {
         cursors: Cursors,
         live_only: bool,
         deliveries: mpsc::Sender<Delivery>,
+        redelivered: Arc<AtomicU64>,
         answer: oneshot::Sender<Result<Attachment, RequestError>>,
     },
     Goodbye,
@@ -66,6 +69,7 @@ pub struct Driver {
     attaching: Option<oneshot::Sender<Result<Attachment, RequestError>>>,
     receiver: Option<mpsc::Sender<Delivery>>,
     arrived: VecDeque<Delivery>,
+    redelivered: Arc<AtomicU64>,
     goodbye_at: Option<Instant>,
     closing: Option<Refused>,
 }
@@ -92,6 +96,7 @@ impl Driver {
             attaching: None,
             receiver: None,
             arrived: VecDeque::new(),
+            redelivered: Arc::default(),
             goodbye_at: None,
             closing: None,
         };
@@ -184,6 +189,7 @@ impl Driver {
                 cursors,
                 live_only,
                 deliveries,
+                redelivered,
                 answer,
             }) => {
                 if self.attaching.is_some() {
@@ -192,6 +198,7 @@ impl Driver {
                     let _ = answer.send(Err(not_made.into()));
                 } else {
                     self.receiver = Some(deliveries);
+                    self.redelivered = redelivered;
                     self.attaching = Some(answer);
                 }
                 return;
@@ -277,6 +284,8 @@ impl Driver {
                     Arrival::Skip { group, skip } => Delivery::Skip { group, skip },
                 });
             })?;
+        let redelivered = self.session.redelivered();
+        self.redelivered.store(redelivered, Ordering::Relaxed);
         self.hand_out();
         Ok(())
     }

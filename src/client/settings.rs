@@ -113,7 +113,7 @@ impl Settings {
     }
 
     /// TLS 1.3 with Throng's ALPN, verifying the server against the roots.
-    pub fn tls(&self, credentials: &Credentials) -> Result<rustls::ClientConfig, ConnectError> {
+    fn tls(&self, credentials: &Credentials) -> Result<rustls::ClientConfig, ConnectError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -125,13 +125,14 @@ impl Settings {
             }
         };
         tls.alpn_protocols = vec![ALPN.to_vec()];
+        // Connections live for hours; a ticket would save little and is one more secret to keep.
+        tls.resumption = rustls::client::Resumption::disabled();
         Ok(tls)
     }
 
     /// QUIC as a client of Throng speaks it: the server may open a few streams for deliveries and
     /// nothing else.
-    #[must_use]
-    pub fn transport(&self) -> quinn::TransportConfig {
+    fn transport(&self) -> quinn::TransportConfig {
         let mut transport = quinn::TransportConfig::default();
         let idle = quinn::IdleTimeout::try_from(self.idle_timeout);
         transport
@@ -144,10 +145,8 @@ impl Settings {
         transport
     }
 
-    pub(super) fn client(
-        &self,
-        credentials: &Credentials,
-    ) -> Result<quinn::ClientConfig, ConnectError> {
+    /// TLS and QUIC as these settings want them, for whoever drives connections by themselves.
+    pub fn quic(&self, credentials: &Credentials) -> Result<quinn::ClientConfig, ConnectError> {
         let tls = quinn::crypto::rustls::QuicClientConfig::try_from(self.tls(credentials)?)
             .map_err(|_| rustls::Error::General("no TLS 1.3 initial cipher suite".to_owned()))?;
         let mut client = quinn::ClientConfig::new(Arc::new(tls));

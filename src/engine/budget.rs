@@ -4,13 +4,13 @@
 //! released, so that the rings behind the door can never be full (invariant 5): whoever is refused
 //! is refused here, at once, and nobody ever blocks.
 
-#[cfg(not(loom))]
+#[cfg(not(all(test, feature = "loom")))]
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
-#[cfg(loom)]
+#[cfg(all(test, feature = "loom"))]
 use loom::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -73,7 +73,7 @@ impl Drop for Permit {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(feature = "loom")))]
 mod tests {
     use super::*;
 
@@ -88,7 +88,7 @@ mod tests {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, feature = "loom"))]
 mod loom_tests {
     use super::*;
 

@@ -11,6 +11,7 @@
 mod config;
 pub(crate) mod format;
 mod index;
+mod keys;
 mod reader;
 mod recovery;
 pub(crate) mod scan;

@@ -86,7 +86,7 @@ impl Reader {
             };
             let mut walk = Walk::new(&segment, READ_AHEAD_LEN, self.locate(&segment, next)?);
             while walk.place.record < next {
-                walk.frame()?;
+                walk.skip()?;
             }
             while next < end.min(durable) && (records.is_empty() || bytes < bytes_max) {
                 let record = walk.record()?;
@@ -189,15 +189,47 @@ impl<'a> Walk<'a> {
         Ok(record.map_err(|defect| segment.damage(place.offset.into(), place.record, defect))?)
     }
 
+    /// Steps over a frame, damaged or not, as long as it says how long it is.
+    fn skip(&mut self) -> Result<(), ReadError> {
+        let (at, len) = self.next_frame()?;
+        let (segment, record) = (self.segment, self.place.record);
+        let head = self.window.bytes(at, FRAME_LEN_MIN)?;
+        if Frame::names(head, segment.header.segment, record) {
+            self.step_to(at + len as u64);
+        } else {
+            self.frame()?;
+        }
+        Ok(())
+    }
+
     /// The next frame, which is of record `place.record`.
     fn frame(&mut self) -> Result<Frame<'_>, ReadError> {
+        let (at, len) = self.next_frame()?;
+        let (segment, record) = (self.segment, self.place.record);
+        self.step_to(at + len as u64);
+        let bytes = self.window.bytes(at, len)?;
+        let frame = Frame::decode(bytes, segment.header.segment, record);
+        Ok(frame.map_err(|defect| segment.damage(at, record, defect))?)
+    }
+
+    fn step_to(&mut self, offset: u64) {
+        self.place = Mark {
+            record: self.place.record + 1,
+            offset: offset as u32, // A segment is at most 1 GiB.
+        };
+    }
+
+    /// Where the next frame begins, behind batch headers, and how long it is.
+    fn next_frame(&mut self) -> Result<(u64, usize), ReadError> {
         let (segment, record) = (self.segment, self.place.record);
         let mut at = u64::from(self.place.offset);
         let damage = |at, defect| segment.damage(at, record, defect);
         loop {
             let head = self.window.bytes(at, BATCH_HEADER_LEN)?;
             if !BatchHeader::may_begin(head) {
-                break;
+                let limit = segment.header.len.saturating_sub(at);
+                let len = Frame::peek_len(head, limit).map_err(|defect| damage(at, defect))?;
+                return Ok((at, len));
             }
             let batch = BatchHeader::decode(head, segment.header.segment);
             let batch = batch.map_err(|defect| damage(at, defect))?;
@@ -207,17 +239,6 @@ impl<'a> Walk<'a> {
             }
             at += BATCH_HEADER_LEN as u64;
         }
-        let limit = segment.header.len.saturating_sub(at);
-        let head = self.window.bytes(at, BATCH_HEADER_LEN)?;
-        let len = Frame::peek_len(head, limit).map_err(|defect| damage(at, defect))?;
-        let bytes = self.window.bytes(at, len)?;
-        let frame = Frame::decode(bytes, segment.header.segment, record);
-        let frame = frame.map_err(|defect| damage(at, defect))?;
-        self.place = Mark {
-            record: record + 1,
-            offset: at as u32 + len as u32,
-        };
-        Ok(frame)
     }
 }
 

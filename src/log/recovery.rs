@@ -10,10 +10,11 @@ use std::sync::{Arc, RwLock};
 
 use super::config::{Config, ConfigError};
 use super::format::{Damage, Defect, EPOCH_MAX, META, META_LEN, Meta};
+use super::keys::{Keys, derive};
 use super::segment::{Index, Segment, Shared};
 use super::storage::{File, Storage, StorageError, UNFINISHED, read_whole, replace, unfinished};
 use super::survey::{Found, Scope, judge, survey};
-use super::writer::{Keys, Log, Opened, Tail, derive};
+use super::writer::{Log, Opened, Tail};
 use crate::wire::{RecordNumber, Timestamp};
 
 /// Bytes copied or zeroed at a time.

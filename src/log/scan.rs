@@ -7,8 +7,8 @@
 use crate::wire::{ALIGNMENT, RecordNumber, Timestamp};
 
 use super::format::{
-    BATCH_HEADER_LEN, BatchHeader, BatchKind, Damage, Defect, FOOTER_LEN, FooterBody, Frame,
-    SEGMENT_HEADER_LEN, SegmentHeader,
+    BATCH_HEADER_LEN, BatchHeader, BatchKind, Damage, Defect, FOOTER_LEN, FRAME_LEN_MIN,
+    FooterBody, Frame, SEGMENT_HEADER_LEN, SegmentHeader,
 };
 use super::storage::{File, StorageError};
 use super::tree::Tree;
@@ -76,13 +76,13 @@ pub(crate) struct Scan {
     pub(crate) end: u64,
     /// Intact records, behind damage too.
     pub(crate) intact: u64,
-    /// Records before this number were durable, says an intact batch.
+    /// Records before this number were durable, says a batch that stands.
     pub(crate) durable: u64,
     /// The newest epoch of any intact batch.
     pub(crate) epoch: u32,
     /// The tree of the records that stand.
     pub(crate) tree: Tree,
-    /// Whether a footer was found.
+    /// Whether an intact footer ends it, and everything before is intact too.
     pub(crate) sealed: bool,
     /// The time of the last record that stands.
     pub(crate) last_timestamp: Option<Timestamp>,
@@ -138,6 +138,7 @@ pub(crate) fn scan(
         len: file.len()?,
         at: SEGMENT_HEADER_LEN as u64,
         next: header.first,
+        durable: header.first,
         scan: Scan {
             next: header.first,
             end: SEGMENT_HEADER_LEN as u64,
@@ -161,8 +162,7 @@ pub(crate) fn scan(
         }
         scanner.scan.used_len = scanner.at;
         scanner.stands();
-        if scanner.scan.sealed {
-            scanner.skip_zeros()?;
+        if batch.kind == BatchKind::Footer {
             break;
         }
     }
@@ -188,6 +188,7 @@ struct Scanner<'a> {
     at: u64,
     /// The record expected next; ahead of `scan.next` behind damage.
     next: u64,
+    durable: u64,
     scan: Scan,
 }
 
@@ -211,6 +212,7 @@ impl Scanner<'_> {
     fn stands(&mut self) {
         if self.sound() {
             self.scan.next = self.next;
+            self.scan.durable = self.durable;
             self.scan.end = self.at;
         }
     }
@@ -300,7 +302,7 @@ impl Scanner<'_> {
             let damaged = first.record.0;
             self.scan.proven |= batch.durable > damaged || batch.first == damaged;
         }
-        self.scan.durable = self.scan.durable.max(batch.durable);
+        self.durable = self.durable.max(batch.durable);
         self.scan.epoch = batch.epoch;
         self.next = batch.first;
         batch
@@ -317,7 +319,7 @@ impl Scanner<'_> {
             let (at, next) = (self.at, self.next);
             let head = self
                 .window
-                .bytes(at, BATCH_HEADER_LEN.min((end - at) as usize))?;
+                .bytes(at, FRAME_LEN_MIN.min((end - at) as usize))?;
             let names = Frame::names(head, self.header.segment, next);
             let len = match Frame::peek_len(head, end - at) {
                 Ok(len) => len,
@@ -382,7 +384,7 @@ impl Scanner<'_> {
                 Err(defect) => self.damaged(self.at + BATCH_HEADER_LEN as u64, defect),
             }
         }
-        self.scan.sealed = true;
+        self.scan.sealed = self.sound();
         self.at += FOOTER_LEN as u64;
         Ok(())
     }

@@ -90,7 +90,7 @@ pub(crate) fn survey(storage: &dyn Storage, scope: &Scope<'_>) -> Result<Vec<Fou
         Ok(())
     };
     if threads < 2 {
-        chosen.into_iter().try_for_each(|found| scan_one(found))?;
+        chosen.into_iter().try_for_each(scan_one)?;
     } else {
         let queue = Mutex::new(chosen.drain(..).collect::<VecDeque<_>>());
         let take = || {

@@ -3,12 +3,8 @@
 //! Keeps invariants 2 and 3. After an error nobody knows what is on disk, so every later call fails:
 //! only a new open, which reads what is there, can tell.
 
-use std::hash::Hasher;
 use std::io::IoSlice;
 use std::sync::{Arc, PoisonError, RwLock};
-
-use sha2::{Digest, Sha256};
-use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::config::Config;
 use super::format::{
@@ -16,7 +12,9 @@ use super::format::{
     SEGMENT_HEADER_LEN, SegmentHeader, encode_frame, frame_len, listed_takes, segment_name,
 };
 use super::index::GrowingIndex;
+use super::keys::Keys;
 use super::reader::Reader;
+use super::recovery::write_meta;
 use super::segment::{Index, Segment, Shared};
 use super::space::Space;
 use super::spare::{SPARES, Spares};
@@ -87,54 +85,6 @@ pub struct Log {
     shared: Arc<Shared>,
     space: Arc<Space>,
     poisoned: bool,
-}
-
-/// Secrets of this open, never stored.
-#[derive(Clone, Copy)]
-pub(super) struct Keys {
-    salt: [u8; 16],
-    segment: [u8; 32],
-}
-
-impl Keys {
-    pub(super) fn new(entropy: &[u8; 32]) -> Self {
-        Self {
-            salt: derive(entropy, b"salt"),
-            segment: derive(entropy, b"segment"),
-        }
-    }
-
-    /// The salt of a record's frame: unguessable, gone when the frame is erased.
-    fn salt(&self, record: u64) -> [u8; 16] {
-        let mut hasher = SipHasher24::new_with_key(&self.salt);
-        hasher.write_u64(record);
-        hasher.finish128().as_bytes()
-    }
-
-    fn segment(&self, first: u64) -> u64 {
-        let mut hasher = Sha256::new();
-        hasher.update(self.segment);
-        hasher.update(first.to_le_bytes());
-        u64::from_le_bytes(truncated(hasher.finalize().into()))
-    }
-}
-
-impl std::fmt::Debug for Keys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Keys")
-    }
-}
-
-/// Bytes for one purpose out of the entropy of one open.
-pub(super) fn derive<const N: usize>(entropy: &[u8; 32], purpose: &[u8]) -> [u8; N] {
-    let mut hasher = Sha256::new();
-    hasher.update(purpose);
-    hasher.update(entropy);
-    truncated(hasher.finalize().into())
-}
-
-fn truncated<const N: usize>(hash: [u8; 32]) -> [u8; N] {
-    std::array::from_fn(|at| hash[at])
 }
 
 /// The segment being written.
@@ -246,14 +196,14 @@ impl Log {
         })
     }
 
-    /// Writes a commit frame and lets go of the files.
+    /// Writes a commit frame and how far the log goes, so that even a missing file is noticed.
     pub fn close(mut self) -> Result<(), AppendError> {
         self.guarded(|log| {
-            if log.tail.committed {
-                Ok(())
-            } else {
-                Ok(log.commit()?)
+            if !log.tail.committed {
+                log.commit()?;
             }
+            log.meta.durable = log.next;
+            Ok(write_meta(&*log.storage, &log.meta)?)
         })
     }
 

@@ -191,7 +191,7 @@ impl Projection {
         self.deltas
             .extend(joined.map(|person| delta(person, true, take.sequence)));
         let until = match change.kind {
-            Kind::Dissolved => take.sequence.next(),
+            Kind::Dissolved => Sequence(take.sequence.0.saturating_add(1)),
             _ => take.sequence,
         };
         let left = change.left.iter();

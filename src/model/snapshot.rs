@@ -21,6 +21,8 @@ use crate::wire::{
 };
 
 const STATE_V1: u16 = 1;
+/// No group gets so far; beyond it, counting on would overflow.
+const HEAD_MAX: Sequence = Sequence(u64::MAX / 2);
 
 /// Why bytes are not a state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -334,6 +336,9 @@ fn group_to_v1(tenant: &Tenant, id: GroupId, group: &Group) -> GroupStateV1 {
 fn group_from_v1(tenant: &mut Tenant, v1: GroupStateV1) -> Result<(), &'static str> {
     let admins = v1.admins.iter().map(|admin| tenant.find_person(*admin));
     let admins = admins.collect::<Option<_>>().ok_or("a group's admin")?;
+    if v1.message_ordinal > v1.head.0 || v1.membership_sequence > v1.head || v1.head > HEAD_MAX {
+        return Err("a group's order");
+    }
     let owner = tenant.find_person(v1.owner);
     if owner.is_none() && v1.owner != PersonId(0) {
         return Err("a group's owner");

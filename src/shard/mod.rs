@@ -8,6 +8,8 @@
 
 mod config;
 mod core;
+pub mod local;
 
 pub use config::Config;
 pub use core::{AckedCursor, Core, Flushed, Sink};
+pub use local::Local;

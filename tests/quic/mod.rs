@@ -9,7 +9,7 @@ use std::time::Duration;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use throng::engine::Engine;
+use throng::engine::{Engine, SystemClock};
 use throng::model::command::{
     CreateGroupV1, CreateTenantV1, GroupKind, NewPersonV1, OrgRole, PersonKind, Reply, Succession,
     TaggedCommand,
@@ -72,7 +72,7 @@ fn check_token(token: &str, now: Timestamp) -> Result<Identity, AuthError> {
         .filter_map(|part| part.parse().ok())
         .collect();
     let [role, tenant, person, device, seconds] = parts[..] else {
-        return Err(AuthError);
+        return Err(AuthError::NotAToken);
     };
     Ok(Identity {
         role: [Role::Person, Role::Gateway, Role::Operator][role as usize],
@@ -98,7 +98,7 @@ impl House {
 
     pub(crate) fn with(shards: u16, limits: Limits) -> Self {
         let (certificate, tls) = tls();
-        let engine = Engine::default();
+        let engine = Engine::in_memory(Arc::new(SystemClock::default()), 1);
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let options = options(listen, shards, tls, limits);
         let server = Server::start(&engine, options).expect("the server starts");
@@ -141,7 +141,8 @@ impl House {
     pub(crate) async fn enter(&self, token: &str) -> Client {
         let connection = self.dial().await.expect("the handshake succeeds");
         let mut client = Client::new(connection).await;
-        let hello = Hello { token }.encode();
+        let tenant = TenantId(0);
+        let hello = Hello { token, tenant }.encode();
         client.requests.send(FrameKind::Hello, 1, &hello).await;
         let welcome = client.requests.frame().await;
         assert_eq!(welcome.kind, FrameKind::Welcome);
@@ -149,37 +150,44 @@ impl House {
         client
     }
 
+    /// A tenant with one person and no group.
+    pub(crate) fn with_another_tenant(&self) {
+        let tenant = self.engine.create_tenant(a_tenant()).expect("a tenant");
+        self.engine
+            .add_people(tenant, vec![a_person(1)])
+            .expect("people");
+    }
+
     /// Tenant 1 with `people` and one group of all of them.
     pub(crate) async fn with_a_group(&self, people: u64) -> GroupId {
-        let mut operator = self.enter(OPERATOR).await;
-        let tenant = TaggedCommand::CreateTenant(CreateTenantV1 {
-            name: "Acme".into(),
-            zone: "Asia/Shanghai".into(),
-            verified_until: Timestamp(0),
-            succession: Succession::AdminFirst,
-        });
-        operator.command(TenantId(0), &tenant).await;
-        let person = |number| NewPersonV1 {
-            name: format!("person {number}"),
-            external_id: String::new(),
-            kind: PersonKind::Employee,
-            role: OrgRole::Employee,
-        };
-        let people = (1..=people).map(person).collect();
-        let people = TaggedCommand::AddPeople(throng::model::command::AddPeopleV1 { people });
-        let Reply::PeopleAdded(added) = operator.command(TenantId(1), &people).await else {
-            panic!("people are added");
-        };
-        let group = TaggedCommand::CreateGroup(CreateGroupV1 {
+        let tenant = self.engine.create_tenant(a_tenant()).expect("a tenant");
+        let people = (1..=people).map(a_person).collect();
+        let people = self.engine.add_people(tenant, people).expect("people");
+        let group = CreateGroupV1 {
             kind: GroupKind::Internal,
             name: "all hands".into(),
-            owner: added.people[0],
-            members: added.people[1..].to_vec(),
-        });
-        let Reply::GroupCreated(created) = operator.command(TenantId(1), &group).await else {
-            panic!("a group is created");
+            owner: people[0],
+            members: people[1..].to_vec(),
         };
-        created.group
+        self.engine.create_group(tenant, group).expect("a group")
+    }
+}
+
+fn a_tenant() -> CreateTenantV1 {
+    CreateTenantV1 {
+        name: "Acme".into(),
+        zone: "Asia/Shanghai".into(),
+        verified_until: Timestamp(0),
+        succession: Succession::AdminFirst,
+    }
+}
+
+fn a_person(number: u64) -> NewPersonV1 {
+    NewPersonV1 {
+        name: format!("person {number}"),
+        external_id: String::new(),
+        kind: PersonKind::Employee,
+        role: OrgRole::Employee,
     }
 }
 
@@ -248,14 +256,11 @@ impl Client {
         }
     }
 
-    /// Sends a command as the node's operator does, and waits for its reply.
-    pub(crate) async fn command(&mut self, tenant: TenantId, command: &TaggedCommand) -> Reply {
-        let mut payload = [0; 16].to_vec();
-        payload[..4].copy_from_slice(&tenant.0.to_le_bytes());
-        payload.extend_from_slice(&command.encode());
+    /// Sends a command and waits for its reply.
+    pub(crate) async fn command(&mut self, command: &TaggedCommand) -> Reply {
         self.next += 1;
         let kind = FrameKind::command(command.tag());
-        self.requests.send(kind, self.next, &payload).await;
+        self.requests.send(kind, self.next, &command.encode()).await;
         let frame = self.requests.frame().await;
         assert_eq!(frame.request, self.next);
         let FrameKind::Reply(tag) = frame.kind else {
@@ -318,7 +323,7 @@ pub(crate) struct Deliveries {
 }
 
 impl Deliveries {
-    /// The sequences and bodies of the next `count` or more envelopes.
+    /// The sequences and bodies of the next `count` or more messages.
     pub(crate) async fn take(&mut self, count: usize) -> Vec<(Sequence, Vec<u8>)> {
         let mut taken = Vec::new();
         while taken.len() < count {
@@ -328,7 +333,9 @@ impl Deliveries {
             let bytes = chunk.expect("the stream goes on").bytes;
             self.decoder
                 .read(&bytes, |header, body| {
-                    taken.push((header.sequence(), body.to_vec()))
+                    if header.kind().is_message() {
+                        taken.push((header.sequence(), body.to_vec()));
+                    }
                 })
                 .expect("envelopes");
         }

@@ -14,6 +14,22 @@ use throng::wire::{
 };
 
 pub(crate) const TENANT: TenantId = TenantId(7);
+pub(crate) const ALICE: u64 = 1;
+pub(crate) const BOB: u64 = 2;
+pub(crate) const TEAM: u64 = 10;
+pub(crate) const CLUB: u64 = 11;
+pub(crate) const HALL: u64 = 12;
+
+/// Longer than a third of the smallest ring.
+pub(crate) const LONG: &[u8] = &[0x5a; 6_000];
+
+/// Alice and Bob, joined at sequences 1 and 2 of the team.
+pub(crate) fn team_of_two() -> World {
+    let mut world = World::with_small_rings();
+    world.join(TEAM, ALICE);
+    world.join(TEAM, BOB);
+    world
+}
 
 /// What a session was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +48,16 @@ pub(crate) fn messages(group: u64, sequences: std::ops::RangeInclusive<u64>) -> 
 
 pub(crate) fn skip(group: u64, from: u64, to: u64) -> Sent {
     Sent::Skip { group, from, to }
+}
+
+pub(crate) fn delta(group: u64, person: u64, joined: bool, at: u64) -> MembershipDelta {
+    MembershipDelta {
+        tenant: TENANT,
+        group: GroupId(group),
+        person: PersonId(person),
+        joined,
+        at: Sequence(at),
+    }
 }
 
 /// One group's log and who is in it since when.
@@ -172,16 +198,23 @@ impl World {
         }
     }
 
+    /// Everything of a group since `from` once more, as after an overflow of the engine's port.
+    pub(crate) fn deliver_again(&mut self, deltas: &[MembershipDelta], group: u64, from: u64) {
+        for sequence in from..=self.groups[&group].head() {
+            for delta in deltas.iter().filter(|delta| delta.at.0 == sequence) {
+                self.core.on_item(&Item::Membership(*delta));
+            }
+            let index = usize::try_from(sequence - 1).expect("a short log");
+            let envelope = self.groups[&group].envelopes[index].clone();
+            self.core.on_item(&Item::Deliver(envelope));
+        }
+    }
+
     fn member_delta(&mut self, group: u64, person: u64, joined: bool) -> u64 {
         let kind = if joined { Kind::Joined } else { Kind::Left };
         let at = self.record(group, kind, Priority::Normal, &[]);
-        self.core.on_item(&Item::Membership(MembershipDelta {
-            tenant: TENANT,
-            group: GroupId(group),
-            person: PersonId(person),
-            joined,
-            at: Sequence(at),
-        }));
+        let delta = delta(group, person, joined, at);
+        self.core.on_item(&Item::Membership(delta));
         self.deliver(group);
         at
     }

@@ -77,16 +77,16 @@ impl Meta {
         if raw.magic != MAGIC {
             return Err(Defect::Magic);
         }
-        let expected = crc32c::crc32c(&bytes[..META_LEN - 4]);
-        let found = raw.checksum.get();
-        if found != expected {
-            return Err(Defect::Checksum { found, expected });
-        }
         if raw.version.get() != VERSION {
             return Err(Defect::Version {
                 found: raw.version.get(),
                 expected: VERSION,
             });
+        }
+        let expected = crc32c::crc32c(&bytes[..META_LEN - 4]);
+        let found = raw.checksum.get();
+        if found != expected {
+            return Err(Defect::Checksum { found, expected });
         }
         if raw.reserved != [0; 52] || raw.epoch.get() > EPOCH_MAX {
             return Err(Defect::Reserved);

@@ -7,6 +7,8 @@ mod batch;
 mod frame;
 mod meta;
 mod segment;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use batch::{BATCH_HEADER_LEN, BatchHeader, BatchKind, FOOTER_LEN, FooterBody};
 pub(crate) use frame::{

@@ -92,16 +92,16 @@ impl SegmentHeader {
         if raw.magic != MAGIC {
             return Err(Defect::Magic);
         }
-        let expected = crc32c::crc32c(&raw.as_bytes()[..SEGMENT_HEADER_LEN - 4]);
-        let found = raw.checksum.get();
-        if found != expected {
-            return Err(Defect::Checksum { found, expected });
-        }
         if raw.version.get() != VERSION {
             return Err(Defect::Version {
                 found: raw.version.get(),
                 expected: VERSION,
             });
+        }
+        let expected = crc32c::crc32c(&raw.as_bytes()[..SEGMENT_HEADER_LEN - 4]);
+        let found = raw.checksum.get();
+        if found != expected {
+            return Err(Defect::Checksum { found, expected });
         }
         if raw.reserved != [0; 28] {
             return Err(Defect::Reserved);

@@ -35,9 +35,9 @@ pub trait Storage: Send + Sync + fmt::Debug {
 }
 
 /// One file. Positions are absolute; nothing depends on a file offset, so readers share it.
+#[allow(clippy::len_without_is_empty)] // Nobody asks whether a file is empty.
 pub trait File: Send + Sync + fmt::Debug {
     /// Bytes of the file, preallocated ones included. Read only at open: not a cheap call.
-    #[allow(clippy::len_without_is_empty)] // Nobody asks whether a file is empty.
     fn len(&self) -> Result<u64, StorageError>;
     /// Fills `buffer` from `offset`; fewer bytes only where the file ends.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, StorageError>;

@@ -18,6 +18,7 @@ pub(crate) fn decide_publish(
     let subject = Subject::Person(publish.sender);
     request.permit(Operation::Publish, subject)?;
     let sender = request.tenant.active_person(publish.sender)?;
+    request.tenant.known_group(publish.group)?;
     let key = Key {
         group: publish.group,
         client_message_id: publish.client_message_id,

@@ -94,7 +94,9 @@ mod tests {
 
     #[test]
     fn the_windows_of_every_zone_follow_one_another_without_gap_or_overlap() {
-        for name in jiff::tz::db().available() {
+        let names: Vec<_> = jiff::tz::db().available().collect();
+        assert!(names.len() > 400, "the bundled tz database is there");
+        for name in names {
             let zone = TimeZone::get(name.as_str()).unwrap();
             let mut now = at("2006-01-01T00:00:00Z");
             let mut window = day_of(&zone, now);

@@ -40,8 +40,9 @@ impl Core {
         let floors = Floors::of(cursors);
         for group in &attached.groups {
             let (next, first) = start(group, floors.floor(group.group()), live_only);
-            let group_key = self.group_awaiting(tenant, group.group(), group.head().0 + 1);
-            let subscription = Subscription::skipping(key, group_key, next, first);
+            let head = group.head().0;
+            let group_key = self.group_awaiting(tenant, group.group(), head + 1);
+            let subscription = Subscription::skipping(key, group_key, next, first, head + 1);
             self.subscribe(subscription);
         }
     }
@@ -190,12 +191,15 @@ impl LeftGroups {
         self.latest.push_back((group, next));
     }
 
-    /// Where the client stands in a group it joins at `at`.
-    pub(super) fn recall(&mut self, group: GroupId, at: u64) -> u64 {
-        match self.latest.iter().position(|left| left.0 == group) {
-            Some(index) => self.latest.remove(index).map_or(at, |left| left.1),
-            None if self.forgotten => 1,
-            None => at,
+    /// The sequence the client stands before in a group it joins at `at`; none for a join from before
+    /// it left, which comes a second time.
+    pub(super) fn recall(&mut self, group: GroupId, at: u64) -> Option<u64> {
+        let Some(index) = self.latest.iter().position(|left| left.0 == group) else {
+            return Some(if self.forgotten { 1 } else { at });
+        };
+        if at < self.latest[index].1 {
+            return None;
         }
+        self.latest.remove(index).map(|left| left.1)
     }
 }

@@ -1,7 +1,7 @@
 //! Joins and removals of people who are online, each from its own sequence on (SPEC M5).
 //!
 //! A delta comes before its record's delivery, so a removal closes a cursor before anything from
-//! there on can reach it, however far behind it is.
+//! there on can reach it, however far behind it is. Deltas that come a second time change nothing.
 
 use super::slab::Key;
 use super::subscription::Subscription;
@@ -28,14 +28,16 @@ impl Core {
 
     fn join(&mut self, session: Key<Session>, delta: &MembershipDelta) {
         let at = delta.at.0;
-        let group = self.group_awaiting(delta.tenant, delta.group, at);
-        match self.subscription_of(session, group) {
-            Some(subscription) => self.subscriptions[subscription].rejoin(at),
-            None => {
-                let next = self.sessions[session].left.recall(delta.group, at).min(at);
-                self.subscribe(Subscription::skipping(session, group, next, at));
-            }
+        let here = self.group_keys.get(&(delta.tenant, delta.group));
+        if let Some(key) = here.and_then(|group| self.subscription_of(session, *group)) {
+            self.subscriptions[key].rejoin(at);
+            return;
         }
+        let Some(next) = self.sessions[session].left.recall(delta.group, at) else {
+            return;
+        };
+        let group = self.group_awaiting(delta.tenant, delta.group, at);
+        self.subscribe(Subscription::skipping(session, group, next, at, at));
     }
 
     fn leave(&mut self, session: Key<Session>, delta: &MembershipDelta) {

@@ -128,13 +128,17 @@ impl Core {
         }
     }
 
-    /// Takes what the engine released. Answers to attaches and commands are their owner's to give.
+    /// Takes what the engine released. Answers, departures and stops are its owner's to act on.
     pub fn on_item(&mut self, item: &Item) {
         match item {
             Item::Deliver(envelope) => self.deliver(envelope),
             Item::Membership(delta) => self.on_membership(delta),
             Item::Fetched { fetch, result } => self.on_fetched(fetch, result),
-            _ => {}
+            Item::Answer { .. }
+            | Item::Attached { .. }
+            | Item::Departed { .. }
+            | Item::Stopped
+            | Item::Records { .. } => {}
         }
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Subscription {
     pub(super) next: u64,
     /// The first sequence it may not read: where its first hole begins, or [`OPEN`].
     end: u64,
+    /// Before this the membership is known: earlier deltas come a second time.
+    known: u64,
     /// The last sequence acknowledged.
     pub(super) acknowledged: u64,
     #[expect(
@@ -72,8 +74,8 @@ impl Hole {
 }
 
 impl Subscription {
-    /// A cursor that reads from `next` on.
-    pub(super) fn new(session: Key<Session>, group: Key<Group>, next: u64) -> Self {
+    /// A cursor that reads from `next` on, of a member as of before sequence `known`.
+    fn new(session: Key<Session>, group: Key<Group>, next: u64, known: u64) -> Self {
         Self {
             session,
             group,
@@ -82,19 +84,21 @@ impl Subscription {
             next_dirty: None,
             next,
             end: OPEN,
+            known,
             acknowledged: next.saturating_sub(1),
             holes: None,
         }
     }
 
-    /// A cursor at `next` that skips to `first` before it reads on.
+    /// A cursor at `next` that skips to `first` before it reads on, of a member as of before sequence `known`.
     pub(super) fn skipping(
         session: Key<Session>,
         group: Key<Group>,
         next: u64,
         first: u64,
+        known: u64,
     ) -> Self {
-        let mut subscription = Self::new(session, group, next);
+        let mut subscription = Self::new(session, group, next, known);
         if next < first {
             subscription.dig(Hole {
                 from: next,
@@ -121,6 +125,10 @@ impl Subscription {
 
     /// The person is no longer a member from `at` on; whether that was news.
     pub(super) fn leave(&mut self, at: u64) -> bool {
+        if at < self.known {
+            return false;
+        }
+        self.known = at;
         let reads_from = match self.holes().last() {
             Some(Hole { rejoined: None, .. }) => return false,
             Some(Hole {
@@ -138,6 +146,10 @@ impl Subscription {
 
     /// The person is a member again from `at` on, after a removal that has not been told yet.
     pub(super) fn rejoin(&mut self, at: u64) {
+        if at < self.known {
+            return;
+        }
+        self.known = at;
         let Some(holes) = self.holes.as_deref_mut() else {
             return;
         };
