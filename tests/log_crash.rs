@@ -180,6 +180,21 @@ fn a_crash_at_every_boundary_of_some_seeds_loses_nothing_acknowledged() {
 }
 
 #[test]
+fn what_is_reported_after_a_kill_survives_the_power_cut_that_follows() {
+    for seed in 0..1000 {
+        let disk = Faulty::new(seed);
+        let mut model = Model::default();
+        disk.plan(Random::new(seed).below(90), Fault::Crash);
+        run(&disk, seed, &mut model);
+        disk.revive();
+        let (log, recovered) = check(&disk, seed, &model);
+        model.acknowledged = recovered.next.0 as usize;
+        drop(log);
+        check(&disk.restart(), seed, &model);
+    }
+}
+
+#[test]
 fn an_error_at_every_boundary_acknowledges_nothing_that_is_lost() {
     for fault in [Fault::Io, Fault::NoSpace, Fault::Short] {
         for seed in 0..10 {
