@@ -232,9 +232,12 @@ impl Faulty {
         self.state().faults.insert(at, fault);
     }
 
-    /// Only the process was killed: the kernel still has every byte, synced or not.
+    /// Only the process was killed: the kernel still has every byte, synced or not. Nothing is
+    /// planned any more.
     pub fn revive(&self) {
-        self.state().crashed = false;
+        let state = &mut *self.state();
+        state.crashed = false;
+        state.faults.clear();
     }
 
     /// Lets `bytes` more be reserved before the disk is full; `None` for a disk without end.
