@@ -86,10 +86,10 @@ fn check_groups(log: &Log, records: &[Record]) {
     for group in [0, 1, 2, 10, 12].map(GroupId) {
         let of_group = |record: &&Record| record.takes.iter().any(|take| take.group == group);
         let expected: Vec<&Record> = records.iter().filter(of_group).collect();
-        let everything = (Sequence(0), Sequence(u64::MAX));
+        let (from, to) = (Sequence(0), Sequence(u64::MAX));
         let read = log
             .reader()
-            .read_group(TenantId(1), group, everything, usize::MAX / 4);
+            .read_group(TenantId(1), group, from, to, usize::MAX / 4);
         let read = read.expect("a group can be read");
         assert_eq!(read.iter().collect::<Vec<_>>(), expected, "{group:?}");
     }
