@@ -27,7 +27,8 @@ impl Core {
         let Some(&session) = self.session_keys.get(&session) else {
             return;
         };
-        let (tenant, person) = (self.sessions[session].tenant, self.sessions[session].person);
+        let roster = &self.sessions[session].roster;
+        let (tenant, person) = (roster.tenant, roster.person);
         let Some(&group_key) = self.group_keys.get(&(tenant, group)) else {
             return;
         };

@@ -2,7 +2,7 @@
 
 use super::slab::Key;
 use super::subscription::{Place, Subscription};
-use super::{Core, Group, LeftGroups, Ring, Session};
+use super::{Core, Group, LeftGroups, Ring, Roster, Session};
 use crate::engine::AttachedPerson;
 use crate::wire::{AttachedGroup, Cursor, GroupId, Sequence, TenantId};
 
@@ -28,10 +28,12 @@ impl Core {
             ready: false,
             blocked: false,
             urgent: false,
-            tenant,
-            person,
-            subscriptions: Vec::with_capacity(attached.groups.len()),
-            left: LeftGroups::default(),
+            roster: Box::new(Roster {
+                tenant,
+                person,
+                subscriptions: Vec::with_capacity(attached.groups.len()),
+                left: LeftGroups::default(),
+            }),
         });
         self.session_keys.insert(session, key);
         self.people.entry((tenant, person)).or_default().push(key);
@@ -53,10 +55,10 @@ impl Core {
             return;
         };
         while self.pop_dirty(key).is_some() {}
-        while let Some(&(_, subscription)) = self.sessions[key].subscriptions.last() {
+        while let Some(&(_, subscription)) = self.sessions[key].roster.subscriptions.last() {
             self.unsubscribe(subscription);
         }
-        let Session { tenant, person, .. } = self.sessions.remove(key);
+        let Roster { tenant, person, .. } = *self.sessions.remove(key).roster;
         if let Some(sessions) = self.people.get_mut(&(tenant, person)) {
             sessions.retain(|session| *session != key);
             if sessions.is_empty() {
@@ -92,7 +94,7 @@ impl Core {
         let is_ahead = subscription.is_ahead(group.ring.next());
         let key = self.subscriptions.insert(subscription);
         group.members.push(key);
-        let list = &mut self.sessions[session_key].subscriptions;
+        let list = &mut self.sessions[session_key].roster.subscriptions;
         let index = list.partition_point(|entry| entry.0 < group_key);
         list.insert(index, (group_key, key));
         if is_ahead {
@@ -112,7 +114,7 @@ impl Core {
         );
         self.subscriptions.remove(key);
 
-        let list = &mut self.sessions[session_key].subscriptions;
+        let list = &mut self.sessions[session_key].roster.subscriptions;
         if let Ok(index) = list.binary_search_by_key(&group_key, |entry| entry.0) {
             list.remove(index);
         }

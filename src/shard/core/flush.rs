@@ -38,6 +38,14 @@ pub(super) enum Span {
     Skip { key: Key<Subscription> },
 }
 
+/// Envelopes `next..end` of a group, as [`Core::chunks`] has them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Prepared {
+    group: Key<Group>,
+    next: u64,
+    end: u64,
+}
+
 /// Sessions served between two looks at the budget: a look at the clock costs as much as several
 /// deliveries in process.
 const STRIDE: usize = 16;
@@ -47,8 +55,20 @@ impl Core {
     ///
     /// The budget is asked between strides of a few sessions, so every call gets somewhere.
     pub fn flush(&mut self, sink: &mut impl Sink, mut budget: impl FnMut() -> bool) -> Flushed {
+        let flushed = self.serve(sink, &mut budget);
+        // Held by nobody between calls: an envelope's last reader frees it.
+        self.chunks.clear();
+        self.prepared = None;
+        flushed
+    }
+
+    fn serve(&mut self, sink: &mut impl Sink, budget: &mut impl FnMut() -> bool) -> Flushed {
         while let Some(group) = self.dirty_groups.pop() {
-            self.mark_members(group);
+            if self.dirty_groups.is_empty() && self.ready.is_empty() {
+                self.walk_members(group, sink, budget);
+            } else {
+                self.mark_members(group);
+            }
         }
         loop {
             for _ in 0..STRIDE {
@@ -73,20 +93,71 @@ impl Core {
         }
     }
 
-    fn mark_members(&mut self, key: Key<Group>) {
-        if self.groups.get(key).is_none_or(|group| !group.dirty) {
+    /// Serves the members of the only dirty group as they are listed, without listing them anew: the
+    /// common case of one message to one large group. Those the budget does not reach are marked.
+    fn walk_members(
+        &mut self,
+        key: Key<Group>,
+        sink: &mut impl Sink,
+        budget: &mut impl FnMut() -> bool,
+    ) {
+        let Some(members) = self.take_members(key) else {
             return;
+        };
+        let urgent = self.groups[key].urgent;
+        let mut strides = members.chunks(STRIDE);
+        for stride in &mut strides {
+            for &member in stride {
+                let subscription = &self.subscriptions[member];
+                let session = subscription.session;
+                let is_plain = subscription.place == Place::Idle && subscription.end() == OPEN;
+                if is_plain && self.sessions[session].is_free() {
+                    self.prepare(member);
+                    self.offer(session, sink);
+                } else {
+                    self.mark_member(member, urgent);
+                }
+            }
+            if !budget() {
+                break;
+            }
         }
+        for &member in strides.flatten() {
+            self.mark_member(member, urgent);
+        }
+        self.put_members_back(key, members);
+    }
+
+    fn mark_members(&mut self, key: Key<Group>) {
+        let Some(members) = self.take_members(key) else {
+            return;
+        };
+        let urgent = self.groups[key].urgent;
+        for &member in &members {
+            self.mark_member(member, urgent);
+        }
+        self.put_members_back(key, members);
+    }
+
+    fn mark_member(&mut self, key: Key<Subscription>, urgent: u64) {
+        let subscription = &self.subscriptions[key];
+        if subscription.next <= urgent {
+            self.sessions[subscription.session].urgent = true;
+        }
+        self.mark_dirty_unless_waiting(key);
+    }
+
+    /// The members of a dirty group, which is clean from now on; none if it is clean already.
+    ///
+    /// Taken for the walk, in which nobody joins or leaves.
+    fn take_members(&mut self, key: Key<Group>) -> Option<Vec<Key<Subscription>>> {
+        self.groups.get(key).filter(|group| group.dirty)?;
         let group = &mut self.groups[key];
         group.dirty = false;
-        let (urgent, members) = (group.urgent, std::mem::take(&mut group.members));
-        for &member in &members {
-            let subscription = &self.subscriptions[member];
-            if subscription.next <= urgent {
-                self.sessions[subscription.session].urgent = true;
-            }
-            self.mark_dirty_unless_waiting(member);
-        }
+        Some(std::mem::take(&mut group.members))
+    }
+
+    fn put_members_back(&mut self, key: Key<Group>, members: Vec<Key<Subscription>>) {
         self.groups[key].members = members;
     }
 
@@ -102,6 +173,20 @@ impl Core {
         if self.sessions[key].urgent {
             self.put_urgent_first(key);
         }
+        match self.sessions[key].dirty {
+            Some(list) if list.first == list.last => {
+                self.pop_dirty(key);
+                self.prepare(list.first);
+            }
+            _ => self.gather_all(key),
+        }
+        self.offer(key, sink);
+    }
+
+    /// Gathers a session's dirty cursors one after the other, for one write.
+    fn gather_all(&mut self, key: Key<Session>) {
+        self.chunks.clear();
+        self.prepared = None;
         let mut room = self.config.write_bytes;
         while room > 0
             && let Some(subscription) = self.pop_dirty(key)
@@ -109,16 +194,43 @@ impl Core {
             self.gather(subscription, &mut room);
             self.gathered.push(subscription);
         }
-        let offered = self.chunks.len();
-        let taken = match offered {
-            0 => 0,
-            _ => sink
-                .write(self.sessions[key].id, &mut self.chunks)
-                .min(offered),
+    }
+
+    /// Gathers one cursor, unless the last write was of the very same envelopes and its sink left them:
+    /// then they are offered again as they are, and not even counted references change.
+    fn prepare(&mut self, key: Key<Subscription>) {
+        self.gathered.push(key);
+        let subscription = &self.subscriptions[key];
+        let (group, next) = (subscription.group, subscription.next);
+        let is_same = |prepared: Prepared| {
+            prepared.group == group && prepared.next == next && prepared.end <= subscription.end()
         };
+        if self.prepared.is_some_and(is_same) && !self.chunks.iter().any(Bytes::is_empty) {
+            let len = self.chunks.len();
+            self.spans.push(Span::Run { key, len });
+            return;
+        }
         self.chunks.clear();
-        self.sessions[key].blocked = taken < offered;
-        self.accept(taken);
+        self.gather(key, &mut self.config.write_bytes.clone());
+        self.prepared = match self.spans[..] {
+            [Span::Run { len, .. }] => Some(Prepared {
+                group,
+                next,
+                end: next + len as u64,
+            }),
+            _ => None,
+        };
+    }
+
+    /// Offers a session what was gathered for it, and moves its cursors past what was taken.
+    fn offer(&mut self, key: Key<Session>, sink: &mut impl Sink) {
+        let offered = self.chunks.len();
+        if offered > 0 {
+            let session = self.sessions[key].id;
+            let taken = sink.write(session, &mut self.chunks).min(offered);
+            self.sessions[key].blocked = taken < offered;
+            self.accept(taken);
+        }
         self.settle();
         self.make_ready(key);
     }

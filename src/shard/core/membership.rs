@@ -33,7 +33,7 @@ impl Core {
             self.subscriptions[key].rejoin(at);
             return;
         }
-        let Some(next) = self.sessions[session].left.recall(delta.group, at) else {
+        let Some(next) = self.sessions[session].roster.left.recall(delta.group, at) else {
             return;
         };
         let group = self.group_awaiting(delta.tenant, delta.group, at);
@@ -63,7 +63,7 @@ impl Core {
             ..
         } = self.subscriptions[key];
         let group = self.groups[group].id;
-        self.sessions[session].left.remember(group, next);
+        self.sessions[session].roster.left.remember(group, next);
         self.unsubscribe(key);
     }
 }

@@ -23,7 +23,7 @@ pub use acknowledge::AckedCursor;
 pub use flush::{Flushed, Sink};
 
 use self::catch_up::CatchUp;
-use self::flush::Span;
+use self::flush::{Prepared, Span};
 use self::ring::Ring;
 use self::slab::{Key, Slab};
 use self::subscription::{Place, Subscription};
@@ -55,6 +55,7 @@ pub struct Core {
     acknowledged: FxHashMap<(TenantId, PersonId, GroupId), Sequence>,
     /// One write's chunks, what they are, and whose: kept for their memory only.
     chunks: Vec<Bytes>,
+    prepared: Option<Prepared>,
     spans: Vec<Span>,
     gathered: Vec<Key<Subscription>>,
 }
@@ -83,11 +84,25 @@ struct Session {
     blocked: bool,
     /// Some dirty cursor has an urgent envelope ahead.
     urgent: bool,
+    /// Apart, so that a walk over sessions touches what it needs.
+    roster: Box<Roster>,
+}
+
+/// Whose session it is, and of what.
+#[derive(Debug)]
+struct Roster {
     tenant: TenantId,
     person: PersonId,
     /// By group, for deltas and acknowledgements.
     subscriptions: Vec<(Key<Group>, Key<Subscription>)>,
     left: LeftGroups,
+}
+
+impl Session {
+    /// Whether it can be written to now and waits for nothing else.
+    fn is_free(&self) -> bool {
+        !self.blocked && self.dirty.is_none()
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +138,7 @@ impl Core {
             turns: 0,
             acknowledged: FxHashMap::default(),
             chunks: Vec::new(),
+            prepared: None,
             spans: Vec::new(),
             gathered: Vec::new(),
         }
@@ -219,7 +235,7 @@ impl Core {
         session: Key<Session>,
         group: Key<Group>,
     ) -> Option<Key<Subscription>> {
-        let list = &self.sessions[session].subscriptions;
+        let list = &self.sessions[session].roster.subscriptions;
         let index = list.binary_search_by_key(&group, |entry| entry.0).ok()?;
         Some(list[index].1)
     }
