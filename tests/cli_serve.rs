@@ -2,24 +2,27 @@
 
 mod command;
 
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use command::{Serving, bootstrapped, place, run, run_well, serve, text};
 use nix::sys::signal::Signal;
+use quinn::crypto::rustls::QuicClientConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use throng::client::{Client, ConnectError, Credentials, Settings};
 use throng::model::command::{PersonV1, Reply, TaggedCommand};
 use throng::quic::tls::development::make_tls_directory;
-use throng::wire::{PersonId, Role, TenantId, Timestamp};
+use throng::wire::{ALPN, FrameKind, Hello, PersonId, Role, TenantId, Timestamp, encode_frame};
 
-fn trusting(ca: &Path) -> Settings {
+fn roots(ca: &Path) -> rustls::RootCertStore {
     let mut roots = rustls::RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(ca).unwrap())
         .unwrap();
-    Settings::new(roots)
+    roots
 }
 
 /// A connection that was welcomed; its driver runs on the test's runtime.
@@ -28,7 +31,7 @@ async fn connect(
     ca: &Path,
     credentials: &Credentials,
 ) -> Result<Client, ConnectError> {
-    let settings = trusting(ca);
+    let settings = Settings::new(roots(ca));
     let (client, driver) =
         Client::connect(serving.quic, "localhost", credentials, &settings).await?;
     tokio::spawn(driver.run());
@@ -228,6 +231,83 @@ async fn certificates_are_read_again_on_sighup_and_bad_ones_are_not_taken() {
         standing.command(asked).await.is_ok(),
         "what stands is untouched"
     );
+}
+
+/// Streams that are dropped are reset.
+struct Silent {
+    _connection: quinn::Connection,
+    _streams: (quinn::SendStream, quinn::RecvStream),
+}
+
+/// Someone who says hello and has no room for so much as the welcome: while answers wait for a
+/// client, a stop goes on for as long as it is allowed to.
+async fn someone_who_takes_nothing(
+    serving: &Serving,
+    ca: &Path,
+    credentials: &Credentials,
+) -> Silent {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots(ca))
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
+    let mut transport = quinn::TransportConfig::default();
+    transport.stream_receive_window(16_u32.into());
+    config.transport_config(Arc::new(transport));
+    let endpoint = quinn::Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let connecting = endpoint.connect_with(config, serving.quic, "localhost");
+    let connection = connecting.unwrap().await.unwrap();
+    let Credentials::Token(token) = credentials else {
+        panic!("a person comes with a token");
+    };
+    let (mut requests, answers) = connection.open_bi().await.unwrap();
+    let mut hello = Vec::new();
+    let tenant = TenantId(0);
+    let payload = Hello { token, tenant }.encode();
+    encode_frame(FrameKind::Hello, 1, &payload, &mut hello);
+    requests.write_all(&hello).await.unwrap();
+    Silent {
+        _connection: connection,
+        _streams: (requests, answers),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stopping_server_is_not_ready_and_a_second_signal_ends_it_at_once() {
+    let place = place();
+    bootstrapped(place.path());
+    let patient = ["--server-drain", "10 min", "--shards", "1"];
+    let serving = Serving::start(&mut serve(place.path(), &patient));
+    let ca = place.path().join("tls/ca.pem");
+    let admin = token(place.path(), &["--person", "1"]);
+    let _silent = someone_who_takes_nothing(&serving, &ca, &admin).await;
+    let wait_for = |path: &str, sign: &str| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let (status, body) = serving.get(path);
+            if body.contains(sign) {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "no {sign} in {body}");
+        }
+    };
+    wait_for(
+        "/metrics",
+        "throng_connections_authenticated{shard=\"0\"} 1",
+    );
+
+    serving.signal(Signal::SIGTERM);
+    let draining = r#"{"ready":false,"log":true,"shards":true,"draining":true}"#;
+    assert_eq!(wait_for("/readyz", draining), 503);
+    assert_eq!(serving.get("/healthz").0, 200);
+    let asked = Instant::now();
+    let (status, _) = serving.stop();
+    assert!(status.success());
+    assert!(asked.elapsed() < Duration::from_secs(60), "it did not wait");
+    run_well(&["archive", "verify", text(place.path())]);
 }
 
 #[test]
