@@ -1,5 +1,6 @@
 //! The server endpoint on the shard loop, and authentication.
 
+mod arrivals;
 mod cid;
 mod close;
 mod congestion;

@@ -259,7 +259,7 @@ fn decide(world: &mut World, command: Command, draft: Option<Draft>) -> Result<R
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct Config;
+pub struct Config {}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flushed {
