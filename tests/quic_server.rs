@@ -59,9 +59,11 @@ async fn members_of_one_group_are_served_by_every_shard() {
         members.push((client, lane));
     }
     members[0].0.publish(group, "to all").await;
+    let mut streams = Vec::new();
     for (client, _) in &members {
-        let delivered = client.deliveries().await.take(1).await;
-        assert_eq!(delivered[0].1, b"to all");
+        let mut deliveries = client.deliveries().await;
+        assert_eq!(deliveries.take(1).await[0].1, b"to all");
+        streams.push(deliveries);
     }
     let delivering = || {
         house
