@@ -93,11 +93,11 @@ impl Shard {
     }
 
     pub(super) fn take_forwarded(&mut self) {
-        let now = Instant::now();
         for _ in 0..FORWARDED_PER_TURN {
             let Ok(datagram) = self.forwarded.try_recv() else {
                 return;
             };
+            let now = Instant::now();
             let Forwarded {
                 remote,
                 local_ip,

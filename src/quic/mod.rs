@@ -8,6 +8,8 @@ mod endpoint;
 mod link;
 mod links;
 mod options;
+#[cfg(test)]
+mod pair;
 mod protocol;
 mod registry;
 mod requests;
