@@ -1,5 +1,6 @@
 //! The server endpoint on the shard loop, and authentication.
 
+mod arrivals;
 pub mod auth;
 mod cid;
 mod close;
@@ -8,6 +9,8 @@ mod endpoint;
 mod link;
 mod links;
 mod options;
+#[cfg(test)]
+mod pair;
 mod protocol;
 mod registry;
 mod requests;

@@ -1,6 +1,7 @@
 //! A server on loopback and clients that speak its bytes, correct or not.
 
 #![allow(dead_code)] // Each test binary uses its own part.
+#![allow(clippy::unwrap_used)] // What cannot be set up fails its test.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -119,6 +120,15 @@ impl House {
         &self,
         endpoint: &Endpoint,
     ) -> Result<Connection, ConnectionError> {
+        self.dial_with(endpoint, quinn::TransportConfig::default())
+            .await
+    }
+
+    pub(crate) async fn dial_with(
+        &self,
+        endpoint: &Endpoint,
+        transport: quinn::TransportConfig,
+    ) -> Result<Connection, ConnectionError> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -128,8 +138,9 @@ impl House {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![ALPN.to_vec()];
-        let config =
-            quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(config).unwrap()));
+        let crypto = QuicClientConfig::try_from(config).unwrap();
+        let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+        config.transport_config(Arc::new(transport));
         let address = self.server.local_addr();
         endpoint
             .connect_with(config, address, "localhost")
@@ -140,6 +151,10 @@ impl House {
     /// A connection that has said Hello with `token` and has been welcomed.
     pub(crate) async fn enter(&self, token: &str) -> Client {
         let connection = self.dial().await.expect("the handshake succeeds");
+        self.enter_on(connection, token).await
+    }
+
+    pub(crate) async fn enter_on(&self, connection: Connection, token: &str) -> Client {
         let mut client = Client::new(connection).await;
         let tenant = TenantId(0);
         let hello = Hello { token, tenant }.encode();
@@ -341,6 +356,16 @@ impl Deliveries {
         }
         taken
     }
+}
+
+/// Waits until `holds`: counters are published once a turn of a shard's loop.
+pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(waited.await.is_ok(), "not in time: {what}");
 }
 
 /// An envelope as a client sends it.
