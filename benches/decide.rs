@@ -136,6 +136,7 @@ fn publishing(criterion: &mut Criterion) {
         let sender = PersonId(7);
         let command = publish(sender, 100, id << 64 | id);
         let decision = decide(&bench.state, &command, bench.context());
+        assert_eq!(decision.events.len(), 1, "a message, and no retry");
         bench.apply(&decision, sender, ClientMessageId(id << 64 | id));
     };
     for _ in 0..1_024 {

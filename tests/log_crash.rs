@@ -86,10 +86,10 @@ fn check_groups(log: &Log, records: &[Record]) {
     for group in [0, 1, 2, 10, 12].map(GroupId) {
         let of_group = |record: &&Record| record.takes.iter().any(|take| take.group == group);
         let expected: Vec<&Record> = records.iter().filter(of_group).collect();
-        let everything = (Sequence(0), Sequence(u64::MAX));
+        let (from, to) = (Sequence(0), Sequence(u64::MAX));
         let read = log
             .reader()
-            .read_group(TenantId(1), group, everything, usize::MAX / 4);
+            .read_group(TenantId(1), group, from, to, usize::MAX / 4);
         let read = read.expect("a group can be read");
         assert_eq!(read.iter().collect::<Vec<_>>(), expected, "{group:?}");
     }
@@ -176,6 +176,21 @@ fn a_crash_at_every_boundary_of_some_seeds_loses_nothing_acknowledged() {
         for boundary in 0..=boundaries(seed) {
             replayable(seed, boundary);
         }
+    }
+}
+
+#[test]
+fn what_is_reported_after_a_kill_survives_the_power_cut_that_follows() {
+    for seed in 0..1000 {
+        let disk = Faulty::new(seed);
+        let mut model = Model::default();
+        disk.plan(Random::new(seed).below(90), Fault::Crash);
+        run(&disk, seed, &mut model);
+        disk.revive();
+        let (log, recovered) = check(&disk, seed, &model);
+        model.acknowledged = recovered.next.0 as usize;
+        drop(log);
+        check(&disk.restart(), seed, &model);
     }
 }
 

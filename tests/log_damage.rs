@@ -4,7 +4,7 @@ mod written;
 
 use throng::archive;
 use throng::log::storage::{Faulty, Random};
-use throng::log::{Damage, Defect, Log, OpenError, Storage};
+use throng::log::{Damage, Defect, Entry, Log, OpenError, Storage};
 use throng::wire::RecordNumber;
 use written::{Written, append, open, read_all, segments};
 
@@ -78,19 +78,26 @@ fn damage_names_the_record_it_hits() {
 
 #[test]
 fn a_torn_tail_is_cut_and_its_bytes_are_kept() {
-    let disk = Faulty::new(1);
-    let (mut log, _) = open(&disk, 0).expect("a new log opens");
-    append(&mut log, 3);
-    drop(log);
-    let (name, before) = segments(&disk).remove(0);
-    let end = before.len().next_multiple_of(16);
-    disk.damage(&name, |bytes| bytes[end..end + 200].fill(0xaa));
-    let (log, recovered) = open(&disk, 1).expect("nothing durable is damaged");
-    let cut = recovered.cut.expect("a torn tail");
-    assert_eq!(cut.damage.record, RecordNumber(3));
-    let kept = disk.contents(&cut.kept_in).expect("the cut bytes are kept");
-    assert!(kept == [0xaa; 200]);
-    assert_eq!(read_all(&log).len(), 3);
+    for seed in 0..20 {
+        let disk = Faulty::new(seed);
+        let (mut log, _) = open(&disk, 0).expect("a new log opens");
+        append(&mut log, 3);
+        drop(log);
+        let (name, before) = segments(&disk).remove(0);
+        let end = before.len().next_multiple_of(16);
+        disk.damage(&name, |bytes| bytes[end..end + 200].fill(0xaa));
+        let (log, recovered) = open(&disk, 1).expect("nothing durable is damaged");
+        let cut = recovered.cut.expect("a torn tail");
+        assert_eq!(cut.damage.record, RecordNumber(3));
+        assert_eq!(read_all(&log).len(), 3);
+        let disk = disk.restart();
+        let kept = disk.contents(&cut.kept_in);
+        assert_eq!(
+            kept,
+            Some(vec![0xaa; 200]),
+            "a power cut does not lose them"
+        );
+    }
 }
 
 #[test]
@@ -122,6 +129,93 @@ fn rot_is_recognised_by_what_an_earlier_open_found_durable() {
     assert_eq!(
         (damage.record, damage.defect),
         (RecordNumber(0), Defect::Hole)
+    );
+}
+
+#[test]
+fn rot_in_a_commit_frame_costs_no_record_behind_it() {
+    let disk = Faulty::new(1);
+    let (mut log, _) = open(&disk, 0).expect("a new log opens");
+    append(&mut log, 3);
+    let (name, before) = segments(&disk).remove(0);
+    log.idle().expect("a commit frame");
+    append(&mut log, 3);
+    drop(log);
+    let commit = before.len().next_multiple_of(16) as u64;
+    flip(&disk, &name, commit * 8 + 100);
+    let damage = damage_of(open(&disk, 1));
+    assert_eq!((damage.offset, damage.record), (commit, RecordNumber(3)));
+}
+
+#[test]
+fn what_an_earlier_open_reported_is_never_cut() {
+    let disk = Faulty::new(1);
+    let (mut log, _) = open(&disk, 0).expect("a new log opens");
+    append(&mut log, 3);
+    drop(log);
+    let (name, before) = segments(&disk).remove(0);
+    drop(open(&disk, 1).expect("it opens, and reports three records"));
+    disk.damage(&name, |bytes| bytes[before.len() - 100..].fill(0));
+    assert!(damage_of(open(&disk, 2)).record < RecordNumber(3));
+}
+
+#[test]
+fn a_batch_of_an_older_epoch_is_residue() {
+    let disk = Faulty::new(1);
+    let (mut log, _) = open(&disk, 0).expect("a new log opens");
+    append(&mut log, 3);
+    let end = segments(&disk)[0].1.len().next_multiple_of(16);
+    append(&mut log, 3);
+    drop(log);
+    let (name, both) = segments(&disk).remove(0);
+    disk.damage(&name, |bytes| bytes[end..].fill(0));
+    drop(open(&disk, 1).expect("the second batch never reached the disk"));
+    let end_now = segments(&disk)[0].1.len().next_multiple_of(16);
+    disk.damage(&name, |bytes| {
+        bytes[end_now..end_now + both.len() - end].copy_from_slice(&both[end..]);
+    });
+    let (log, recovered) = open(&disk, 2).expect("residue is no damage");
+    assert_eq!(recovered.next, RecordNumber(3));
+    let cut = recovered.cut.expect("it is cut");
+    assert!(matches!(
+        cut.damage.defect,
+        Defect::Epoch {
+            found: 1,
+            newest: 2
+        }
+    ));
+    assert_eq!(read_all(&log).len(), 3);
+}
+
+#[test]
+fn a_segment_that_was_replaced_by_a_sound_one_is_noticed() {
+    let log = |private: u8| {
+        let disk = Faulty::new(1);
+        let (mut log, _) = open(&disk, 0).expect("a new log opens");
+        let mut random = Random::new(0);
+        for number in 0..60 {
+            let written = Written::new(number, &mut random);
+            let private = vec![private; written.private.len()];
+            let entry = Entry {
+                private: &private,
+                ..written.entry()
+            };
+            log.append(&[entry]).expect("it appends");
+        }
+        log.close().expect("it closes");
+        disk
+    };
+    let (ours, theirs) = (log(1), log(2));
+    let (name, contents) = segments(&theirs).remove(0);
+    ours.damage(&name, |bytes| {
+        bytes[..contents.len()].copy_from_slice(&contents);
+    });
+    let damage = damage_of(open(&ours, 1));
+    assert_eq!(damage.defect, Defect::Root);
+    assert_eq!(
+        damage.file,
+        segments(&ours)[1].0,
+        "its successor names another root"
     );
 }
 

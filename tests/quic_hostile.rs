@@ -202,7 +202,8 @@ async fn another_tenant_is_out_of_reach() {
         .await;
     let answer = stranger.requests.frame().await;
     assert_eq!((answer.kind, answer.request), (FrameKind::Refused, 5));
-    assert_eq!(Refused::read(answer.payload()).unwrap().code, 3);
+    // No such tenant, or no such group.
+    assert!([1, 3].contains(&Refused::read(answer.payload()).unwrap().code));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -247,14 +248,18 @@ async fn a_second_attach_is_refused_and_the_first_stands() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_reads_no_answers_is_not_read_any_more_and_costs_a_bounded_amount() {
+async fn a_client_that_reads_no_answers_is_not_read_any_more() {
     let house = House::open();
     let group = house.with_a_group(3).await;
-    let mut client = house.enter(&token_of(1)).await;
+    let mut small = quinn::TransportConfig::default();
+    small.stream_receive_window(4096u32.into());
+    let endpoint = Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let connection = house.dial_with(&endpoint, small).await.unwrap();
+    let mut client = house.enter_on(connection, &token_of(1)).await;
     let publish = frame(FrameKind::Publish, text_envelope(group, 1, "x").bytes());
-    // Far more than windows and answer budget hold together; never read.
+    // Far more than windows and answer budget hold together; no answer is ever read.
     let flood = async {
-        loop {
+        for _ in 0..100_000 {
             client
                 .requests
                 .send
@@ -263,20 +268,22 @@ async fn a_client_that_reads_no_answers_is_not_read_any_more_and_costs_a_bounded
                 .expect("the connection stands");
         }
     };
-    let blocked = tokio::time::timeout(Duration::from_secs(3), async {
-        tokio::pin!(flood);
-        let mut before = u64::MAX;
-        loop {
-            let wait = tokio::time::timeout(Duration::from_millis(300), &mut flood).await;
-            assert!(wait.is_err());
-            let read = house.server.stats()[0].requests;
-            if read == before {
-                return read;
-            }
-            before = read;
+    let read = || house.server.stats()[0].requests;
+    tokio::pin!(flood);
+    let mut before = 0;
+    loop {
+        let pause = tokio::time::timeout(Duration::from_millis(500), &mut flood).await;
+        assert!(
+            pause.is_err(),
+            "100,000 requests were read without an answer being read"
+        );
+        if read() == before {
+            break;
         }
-    });
-    let _ = blocked.await;
+        before = read();
+    }
+    // 256 KiB of answers, 80 bytes each, and what was read before they were written.
+    assert!(read() < 8_000, "{} requests read", read());
     let mut other = house.enter(&token_of(2)).await;
     other.publish(group, "unharmed").await;
 }

@@ -8,6 +8,7 @@
 mod archive;
 mod check;
 mod corpus;
+mod crowd;
 mod ledger;
 mod library;
 mod mass_send;

@@ -3,31 +3,25 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, anyhow, bail, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
-use throng::client::{Credentials, Settings};
+use anyhow::{Context, anyhow, ensure};
+use throng::client::Settings;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use crate::archive::{compare, verify};
-use crate::check::Tally;
 use crate::corpus::Corpus;
+use crate::crowd::{Crowd, bar};
 use crate::ledger::Ledger;
-use crate::library::Library;
 use crate::measure::{Machine, RssWatch, cpu_us, rss_kib};
 use crate::plan::Plan;
 use crate::provision::{Operator, roots, tokens, zone_at_noon};
 use crate::report::{Archive, LastRecipientLatency, Latency, Report, ServerRss};
 use crate::scenario::Scenario;
 use crate::server_process::{Bootstrap, Launch, ServerProcess, build, end_on_signal, workspace};
-use crate::swarm::{self, Swarm};
 use crate::{mass_send, publish};
 
-/// How long everybody may take to come online.
-const ONLINE_DEADLINE: Duration = Duration::from_secs(180);
 /// A run in which nothing happens for this long is over.
 const STALL: Duration = Duration::from_secs(30);
 /// Quiet before the first message, so that handshakes are not measured.
@@ -259,91 +253,6 @@ async fn provision(
     Ok(Ledger::new(plan, groups, people, window, Instant::now()))
 }
 
-/// Everybody's connections.
-struct Crowd {
-    library: Library,
-    swarm: Swarm,
-}
-
-impl Crowd {
-    fn connect(
-        scenario: &Scenario,
-        server: SocketAddr,
-        settings: &Settings,
-        mut tokens: Vec<String>,
-        ledger: &Arc<Ledger>,
-        runtime: &Runtime,
-    ) -> anyhow::Result<Self> {
-        let connections = &scenario.connections;
-        let others = tokens.split_off(connections.library_clients);
-        let others = others.into_iter().enumerate();
-        let options = swarm::Options {
-            server,
-            client: settings.quic(&Credentials::Token(String::new()))?,
-            sockets: connections.sockets,
-            handshakes_at_once: connections.handshakes_at_once,
-            live_only: connections.live_only,
-            members: others
-                .map(|(index, token)| (connections.library_clients + index, token))
-                .collect(),
-        };
-        let _inside = runtime.enter();
-        let endpoint = quinn::Endpoint::client(([0, 0, 0, 0], 0).into())?;
-        let settings = settings.clone().endpoint(endpoint);
-        Ok(Self {
-            library: Library::start(
-                server,
-                settings,
-                connections.live_only,
-                tokens,
-                ledger.clone(),
-            ),
-            swarm: Swarm::start(options, ledger.clone())?,
-        })
-    }
-
-    fn online(&self) -> usize {
-        self.library.online() + self.swarm.progress.online.load(Ordering::Relaxed)
-    }
-
-    fn trouble(&self) -> String {
-        let trouble = self
-            .library
-            .trouble()
-            .or_else(|| self.swarm.progress.trouble());
-        trouble.unwrap_or_else(|| "no reason was given".to_owned())
-    }
-
-    fn wait_online(&self, members: usize) -> anyhow::Result<()> {
-        let bar = bar("online", members);
-        let start = Instant::now();
-        while self.online() < members {
-            bar.set_position(self.online() as u64);
-            if start.elapsed() > ONLINE_DEADLINE || self.swarm.has_failed() {
-                bail!(
-                    "{} of {members} members came online within {:?}; the last that did not: {}",
-                    self.online(),
-                    start.elapsed(),
-                    self.trouble()
-                );
-            }
-            std::thread::sleep(WATCH_EVERY);
-        }
-        bar.finish_and_clear();
-        eprintln!(
-            "{members} members online after {:.1} s",
-            start.elapsed().as_secs_f64()
-        );
-        Ok(())
-    }
-
-    fn leave(self, runtime: &Runtime) -> anyhow::Result<Tally> {
-        let mut tally = self.swarm.stop()?;
-        tally.add(&runtime.block_on(self.library.stop())?);
-        Ok(tally)
-    }
-}
-
 /// What was measured between the first publish and the last delivery.
 struct Measured {
     elapsed: Duration,
@@ -384,7 +293,7 @@ fn measure(
             violations.push(format!("{error:#}"));
             break;
         }
-        if crowd.swarm.has_failed() || last_at.elapsed() > STALL {
+        if crowd.has_failed() || last_at.elapsed() > STALL {
             violations.push(format!(
                 "nothing happened for {STALL:?}: {}",
                 crowd.trouble()
@@ -438,7 +347,7 @@ fn send(
     ledger: &Arc<Ledger>,
     runtime: &Runtime,
 ) -> JoinHandle<anyhow::Result<()>> {
-    let (ledger, seats) = (ledger.clone(), crowd.library.seats.clone());
+    let (ledger, seats) = (ledger.clone(), crowd.seats().to_vec());
     let mass_sends = scenario.mass_sends.clone();
     runtime.spawn(async move {
         match mass_sends {
@@ -490,10 +399,4 @@ fn compare_log(data: &Path, ledger: &Ledger) -> anyhow::Result<crate::archive::D
 fn random() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     RandomState::new().build_hasher().finish()
-}
-
-fn bar(what: &'static str, len: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg:>10} {wide_bar} {human_pos} of {human_len}");
-    let bar = ProgressBar::new(len as u64).with_message(what);
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -84,6 +84,8 @@ fn argument(described: &'static Described) -> Arg {
         .value_name(described.value_name.as_str())
         .help_heading(described.heading.as_str())
         .help(described.help.as_str())
+        // The last one wins, so that a script can append to what another has begun.
+        .overrides_with(described.flag.as_str())
         .hide_short_help(short_name.is_none());
     let argument = match short_name {
         Some(short_name) => argument.visible_alias(short_name),
@@ -130,6 +132,15 @@ mod tests {
                 given(&[&format!("--{short}"), "1"])
             );
         }
+    }
+
+    #[test]
+    fn of_a_flag_given_twice_the_last_one_wins() {
+        let expected = ("server.shards".to_owned(), "3".to_owned());
+        assert_eq!(
+            given(&["--shards", "2", "--server-shards", "3"]),
+            [expected]
+        );
     }
 
     #[test]

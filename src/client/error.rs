@@ -15,7 +15,7 @@ pub enum NotMade {
     /// The server has not said yet who this is.
     #[error("the session is not welcomed yet: wait for it")]
     NotWelcomed,
-    /// [`Limits::in_flight_max`] or [`Limits::unsent_bytes_max`] is reached.
+    /// [`super::Limits::in_flight_max`] or [`super::Limits::unsent_bytes_max`] is reached.
     #[error("too much is in flight: wait for answers")]
     Full,
     /// A body or command that no frame takes.

@@ -76,7 +76,8 @@ fn group(reader: &Reader, fetch: &Fetch) -> Result<Vec<Envelope>, FetchError> {
         .read_group(
             fetch.tenant,
             fetch.group,
-            (fetch.from, fetch.to),
+            fetch.from,
+            fetch.to,
             FETCH_BYTES_MAX,
         )
         .map_err(|error| FetchError::Read(Arc::new(error)))?;

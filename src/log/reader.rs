@@ -105,7 +105,8 @@ impl Reader {
         &self,
         tenant: TenantId,
         group: GroupId,
-        (from, to): (Sequence, Sequence),
+        from: Sequence,
+        to: Sequence,
         bytes_max: usize,
     ) -> Result<Vec<Record>, ReadError> {
         let durable = self.shared.durable();

@@ -2,9 +2,9 @@
 
 use crate::model::command::{
     Actor, AddPeopleV1, Command, CommandBody, CreateGroupV1, CreateTenantV1, GetMassSendV1,
-    GroupKind, GroupStateV1, GroupV1, ListMembersV1, MassSendProgressV1, MassSendV1, MemberStateV1,
-    MembersV1, NewPersonV1, OrgRole, PersonKind, PersonV1, Publish, QuotaStateV1, Reply,
-    Succession, TaggedCommand as T,
+    GroupKind, GroupRole, GroupStateV1, GroupV1, ListMembersV1, MassSendProgressV1, MassSendV1,
+    MemberStateV1, MembersV1, NewPersonV1, OrgRole, PersonKind, PersonV1, Publish, QuotaStateV1,
+    Reply, SetRoleV1, Succession, TaggedCommand as T,
 };
 use crate::model::event::Event;
 use crate::model::{
@@ -218,6 +218,17 @@ impl Town {
     pub(crate) fn external_group(&mut self, owner: PersonId, members: &[PersonId]) -> GroupId {
         let created = self.create(Actor::Enterprise, GroupKind::External, owner, members);
         created.unwrap()
+    }
+
+    /// Makes a member an admin.
+    pub(crate) fn appoint(&mut self, group: GroupId, person: PersonId) {
+        let role = GroupRole::Admin;
+        let set = SetRoleV1 {
+            group,
+            person,
+            role,
+        };
+        changed(self.ask(Actor::Enterprise, T::SetRole(set))).unwrap();
     }
 
     pub(crate) fn add(

@@ -110,3 +110,61 @@ impl Controller for UsedCubic {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quinn_proto::{Dir, StreamId};
+
+    use super::super::pair::Pair;
+
+    fn window(pair: &Pair) -> u64 {
+        pair.server.conn.congestion_state().window()
+    }
+
+    fn write(pair: &mut Pair, stream: StreamId, len: usize) {
+        let written = pair.server.conn.send_stream(stream).write(&vec![7; len]);
+        assert_eq!(written, Ok(len));
+    }
+
+    fn read_all(pair: &mut Pair, stream: StreamId) {
+        let mut stream = pair.client.conn.recv_stream(stream);
+        let mut chunks = stream.read(true).unwrap();
+        while let Ok(Some(_)) = chunks.next(usize::MAX) {}
+        let _ = chunks.finalize();
+    }
+
+    #[test]
+    fn a_window_that_is_not_used_does_not_grow_though_every_wave_is_polled_once() {
+        let mut pair = Pair::connected();
+        let stream = pair.server.conn.streams().open(Dir::Uni).unwrap();
+        let before = window(&pair);
+        for _ in 0..200 {
+            write(&mut pair, stream, 350);
+            let mut buffer = Vec::new();
+            let transmit = pair.server.conn.poll_transmit(pair.now, 16, &mut buffer);
+            assert!(transmit.is_some_and(|transmit| transmit.segment_size.is_none()));
+            pair.deliver(vec![buffer.as_slice().into()]);
+            read_all(&mut pair, stream);
+        }
+        assert_eq!(window(&pair), before);
+    }
+
+    #[test]
+    fn a_window_that_is_used_grows() {
+        let mut pair = Pair::connected();
+        let stream = pair.server.conn.streams().open(Dir::Uni).unwrap();
+        let before = window(&pair);
+        for _ in 0..8 {
+            write(&mut pair, stream, before as usize);
+            for _ in 0..4 {
+                pair.exchange();
+            }
+            read_all(&mut pair, stream);
+        }
+        assert!(
+            window(&pair) > before,
+            "{} is not over {before}",
+            window(&pair)
+        );
+    }
+}

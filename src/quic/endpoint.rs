@@ -8,17 +8,14 @@
 use core::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use crossbeam_channel::{Receiver, Sender};
-use mio::{Events, Interest, Poll, Token, Waker};
-use quinn_proto::{
-    ConnectionHandle, DatagramEvent, EcnCodepoint, Endpoint, EndpointConfig, Incoming, ServerConfig,
-};
+use crossbeam_channel::Receiver;
+use mio::{Events, Interest, Poll, Token};
+use quinn_proto::{Endpoint, EndpointConfig, Incoming, ServerConfig};
 
+use super::arrivals::{Forwarded, Newcomers, Peer};
 use super::cid::{ShardCodec, ShardIds};
 use super::close::CloseReason;
 use super::link::{Link, Phase};
@@ -35,31 +32,12 @@ use crate::shard::{Core, Flushed};
 const SOCKET: Token = Token(0);
 /// What other threads wake the loop by.
 pub(super) const WAKER: Token = Token(1);
-/// Received batches a turn, so that a flood cannot keep deliveries waiting.
-const RECEIVE_BATCHES: usize = 8;
-/// Forwarded datagrams a turn.
-const FORWARDED_PER_TURN: usize = 256;
 /// How long a flush may go on before the loop looks up: about 200 sessions.
 const FLUSH_BUDGET: Duration = Duration::from_millis(1);
 /// The longest wait: what a turn that has nothing to do costs is nothing.
 const WAIT_MAX: Duration = Duration::from_secs(1);
-/// The longest wait while stopping.
-const STOPPING_WAIT_MAX: Duration = Duration::from_millis(5);
-
-/// A datagram that reached the wrong shard's socket.
-pub(super) struct Forwarded {
-    pub(super) remote: SocketAddr,
-    pub(super) local_ip: Option<IpAddr>,
-    pub(super) ecn: Option<EcnCodepoint>,
-    pub(super) contents: BytesMut,
-}
-
-/// How to reach another shard.
-#[derive(Clone)]
-pub(super) struct Peer {
-    pub(super) forwarded: Sender<Forwarded>,
-    pub(super) waker: Arc<Waker>,
-}
+/// When to look again at what nobody will announce: a stop's progress, a fetch that was refused.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What the server tells a shard.
 pub(super) enum Control {
@@ -99,12 +77,6 @@ struct Stopping {
     told: bool,
 }
 
-/// Newcomers counted by the second.
-struct Newcomers {
-    second: u64,
-    count: u32,
-}
-
 /// A shard at work.
 pub(super) struct Shard {
     pub(super) shard: u16,
@@ -118,27 +90,31 @@ pub(super) struct Shard {
     pub(super) tokens: Arc<CheckToken>,
     pub(super) registry: Arc<Registry>,
     pub(super) stats: ShardStats,
-    codec: ShardCodec,
+    pub(super) codec: ShardCodec,
     control: Receiver<Control>,
-    forwarded: Receiver<Forwarded>,
-    peers: Vec<Peer>,
+    pub(super) forwarded: Receiver<Forwarded>,
+    pub(super) peers: Vec<Peer>,
     published: Arc<Published>,
-    connections_max: u32,
-    waiting: VecDeque<Incoming>,
-    newcomers: Newcomers,
-    received: Option<Received>,
+    pub(super) connections_max: u32,
+    pub(super) waiting: VecDeque<Incoming>,
+    pub(super) newcomers: Newcomers,
+    pub(super) received: Option<Received>,
     /// The socket may have more to read.
-    readable: bool,
+    pub(super) readable: bool,
     /// The poll also tells when the socket has room.
     awaiting_room: bool,
-    next_serial: u32,
+    pub(super) next_serial: u32,
     pub(super) next_session: u32,
     stopping: Option<Stopping>,
+    more_items: bool,
     items: Vec<Item>,
     fetches: Vec<Fetch>,
     visits: Vec<u32>,
     due: Vec<u32>,
-    begun: Instant,
+    /// Time the loop was not waiting.
+    busy: Duration,
+    elapsed: Duration,
+    pub(super) begun: Instant,
 }
 
 impl Shard {
@@ -195,20 +171,20 @@ impl Shard {
             peers,
             published,
             waiting: VecDeque::new(),
-            newcomers: Newcomers {
-                second: 0,
-                count: 0,
-            },
+            newcomers: Newcomers::default(),
             received: Some(Received::new()),
             readable: true,
             awaiting_room: false,
             next_serial: 0,
             next_session: 0,
             stopping: None,
+            more_items: false,
             items: Vec::new(),
             fetches: Vec::new(),
             visits: Vec::new(),
             due: Vec::new(),
+            busy: Duration::ZERO,
+            elapsed: Duration::ZERO,
             begun: now,
         })
     }
@@ -216,9 +192,10 @@ impl Shard {
     /// Runs until stopped.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(8);
-        let mut flushed = Flushed::Done;
+        // The last flush ran out of budget.
+        let mut unflushed = false;
         loop {
-            let wait = self.wait(&flushed);
+            let wait = self.wait(unflushed);
             let waiting_since = Instant::now();
             match self.poll.poll(&mut events, Some(wait)) {
                 Ok(()) => {}
@@ -241,12 +218,12 @@ impl Shard {
             self.take_items();
             self.admit(now_received);
             self.visit_all(now_received);
-            flushed = self.flush_sessions();
+            unflushed = self.flush_sessions();
             self.request_fetches();
             self.links.socket.flush();
             self.await_room()?;
             self.publish(now, waiting_since);
-            if self.is_stopped(now, &flushed) {
+            if self.is_stopped(now, unflushed) {
                 self.links.socket.flush();
                 return Ok(());
             }
@@ -254,15 +231,17 @@ impl Shard {
     }
 
     /// How long there is nothing to do unless something comes.
-    fn wait(&self, flushed: &Flushed) -> Duration {
+    fn wait(&self, unflushed: bool) -> Duration {
         let blocked = self.links.socket.is_full();
-        let sessions_wait = matches!(flushed, Flushed::More) || self.links.has_dirty();
-        if self.readable || !self.waiting.is_empty() || (sessions_wait && !blocked) {
+        let sessions_wait = unflushed || self.links.has_dirty();
+        let more = self.readable || self.more_items || !self.waiting.is_empty();
+        if more || (sessions_wait && !blocked) {
             return Duration::ZERO;
         }
-        let longest = match self.stopping {
-            Some(_) => STOPPING_WAIT_MAX,
-            None => WAIT_MAX,
+        let longest = if self.stopping.is_some() || !self.fetches.is_empty() {
+            LOOK_AGAIN
+        } else {
+            WAIT_MAX
         };
         let timer = self.links.wheel.wait(Instant::now());
         timer.map_or(longest, |timer| timer.min(longest))
@@ -284,175 +263,6 @@ impl Shard {
         }
     }
 
-    fn receive(&mut self) {
-        if !self.readable {
-            return;
-        }
-        // Taken out so that its datagrams can be handed to the rest of the shard.
-        let Some(mut received) = self.received.take() else {
-            return;
-        };
-        for _ in 0..RECEIVE_BATCHES {
-            let count = match self.links.socket.receive(&mut received) {
-                Ok(count) => count,
-                Err(error) => {
-                    self.readable = error.kind() == io::ErrorKind::Interrupted;
-                    break;
-                }
-            };
-            let now = Instant::now();
-            for index in 0..count {
-                let (meta, datagrams) = received.datagrams(index);
-                let ecn = meta.ecn.and_then(|ecn| EcnCodepoint::from_bits(ecn as u8));
-                for datagram in datagrams {
-                    self.stats.datagrams_received += 1;
-                    self.stats.bytes_received += datagram.len() as u64;
-                    self.on_datagram(now, meta.addr, meta.dst_ip, ecn, BytesMut::from(datagram));
-                }
-            }
-            if count < super::socket::BATCH {
-                // The next datagram to come is a new event.
-                self.readable = false;
-                break;
-            }
-        }
-        self.received = Some(received);
-    }
-
-    fn take_forwarded(&mut self) {
-        let now = Instant::now();
-        for _ in 0..FORWARDED_PER_TURN {
-            let Ok(datagram) = self.forwarded.try_recv() else {
-                return;
-            };
-            let Forwarded {
-                remote,
-                local_ip,
-                ecn,
-                contents,
-            } = datagram;
-            self.handle(now, remote, local_ip, ecn, contents);
-        }
-        // There may be more, and nobody will say so again.
-        self.readable = true;
-    }
-
-    fn on_datagram(
-        &mut self,
-        now: Instant,
-        remote: SocketAddr,
-        local_ip: Option<IpAddr>,
-        ecn: Option<EcnCodepoint>,
-        contents: BytesMut,
-    ) {
-        if self.peers.len() > 1
-            && let Some(shard) = self.codec.shard_of_datagram(&contents)
-            && shard != self.shard
-            && let Some(peer) = self.peers.get(usize::from(shard))
-        {
-            let forwarded = Forwarded {
-                remote,
-                local_ip,
-                ecn,
-                contents,
-            };
-            if peer.forwarded.try_send(forwarded).is_ok() {
-                self.stats.forwarded += 1;
-                // A waker that fails has a dead loop behind it; its datagrams are lost with it.
-                let _ = peer.waker.wake();
-            } else {
-                self.stats.forward_dropped += 1;
-            }
-            return;
-        }
-        self.handle(now, remote, local_ip, ecn, contents);
-    }
-
-    fn handle(
-        &mut self,
-        now: Instant,
-        remote: SocketAddr,
-        local_ip: Option<IpAddr>,
-        ecn: Option<EcnCodepoint>,
-        contents: BytesMut,
-    ) {
-        let mut buffer = self.links.socket.buffer();
-        let event = self
-            .endpoint
-            .handle(now, remote, local_ip, ecn, contents, &mut buffer);
-        match event {
-            Some(DatagramEvent::ConnectionEvent(handle, event)) => {
-                self.links.socket.give_back(buffer);
-                let index = handle.0 as u32;
-                if let Some(link) = self.links.get(index) {
-                    link.conn.handle_event(event);
-                    self.links.mark_dirty(index);
-                }
-            }
-            Some(DatagramEvent::NewConnection(incoming)) => {
-                self.links.socket.give_back(buffer);
-                self.on_newcomer(now, incoming);
-            }
-            Some(DatagramEvent::Response(transmit)) => self.links.socket.queue(&transmit, buffer),
-            None => self.links.socket.give_back(buffer),
-        }
-    }
-
-    /// Lets a newcomer wait for its handshake, asks it to prove its address first, or sends it away.
-    fn on_newcomer(&mut self, now: Instant, incoming: Incoming) {
-        let limits = &self.links.limits;
-        let waiting_max = limits.handshakes_waiting_max as usize;
-        let taken = self.endpoint.open_connections() + self.waiting.len();
-        let mut buffer = self.links.socket.buffer();
-        if self.stopping.is_some() || taken >= self.connections_max as usize {
-            self.stats.refused += 1;
-            let transmit = self.endpoint.refuse(incoming, &mut buffer);
-            self.links.socket.queue(&transmit, buffer);
-            return;
-        }
-        let rate = self.newcomers.count(now.duration_since(self.begun));
-        let many = rate > limits.retry_above_per_s || self.waiting.len() > waiting_max / 2;
-        if many && !incoming.remote_address_validated() {
-            self.stats.retries += 1;
-            match self.endpoint.retry(incoming, &mut buffer) {
-                Ok(transmit) => self.links.socket.queue(&transmit, buffer),
-                Err(error) => self.endpoint.ignore(error.into_incoming()),
-            }
-            return;
-        }
-        self.links.socket.give_back(buffer);
-        if self.waiting.len() >= waiting_max {
-            self.stats.ignored += 1;
-            self.endpoint.ignore(incoming);
-        } else {
-            self.waiting.push_back(incoming);
-        }
-    }
-
-    /// Begins a few of the waiting handshakes, so that a storm of newcomers never holds up members.
-    fn admit(&mut self, now: Instant) {
-        for _ in 0..self.links.limits.handshakes_per_turn {
-            let Some(incoming) = self.waiting.pop_front() else {
-                return;
-            };
-            self.stats.handshakes += 1;
-            let mut buffer = self.links.socket.buffer();
-            match self.endpoint.accept(incoming, now, &mut buffer, None) {
-                Ok((ConnectionHandle(handle), conn)) => {
-                    self.links.socket.give_back(buffer);
-                    self.next_serial = self.next_serial.wrapping_add(1);
-                    let link = Link::new(conn, self.next_serial, now);
-                    self.links.insert(handle as u32, link);
-                    self.stats.connections += 1;
-                }
-                Err(error) => match error.response {
-                    Some(transmit) => self.links.socket.queue(&transmit, buffer),
-                    None => self.links.socket.give_back(buffer),
-                },
-            }
-        }
-    }
-
     fn fire_timers(&mut self, now: Instant) {
         let mut due = core::mem::take(&mut self.due);
         while let Some(tick) = self.links.wheel.take_due(now, &mut due) {
@@ -466,11 +276,10 @@ impl Shard {
     }
 
     fn on_timer(&mut self, index: u32, now: Instant) {
-        let limits = self.links.limits.clone();
-        let Some(link) = self.links.get(index) else {
+        let Some((link, limits)) = self.links.get_with_limits(index) else {
             return;
         };
-        if let Some((at, reason)) = link.deadline(&limits)
+        if let Some((at, reason)) = link.deadline(limits)
             && at <= now
         {
             self.close(index, &reason, now);
@@ -487,6 +296,8 @@ impl Shard {
     fn take_items(&mut self) {
         let mut items = core::mem::take(&mut self.items);
         self.port.poll(&mut items);
+        // A port need not yield everything at once, nor wake again for the rest.
+        self.more_items = !items.is_empty();
         for item in items.drain(..) {
             match item {
                 Item::Answer { request, result } => self.on_answer(request, &result),
@@ -516,12 +327,13 @@ impl Shard {
         self.visits = visits;
     }
 
-    fn flush_sessions(&mut self) -> Flushed {
+    /// Hands sessions what they have ahead of them; whether some still have.
+    fn flush_sessions(&mut self) -> bool {
         let now = Instant::now();
         let until = now + FLUSH_BUDGET;
         let full = Cell::new(self.links.socket.is_full());
         if full.get() {
-            return Flushed::More;
+            return true;
         }
         let mut wave = Wave {
             links: &mut self.links,
@@ -529,11 +341,14 @@ impl Shard {
             current: None,
             full: &full,
         };
-        let flushed = self
-            .core
-            .flush(&mut wave, || !full.get() && Instant::now() < until);
+        let mut looks = 0u32;
+        let flushed = self.core.flush(&mut wave, || {
+            looks += 1;
+            // The clock is looked at every few sessions: they take a few microseconds each.
+            !full.get() && (!looks.is_multiple_of(8) || Instant::now() < until)
+        });
         wave.finish();
-        flushed
+        matches!(flushed, Flushed::More)
     }
 
     fn request_fetches(&mut self) {
@@ -569,8 +384,10 @@ impl Shard {
         let sent = self.links.socket.sent();
         let stats = &mut self.stats;
         stats.turns += 1;
-        stats.busy_us += now.duration_since(woken).as_micros() as u64;
-        stats.elapsed_us += now.duration_since(waiting_since).as_micros() as u64;
+        self.busy += now.duration_since(woken);
+        self.elapsed += now.duration_since(waiting_since);
+        stats.busy_us = self.busy.as_micros() as u64;
+        stats.elapsed_us = self.elapsed.as_micros() as u64;
         stats.deliveries = self.links.deliveries;
         stats.datagrams_sent = sent.datagrams;
         stats.bytes_sent = sent.bytes;
@@ -580,12 +397,12 @@ impl Shard {
     }
 
     /// Whether a stop has come to its end; tells everyone once what is in flight is answered.
-    fn is_stopped(&mut self, now: Instant, flushed: &Flushed) -> bool {
+    fn is_stopped(&mut self, now: Instant, unflushed: bool) -> bool {
         let Some(stopping) = &mut self.stopping else {
             return false;
         };
         let quiet = || self.links.iter().all(Link::is_quiet);
-        let answered = matches!(flushed, Flushed::Done) && quiet();
+        let answered = !unflushed && quiet();
         if !stopping.told && (answered || now >= stopping.answers_by) {
             stopping.told = true;
             for incoming in self.waiting.drain(..) {
@@ -621,18 +438,5 @@ impl Shard {
         }
         self.leave(index);
         self.links.mark_dirty(index);
-    }
-}
-
-impl Newcomers {
-    /// Counts one more; how many have come in this second.
-    fn count(&mut self, since_begun: Duration) -> u32 {
-        let second = since_begun.as_secs();
-        if second != self.second {
-            self.second = second;
-            self.count = 0;
-        }
-        self.count += 1;
-        self.count
     }
 }

@@ -100,11 +100,12 @@ impl Link {
         }
     }
 
-    /// Takes on a stream the client has opened; QUIC lets it open no third one.
+    /// Takes on a stream the client has opened; QUIC lets it open a third one only after a goodbye.
     pub(super) fn accept(&mut self, id: StreamId) {
         let (place, stream) = match id.index() {
             0 => (&mut self.requests, ClientStream::Requests),
-            _ => (&mut self.attachments, ClientStream::Attachments),
+            1 => (&mut self.attachments, ClientStream::Attachments),
+            _ => return,
         };
         let mut inbound = Inbound::new(stream, id);
         if matches!(self.phase, Phase::Open { .. }) {
@@ -128,10 +129,9 @@ impl Link {
     pub(super) fn open(&mut self, identity: Identity, expires: Option<Instant>, limits: &Limits) {
         self.phase = Phase::Open { identity, expires };
         self.conn.set_receive_window(limits.receive_window());
-        for channel in [&mut self.requests, &mut self.attachments] {
-            channel
-                .iter_mut()
-                .for_each(|channel| channel.inbound.trust());
+        let channels = [&mut self.requests, &mut self.attachments];
+        for channel in channels.into_iter().flatten() {
+            channel.inbound.trust();
         }
     }
 
@@ -163,6 +163,12 @@ impl Link {
         self.begun |= requests.is_some_and(|channel| channel.inbound.has_begun());
     }
 
+    /// The session's number, once it is attached.
+    pub(super) fn attached(&self) -> Option<u64> {
+        let session = self.session.as_ref()?;
+        session.attaching.is_none().then_some(session.number)
+    }
+
     /// Whether everything asked has been answered and handed to QUIC.
     pub(super) fn is_quiet(&self) -> bool {
         let channels = [&self.requests, &self.attachments];
@@ -173,13 +179,9 @@ impl Link {
 
     /// Hands waiting answers to QUIC.
     pub(super) fn write_answers(&mut self) -> Result<(), CloseReason> {
-        for channel in [&mut self.requests, &mut self.attachments] {
-            if let Some(Channel {
-                inbound, outbox, ..
-            }) = channel
-            {
-                outbox.write(&mut self.conn, inbound)?;
-            }
+        let channels = [&mut self.requests, &mut self.attachments];
+        for channel in channels.into_iter().flatten() {
+            channel.outbox.write(&mut self.conn, &channel.inbound)?;
         }
         Ok(())
     }

@@ -203,3 +203,35 @@ impl Sink for Wave<'_> {
         taken
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use quinn_proto::Dir;
+
+    use super::super::pair::Pair;
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20))]
+
+        #[test]
+        fn a_datagram_that_is_surely_not_full_was_the_last(waves in proptest::collection::vec(1usize..4000, 1..20)) {
+            let mut pair = Pair::connected();
+            let stream = pair.server.conn.streams().open(Dir::Uni).unwrap();
+            for len in waves {
+                pair.server.conn.send_stream(stream).write(&vec![7; len]).unwrap();
+                let mut datagrams = Vec::new();
+                let mut sent_last = false;
+                let mut buffer = Vec::new();
+                while let Some(transmit) = pair.server.conn.poll_transmit(pair.now, 1, &mut buffer) {
+                    prop_assert!(!sent_last, "{} bytes came after the last", transmit.size);
+                    sent_last = transmit.segment_size.is_none() && transmit.size < SURELY_NOT_FULL;
+                    datagrams.push(bytes::BytesMut::from(&buffer[..]));
+                    buffer.clear();
+                }
+                pair.deliver(datagrams);
+            }
+        }
+    }
+}

@@ -66,7 +66,8 @@ pub struct Limits {
     /// so the cost per connection is the packets' bookkeeping.
     pub unacknowledged_bytes_max: u64,
     /// Bytes of answers that wait for a client to read them, those still to come included; beyond,
-    /// its next request is not read. Default 256 KiB: 1,000 publishes or 8 other commands at a time.
+    /// its next request is not read. Default 256 KiB: about 900 publishes or 8 other commands at a
+    /// time. Costs up to this much memory per connection that does not read.
     pub answer_bytes_max: usize,
     /// Socket buffers to ask for, each way, a shard. Default 8 MiB; what the system granted is in
     /// [`super::ShardStats`].

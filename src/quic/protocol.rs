@@ -395,3 +395,7 @@ pub(super) fn write_attached(
         }
     }
 }
+
+#[cfg(test)]
+#[path = "protocol/tests.rs"]
+mod tests;

@@ -11,8 +11,9 @@ use mio::{Poll, Waker};
 use quinn_proto::crypto::rustls::NoInitialCipherSuite;
 use quinn_proto::{ConnectionIdGenerator, RandomConnectionIdGenerator};
 
+use super::arrivals::{Forwarded, Peer};
 use super::cid::ShardCodec;
-use super::endpoint::{Control, Forwarded, Peer, Shard, ShardParts, WAKER};
+use super::endpoint::{Control, Shard, ShardParts, WAKER};
 use super::options::{Limits, ServerOptions};
 use super::registry::Registry;
 use super::socket;

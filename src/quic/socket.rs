@@ -4,6 +4,9 @@
 //! batches on Linux; several of one connection leave as one GSO send; elsewhere each is a send of
 //! its own. What the system has no room for stays queued until it has, up to a bound at which the
 //! loop stops producing: QUIC's congestion control then does the rest (invariant 5).
+//!
+//! Congestion marks (ECN) are neither set nor read: a batch shares its headers, and every mark read
+//! is a control message a datagram. QUIC finds out by itself and goes by loss and delay.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
@@ -118,6 +121,8 @@ impl ShardSocket {
     pub(super) fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
         let local = socket.local_addr()?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        let any_source = local.ip().is_unspecified();
+        batch::trim(&socket, any_source);
         Ok(Self {
             io: UdpSocket::from_std(socket),
             state,
@@ -126,7 +131,7 @@ impl ShardSocket {
             head: 0,
             spare: Vec::new(),
             blocked: false,
-            any_source: local.ip().is_unspecified(),
+            any_source,
             sent: Sent::default(),
         })
     }

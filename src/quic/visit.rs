@@ -66,7 +66,7 @@ impl Shard {
             match event {
                 Event::Connected => self.stats.handshakes_completed += 1,
                 Event::ConnectionLost { .. } => self.leave(index),
-                Event::Stream(event) => self.on_stream_event(index, event, now)?,
+                Event::Stream(event) => self.on_stream_event(index, &event, now)?,
                 Event::HandshakeDataReady | Event::DatagramReceived | Event::DatagramsUnblocked => {
                 }
             }
@@ -77,13 +77,13 @@ impl Shard {
     fn on_stream_event(
         &mut self,
         index: u32,
-        event: StreamEvent,
+        event: &StreamEvent,
         now: Instant,
     ) -> Result<(), CloseReason> {
         let Some(link) = self.links.get(index) else {
             return Ok(());
         };
-        match event {
+        match *event {
             StreamEvent::Opened { dir } => {
                 while let Some(id) = link.conn.streams().accept(dir) {
                     link.accept(id);
@@ -98,9 +98,9 @@ impl Shard {
                 if let Some(delivery) = &mut link.delivery
                     && delivery.id() == id
                     && matches!(delivery.resume(&mut link.conn), Ok(true))
-                    && let Some(session) = &link.session
+                    && let Some(session) = link.attached()
                 {
-                    self.core.writable(session.number);
+                    self.core.writable(session);
                 }
             }
             StreamEvent::Stopped { id, .. } => return Err(stopped(link, id)),
@@ -116,23 +116,21 @@ impl Shard {
         if self.is_stopping() {
             return Ok(());
         }
-        for left in (0..=FRAMES_PER_VISIT).rev() {
-            let Some(frame) = self.next_request(index)? else {
-                break;
-            };
+        let mut left = FRAMES_PER_VISIT;
+        while left > 0
+            && let Some(frame) = self.next_request(index)?
+        {
             self.on_request(index, &frame, now)?;
-            if left == 0 {
-                self.links.mark_dirty(index);
-            }
+            left -= 1;
         }
-        for left in (0..=FRAMES_PER_VISIT).rev() {
-            let Some(frame) = self.next_attachment(index)? else {
-                break;
-            };
+        while left > 0
+            && let Some(frame) = self.next_attachment(index)?
+        {
             self.on_attachment(index, &frame)?;
-            if left == 0 {
-                self.links.mark_dirty(index);
-            }
+            left -= 1;
+        }
+        if left == 0 {
+            self.links.mark_dirty(index);
         }
         Ok(())
     }
@@ -354,8 +352,10 @@ impl Shard {
         let Some((index, link)) = self.links.of_session(session) else {
             return;
         };
-        let attaching = link.session.as_mut().and_then(|s| s.attaching.take());
-        let (Some(attaching), Phase::Open { identity, .. }) = (attaching, link.phase) else {
+        let Phase::Open { identity, .. } = link.phase else {
+            return;
+        };
+        let Some(attaching) = link.session.as_mut().and_then(|s| s.attaching.take()) else {
             return;
         };
         match result {

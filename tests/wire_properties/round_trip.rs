@@ -95,7 +95,8 @@ proptest! {
         let mut out = Vec::new();
         for mut piece in pieces(&bytes, &sizes) {
             while let Some(frame) = decoder.next(&mut piece).unwrap() {
-                prop_assert!(frame.payload().as_ptr().addr() % 16 == 0);
+                let payload = frame.payload();
+                prop_assert!(payload.is_empty() || payload.as_ptr().addr() % 16 == 0);
                 out.push((frame.kind, frame.request, frame.payload().to_vec()));
             }
         }

@@ -255,7 +255,8 @@ impl Vitals for ServerVitals {
     fn readiness(&self) -> Readiness {
         Readiness {
             log: !self.engine.has_stopped(),
-            shards: lock(&self.server).as_ref().is_some_and(Server::is_healthy),
+            // Whoever stops the server has taken it, and watches it to its end.
+            shards: lock(&self.server).as_ref().is_none_or(Server::is_healthy),
             draining: self.draining.load(Ordering::Acquire),
         }
     }

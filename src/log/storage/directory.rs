@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{Advice, FallocateFlags, FlockOperation};
+use rustix::fs::{FallocateFlags, FlockOperation};
 
 use super::{File, Operation, Storage, StorageError};
 
@@ -229,7 +229,10 @@ impl File for DirectoryFile {
             .map_err(self.error(Operation::Sync))
     }
 
+    #[cfg(target_os = "linux")]
     fn forget_cached(&self) {
+        use rustix::fs::Advice;
+        // Only a hint: where it is not taken, nothing else depends on it.
         let _ = rustix::fs::fadvise(&self.file, 0, None, Advice::DontNeed);
     }
 }

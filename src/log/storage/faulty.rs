@@ -232,15 +232,12 @@ impl Faulty {
         self.state().faults.insert(at, fault);
     }
 
-    /// Cuts the power now.
-    pub fn crash(&self) {
-        self.state().crashed = true;
-    }
-
-    /// Whether the power is gone.
-    #[must_use]
-    pub fn crashed(&self) -> bool {
-        self.state().crashed
+    /// Only the process was killed: the kernel still has every byte, synced or not. Nothing is
+    /// planned any more.
+    pub fn revive(&self) {
+        let state = &mut *self.state();
+        state.crashed = false;
+        state.faults.clear();
     }
 
     /// Lets `bytes` more be reserved before the disk is full; `None` for a disk without end.

@@ -82,13 +82,14 @@ pub(crate) fn leave(
         }
     }
     leaving.sort_unstable();
-    let stays = |person: &PersonIndex| leaving.binary_search(person).is_err();
     let successor = tenant.find_person(fate.successor);
     let group = tenant.group_mut(index);
     let take = group.take_membership(index);
-    group.members.retain(stays);
-    group.admins.retain(stays);
-    group.owner = group.owner.filter(stays);
+    take_out(&mut group.members, &leaving);
+    take_out(&mut group.admins, &leaving);
+    group.owner = group
+        .owner
+        .filter(|owner| leaving.binary_search(owner).is_err());
     match fate.status {
         GroupStatus::Active => {
             if let Some(successor) = successor {
@@ -103,6 +104,18 @@ pub(crate) fn leave(
         GroupStatus::Dissolved => end(tenant, index),
     }
     Some(take)
+}
+
+/// Takes `leaving`, in order of index, out of `list`. One alone is the common case: a leaver of
+/// 200 groups of 2,000.
+fn take_out(list: &mut Vec<PersonIndex>, leaving: &[PersonIndex]) {
+    if let [person] = leaving {
+        if let Some(at) = list.iter().position(|member| member == person) {
+            list.remove(at);
+        }
+        return;
+    }
+    list.retain(|member| leaving.binary_search(member).is_err());
 }
 
 pub(crate) fn dissolve(tenant: &mut Tenant, dissolved: &GroupDissolvedV1) -> Option<Take> {

@@ -7,6 +7,9 @@ use crate::wire::PersonId;
 
 use super::{Fate, Group};
 
+#[cfg(test)]
+mod tests;
+
 /// What becomes of `group` once `leaving`, who are members and in order of index, are gone.
 pub(crate) fn fate_without(tenant: &Tenant, group: &Group, leaving: &[PersonIndex]) -> Fate {
     let unchanged = Fate {

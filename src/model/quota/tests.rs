@@ -156,6 +156,20 @@ fn a_clock_that_goes_back_opens_no_new_window() {
 }
 
 #[test]
+fn nothing_is_decided_before_the_latest_record() {
+    let (mut town, groups) = town();
+    town.clock("2026-03-02T00:00:00+08:00");
+    town.mass_send(ALICE, &groups, 0).unwrap();
+    town.clock("2026-03-01T23:00:00+08:00");
+    let ends = town.quota(BOB).window_ends;
+    assert_eq!(
+        ends,
+        at("2026-03-03T00:00:00+08:00"),
+        "who has used nothing is in today too"
+    );
+}
+
+#[test]
 fn a_day_of_25_hours_has_one_quota() {
     let mut town = Town::with_employees(0);
     town.tenant = town.create_tenant("Europe/Berlin", Timestamp(0));

@@ -174,6 +174,14 @@ fn every_claim_is_required_and_in_range() {
         });
         assert_eq!(text, AuthError::WrongClaims, "{claim} as text");
     }
+    let text = refused_with(|claims| {
+        claims.insert("nbf".into(), "7".into());
+    });
+    assert_eq!(
+        text,
+        AuthError::WrongClaims,
+        "nbf need not be there, but not as text"
+    );
     for claim in ["tenant", "device"] {
         let large = refused_with(|claims| {
             claims.insert(claim.into(), (1_u64 << 32).into());

@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd;
 use mio::net::UdpSocket;
 use nix::sys::socket::{
     ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrLike, sendmmsg,
+    setsockopt, sockopt,
 };
 use quinn_udp::UdpSocketState;
 
@@ -74,6 +75,16 @@ impl Batch {
             // An IPv4 source on an IPv6 socket: rare enough for one at a time.
             _ => send_one(io, state, &queued[0]).map(|()| 1),
         }
+    }
+}
+
+/// Leaves out what the kernel would tell of every datagram and nobody here reads: times, congestion
+/// marks and, unless answers depend on it, the address asked. A kernel that refuses tells more.
+pub(super) fn trim(socket: &std::net::UdpSocket, any_source: bool) {
+    let _ = setsockopt(socket, sockopt::ReceiveTimestampns, &false);
+    let _ = setsockopt(socket, sockopt::IpRecvTos, &false);
+    if !any_source {
+        let _ = setsockopt(socket, sockopt::Ipv4PacketInfo, &false);
     }
 }
 

@@ -25,3 +25,6 @@ impl Batch {
         send_one(io, state, &queued[0]).map(|()| 1)
     }
 }
+
+/// Nothing to leave out here.
+pub(super) fn trim(_: &std::net::UdpSocket, _: bool) {}
