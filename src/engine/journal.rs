@@ -10,6 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::budget::Permit;
+use super::options::OnFailure;
 use super::outbox::Outbox;
 use super::port::{Item, PortId};
 use super::sequencer::Asker;
@@ -68,9 +69,6 @@ pub(crate) enum ToJournal {
     /// The sequencer has finished: write, close the log, stop.
     Finish,
 }
-
-/// What happens when the log fails: it is told why, once, and then nothing is answered any more.
-pub(crate) type OnFailure = Box<dyn FnOnce(&AppendError) + Send>;
 
 pub(crate) struct Journal {
     log: Log,

@@ -30,7 +30,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use door::Busy;
 pub use embed::Message;
 pub use open::OpenError;
-pub use options::Options;
+pub use options::{OnFailure, Options};
 pub use port::{AttachedPerson, Fetch, FetchError, Item, Port, PortId};
 pub use recovery::ReplayError;
 pub use stats::Stats;

@@ -3,6 +3,9 @@
 use crate::log;
 use crate::model::Limits;
 
+/// What is told that the log has failed.
+pub type OnFailure = Box<dyn FnOnce(&log::AppendError) + Send>;
+
 /// An engine's knobs; the defaults suit one machine with a few thousand sessions.
 #[non_exhaustive]
 pub struct Options {
@@ -35,7 +38,7 @@ pub struct Options {
     pub snapshot_every_records: u64,
     /// Called once, on the log's thread, when the log has failed and nothing is acknowledged any
     /// more. A server exits here.
-    pub on_failure: Option<Box<dyn FnOnce(&log::AppendError) + Send>>,
+    pub on_failure: Option<OnFailure>,
 }
 
 impl Default for Options {

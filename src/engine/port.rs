@@ -279,7 +279,7 @@ impl Port {
                         next: from,
                         to,
                         asked: false,
-                    })
+                    });
                 }
                 None => return,
             }

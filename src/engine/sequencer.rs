@@ -174,7 +174,7 @@ impl Sequencer {
             }
             Control::Detach { port, session } => self.detach(port, session),
             Control::OpenPort { port, outbox } => {
-                drop(self.journal.send(ToJournal::Open(port, outbox)))
+                let _ = self.journal.send(ToJournal::Open(port, outbox));
             }
             Control::ClosePort { port } => {
                 for session in self.online.sessions_of(port) {
