@@ -26,6 +26,11 @@ fn frame(kind: FrameKind, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+fn hello(token: &str) -> Vec<u8> {
+    let tenant = TenantId(0);
+    Hello { token, tenant }.encode()
+}
+
 /// The close that `bytes` on the request stream of an authenticated person bring about.
 async fn close_of(house: &House, bytes: &[u8]) -> (u64, String) {
     let mut client = house.enter(&token_of(1)).await;
@@ -68,7 +73,7 @@ async fn malformed_frames_close_the_connection_as_a_protocol_error() {
     let bad_command = frame(FrameKind::command(0x010), &[0xff; 48]);
     let answer = frame(FrameKind::Welcome, &[]);
     let misplaced = frame(FrameKind::Attach, &attach_of(1));
-    let second_hello = frame(FrameKind::Hello, &Hello { token: "" }.encode());
+    let second_hello = frame(FrameKind::Hello, &hello(""));
     for (bytes, says) in [
         (wrong_version, "version 9"),
         (unknown_kind, "kind 0x7777"),
@@ -129,8 +134,8 @@ async fn nothing_is_done_for_who_has_not_authenticated() {
         FrameKind::Publish,
         text_envelope(GroupId(1), 1, "x").bytes(),
     );
-    let forged = frame(FrameKind::Hello, &Hello { token: "forged" }.encode());
-    let anonymous = frame(FrameKind::Hello, &Hello { token: "" }.encode());
+    let forged = frame(FrameKind::Hello, &hello("forged"));
+    let anonymous = frame(FrameKind::Hello, &hello(""));
     for first in [publish, forged, anonymous] {
         let (code, reason) = close_of_first(&house, &first).await;
         assert_eq!(code, UNAUTHENTICATED, "{reason}");
@@ -188,6 +193,7 @@ async fn another_tenant_is_out_of_reach() {
     let (code, reason) = close_of(&house, &frame(FrameKind::Publish, envelope.bytes())).await;
     assert_eq!(code, NOT_PERMITTED, "{reason}");
     // The same group id under one's own tenant is another group, and does not exist.
+    house.with_another_tenant();
     let mut stranger = house.enter("0 2 1 1 3600").await;
     let envelope = text_envelope(group, 1, "x");
     stranger
@@ -373,7 +379,7 @@ async fn a_client_whose_address_changes_is_found_by_its_shard() {
     let endpoint = Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let mut client = Client::new(house.dial_from(&endpoint).await.unwrap()).await;
     let token = token_of(1);
-    let hello = Hello { token: &token }.encode();
+    let hello = hello(&token);
     client.requests.send(FrameKind::Hello, 1, &hello).await;
     assert_eq!(client.requests.frame().await.kind, FrameKind::Welcome);
     // The kernel picks a socket by address and port: after some moves it picks another shard's.

@@ -1,2 +1,129 @@
-//! The `throng-loadtest` command.
-fn main() {}
+//! The `throng-loadtest` command: runs a scenario against a real server on real sockets and a real
+//! disk, and checks every delivery and every record.
+//!
+//! A scenario is planned before anything is connected ([`plan`]); most members live in one sans-IO
+//! loop ([`swarm`]), a few and all senders use the client library ([`library`]); all keep the same
+//! books ([`ledger`]), which the log is compared with at the end ([`archive`]).
+
+mod archive;
+mod check;
+mod corpus;
+mod crowd;
+mod ledger;
+mod library;
+mod mass_send;
+mod measure;
+mod plan;
+mod provision;
+mod publish;
+mod refusal;
+mod report;
+mod run;
+mod scenario;
+mod server_process;
+mod swarm;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+
+use run::{Options, Target, run};
+use scenario::Scenario;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Runs load scenarios against Throng and checks every delivery.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs one scenario. Ends with 1 when anything was lost, duplicated or reordered, a rule did not
+    /// hold or the log does not verify, and with 2 when it could not be run.
+    Run(RunArgs),
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The scenario: see loadtest/scenarios.
+    scenario: PathBuf,
+    /// Writes the result as JSON here; `-` is the standard output.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Messages are the lines of this UTF-8 file, in turn.
+    #[arg(long, value_name = "FILE")]
+    corpus: Option<PathBuf>,
+    /// Publishes for so long instead of what the scenario says.
+    #[arg(long, value_name = "N")]
+    seconds: Option<f64>,
+    /// A built `throng` to start, instead of building one.
+    #[arg(long, value_name = "FILE", conflicts_with = "server")]
+    binary: Option<PathBuf>,
+    /// A server that runs already; its memory, CPU and log are not looked at.
+    #[arg(long, value_name = "ADDR", requires = "data")]
+    server: Option<SocketAddr>,
+    /// The data directory of that server, for its keys.
+    #[arg(long, value_name = "DIR", requires = "server")]
+    data: Option<PathBuf>,
+    /// The tenant of that server to use; people and groups are added to it.
+    #[arg(long, value_name = "ID", default_value_t = 1, requires = "server")]
+    tenant: u32,
+    /// Leaves the data directory.
+    #[arg(long)]
+    keep: bool,
+}
+
+fn main() -> ExitCode {
+    let Command::Run(args) = Cli::parse().command;
+    match run_and_report(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("throng-loadtest: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs, prints and writes the result; whether it was good.
+fn run_and_report(args: RunArgs) -> anyhow::Result<bool> {
+    let target = match (args.server, args.data) {
+        (Some(server), Some(data)) => Target::Running {
+            server,
+            data,
+            tenant: args.tenant,
+        },
+        _ => Target::Own {
+            binary: args.binary,
+        },
+    };
+    let outcome = run(&Options {
+        scenario: Scenario::load(&args.scenario, args.seconds)?,
+        corpus: args.corpus,
+        target,
+        keep: args.keep,
+    })?;
+    let report = &outcome.report;
+    eprintln!("\n{}\n{}", report.scenario, report.table());
+    for violation in &outcome.violations {
+        eprintln!("  WRONG: {violation}");
+    }
+    if let Some(path) = &args.json {
+        let json = serde_json::to_string_pretty(report)? + "\n";
+        if path.as_os_str() == "-" {
+            print!("{json}");
+        } else {
+            std::fs::write(path, json)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+    }
+    Ok(report.is_good() && outcome.violations.is_empty())
+}

@@ -1,1 +1,25 @@
 //! Every knob: default, unit, range, cost.
+//!
+//! A knob is written down once, in [`knobs`]; its field, its documentation, its default, the range
+//! it is checked against, its environment variable, its flag and its lines of `throng config print`
+//! all come from there. Flags win over the environment, that over the file, that over defaults
+//! (SPEC O6); what no knob is called is refused.
+
+mod error;
+mod knobs;
+mod layers;
+mod print;
+mod section;
+mod units;
+
+pub use error::ConfigError;
+pub use knobs::{
+    Auth, Config, Engine, Http, Limits, Log, LogFormat, Logging, Model, Server, Shard, Tls,
+};
+pub use layers::{Flag, load, unknown_variables};
+pub use print::documented_defaults;
+pub use section::Knob;
+pub use units::{ByteSize, TimeSpan, UnitError};
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! Each body is one type per version with a stable tag, so that a client of any age is understood
 //! (docs/wire.md). Publishing travels in its own frame of fixed layout and has no tag.
 
+use crate::model::body::{body, code};
 use crate::wire::tagged::tagged_enum;
 use crate::wire::{
     ClientMessageId, DeviceId, GroupId, Kind, PersonId, Priority, RecordNumber, Sequence, TenantId,
@@ -147,27 +148,6 @@ tagged_enum! {
         /// A person's groups.
         Groups(GroupsV1) = 0x104,
     }
-}
-
-macro_rules! body {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
-        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
-    };
-}
-
-macro_rules! code {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $number:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(
-            Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug,
-            rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize, serde::Deserialize,
-        )]
-        #[serde(rename_all = "kebab-case")]
-        #[repr(u8)]
-        pub enum $name { $($(#[$variant_doc])* $variant = $number,)* }
-    };
 }
 
 code! {
@@ -432,7 +412,7 @@ body! {
         kind: GroupKind,
         /// Its name.
         name: String,
-        /// Who owns it; 0 when it is dissolved.
+        /// Who owns it; 0 when it is dissolved, or disabled for want of an employee (SPEC M6).
         owner: PersonId,
         /// How many members it has.
         members: u32,

@@ -1,11 +1,191 @@
 //! What an enterprise is, and what it allows: pure rules, no IO, no clock, no threads.
 //!
-//! `decide` reads state and a command and answers with events; `apply` turns events into state.
+//! [`decide`] reads state and a command and answers with events; [`apply`] turns events into state;
+//! [`project`] says what each group sees of a record.
 //! Keeps invariant 1 (`decide` is pure, `apply` is total, replay gives the same hash), invariant 9
 //! (the tenant is the first part of every key) and invariant 10 (a quota is charged by the same
 //! record as what it pays for).
 
+mod body;
 pub mod command;
+mod decision;
+mod directory;
+pub mod event;
+mod group;
+mod hash;
+mod limits;
+mod mass_send;
+mod message;
+mod permission;
+mod project;
+mod query;
+mod quota;
 mod refusal;
+mod snapshot;
+mod state;
+#[cfg(test)]
+mod town;
 
+pub use decision::{Context, Decision};
+pub use limits::Limits;
+pub use mass_send::Slice;
+pub use project::{MembershipDelta, Projection, project, record_kind};
+pub use query::attach;
 pub use refusal::Refusal;
+pub use snapshot::SnapshotError;
+pub use state::State;
+
+use command::{Command, CommandBody, TaggedCommand};
+use decision::Request;
+use event::Event;
+
+use crate::wire::{
+    ClientMessageId, DeviceId, Kind, PersonId, Priority, RecordNumber, Take, TenantId, Timestamp,
+};
+
+/// Decides one command: what happens, and what the asker is told. Changes nothing (invariant 1).
+#[must_use]
+pub fn decide(state: &State, command: &Command, context: Context) -> Decision {
+    match &command.body {
+        CommandBody::Publish(publish) => {
+            let request = Request::new(state, command.tenant, command.actor, context);
+            request
+                .and_then(|request| message::decide_publish(&request, publish))
+                .into()
+        }
+        CommandBody::Continue => mass_send::decide_next(state, command.actor, context).into(),
+        CommandBody::Tagged(tagged) => decide_tagged(state, command, tagged, context).into(),
+    }
+}
+
+fn decide_tagged(
+    state: &State,
+    command: &Command,
+    tagged: &TaggedCommand,
+    context: Context,
+) -> Result<Decision, Refusal> {
+    use TaggedCommand as T;
+    let request = Request::new(state, command.tenant, command.actor, context);
+    match tagged {
+        T::CreateTenant(create) => directory::decide_create_tenant(state, command.actor, create),
+        T::AddPeople(add) => directory::decide_add_people(&request?, add),
+        T::DepartPerson(depart) => directory::decide_depart(&request?, depart),
+        T::CreateGroup(create) => group::decide_create(&request?, create),
+        T::AddMembers(add) => group::decide_add_members(&request?, add),
+        T::LeaveGroup(leave) => group::decide_leave(&request?, leave),
+        T::RemoveMembers(remove) => group::decide_remove_members(&request?, remove),
+        T::DissolveGroup(dissolve) => group::decide_dissolve(&request?, dissolve),
+        T::SetRole(set) => group::decide_set_role(&request?, set),
+        T::TransferOwnership(transfer) => group::decide_transfer(&request?, transfer),
+        T::RenameGroup(rename) => group::decide_rename(&request?, rename),
+        T::MassSend(send) => mass_send::decide_mass_send(&request?, send),
+        T::ReleaseFreeze(release) => quota::decide_release(&request?, release),
+        T::SetQuota(set) => quota::decide_set_quota(&request?, set),
+        T::GetGroup(get) => query::get_group(&request?, get).map(Decision::answered),
+        T::ListMembers(list) => query::list_members(&request?, list).map(Decision::answered),
+        T::GetQuotas(get) => query::get_quotas(&request?, get).map(Decision::answered),
+        T::GetMassSend(get) => query::get_mass_send(&request?, get).map(Decision::answered),
+        T::ListGroups(list) => query::list_groups(&request?, list).map(Decision::answered),
+    }
+}
+
+/// What a record says outside its events; all of it is in the record's header.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stamp {
+    /// The record's number.
+    pub record: RecordNumber,
+    /// When it was decided.
+    pub timestamp: Timestamp,
+    /// The enterprise; a new tenant's own record may say 0.
+    pub tenant: TenantId,
+    /// Who caused it: of a publish or a mass send its sender, else the person who asked; 0 for
+    /// the enterprise's systems.
+    pub sender: PersonId,
+    /// From which device.
+    pub device: DeviceId,
+    /// The sender's name for it.
+    pub client_message_id: ClientMessageId,
+    /// What the record's view is; see [`record_kind`].
+    pub kind: Kind,
+    /// How soon it must be seen.
+    pub priority: Priority,
+}
+
+/// What applying a record assigned.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Applied {
+    /// One place in each group concerned, in the order of the events: none, one or many.
+    pub takes: Vec<Take>,
+}
+
+/// Turns a record's events into state and assigns its sequences.
+///
+/// Total: whatever the events, nothing panics; one that does not fit the state changes nothing.
+pub fn apply(state: &mut State, stamp: &Stamp, events: &[Event]) -> Applied {
+    state.clock = state.clock.max(stamp.timestamp);
+    let mut takes = Vec::new();
+    for event in events {
+        match event {
+            Event::TenantCreated(created) => directory::create_tenant(state, created),
+            Event::MassSendAccepted(accepted) => {
+                mass_send::accept(state, stamp, accepted);
+            }
+            Event::MassSendDelivered(target) => {
+                takes.extend(mass_send::deliver(state, stamp, target));
+            }
+            Event::MassSendTargetRefused(target) => {
+                mass_send::refuse_target(state, stamp, target);
+            }
+            event => {
+                if let Some(tenant) = state.tenant_mut(stamp.tenant) {
+                    apply_to_tenant(tenant, stamp, event, &mut takes);
+                }
+            }
+        }
+    }
+    Applied { takes }
+}
+
+fn apply_to_tenant(
+    tenant: &mut state::Tenant,
+    stamp: &Stamp,
+    event: &Event,
+    takes: &mut Vec<Take>,
+) {
+    match event {
+        Event::Published(published) => takes.extend(message::publish(tenant, stamp, published)),
+        Event::PeopleAdded(added) => directory::add_people(tenant, added),
+        Event::PersonDeparted(departed) => directory::depart(tenant, departed, takes),
+        Event::GroupCreated(created) => takes.extend(group::create(tenant, created)),
+        Event::MembersJoined(joined) => takes.extend(group::join(tenant, joined)),
+        Event::MembersLeft(left) => {
+            let fate = group::Fate {
+                successor: left.successor,
+                status: left.status,
+            };
+            takes.extend(group::leave(tenant, left.group, &left.people, fate));
+        }
+        Event::GroupDissolved(dissolved) => takes.extend(group::dissolve(tenant, dissolved)),
+        Event::RoleChanged(changed) => takes.extend(group::change_role(tenant, changed)),
+        Event::OwnershipTransferred(transferred) => {
+            takes.extend(group::transfer_ownership(tenant, transferred));
+        }
+        Event::GroupRenamed(renamed) => takes.extend(group::rename(tenant, renamed)),
+        Event::FeatureFrozen(feature) => {
+            if let Some(sender) = tenant.find_person(feature.person) {
+                quota::freeze(tenant, sender, stamp.timestamp);
+            }
+        }
+        Event::FreezeReleased(feature) => {
+            if let Some(sender) = tenant.find_person(feature.person) {
+                quota::release(tenant, sender);
+            }
+        }
+        Event::QuotaSet(set) => quota::set_limit(tenant, set),
+        // Applied to the whole state, above.
+        Event::TenantCreated(_)
+        | Event::MassSendAccepted(_)
+        | Event::MassSendDelivered(_)
+        | Event::MassSendTargetRefused(_) => {}
+    }
+}

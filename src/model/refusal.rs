@@ -49,7 +49,7 @@ pub enum Refusal {
     /// The last place is taken (SPEC G2).
     #[error("group {group} is full: its cap is {cap}")]
     GroupFull {
-        /// Which.
+        /// Which; 0 for one that was to be created.
         group: GroupId,
         /// How many it may have.
         cap: u32,
@@ -57,6 +57,12 @@ pub enum Refusal {
     /// The group is dissolved (SPEC G8).
     #[error("group {group} is dissolved")]
     GroupDissolved {
+        /// Which.
+        group: GroupId,
+    },
+    /// The group is disabled: no employee was left to own it (SPEC G8, M6).
+    #[error("group {group} is disabled")]
+    GroupDisabled {
         /// Which.
         group: GroupId,
     },
@@ -68,8 +74,8 @@ pub enum Refusal {
         /// How many were given.
         have: u32,
     },
-    /// An employees' group, and this is no employee (SPEC G1).
-    #[error("person {person} is not an employee: internal groups are for employees")]
+    /// Only employees are in internal groups, own or administer groups, and mass-send (SPEC G1, M6).
+    #[error("person {person} is not an employee, and only employees may")]
     NotAnEmployee {
         /// Who.
         person: PersonId,
@@ -169,6 +175,7 @@ impl Refusal {
             Self::Invalid { .. } => 19,
             Self::DuplicateExternalId => 20,
             Self::DiskFull => 21,
+            Self::GroupDisabled { .. } => 22,
         }
     }
 
@@ -190,7 +197,9 @@ impl Refusal {
             | Self::AlreadyAMember { person, .. }
             | Self::NotAnEmployee { person }
             | Self::Departed { person } => refused.subject = person.0,
-            Self::NoSuchGroup { group } | Self::GroupDissolved { group } => {
+            Self::NoSuchGroup { group }
+            | Self::GroupDissolved { group }
+            | Self::GroupDisabled { group } => {
                 refused.subject = group.0;
             }
             Self::NoSuchMassSend { mass_send } => refused.subject = *mass_send,

@@ -96,9 +96,6 @@ pub enum CloseReason {
         /// What is wrong.
         error: TaggedError,
     },
-    /// A node operator's command without the tenant it is for.
-    #[error("a node operator's command begins with 16 bytes that name its tenant")]
-    TenantPrefix,
     /// The client gave up a stream that lives as long as the connection.
     #[error("{stream}: it was reset or stopped, but lives as long as the connection")]
     StreamGone {
@@ -182,7 +179,6 @@ impl CloseReason {
             | Self::Payload { .. }
             | Self::Envelope { .. }
             | Self::Command { .. }
-            | Self::TenantPrefix
             | Self::StreamGone { .. }
             | Self::DeliveryStopped
             | Self::NoDeliveryStream => CloseCode::Protocol,

@@ -309,6 +309,7 @@ impl Shard {
                 item @ (Item::Deliver(_) | Item::Membership(_) | Item::Fetched { .. }) => {
                     self.core.on_item(&item);
                 }
+                _ => {}
             }
         }
         self.items = items;

@@ -10,6 +10,7 @@
 //! with them ends as a [`CloseReason`] or a refusal).
 
 mod arrivals;
+pub mod auth;
 mod cid;
 mod close;
 mod congestion;
@@ -24,13 +25,11 @@ mod registry;
 mod requests;
 mod server;
 mod socket;
-pub mod standin;
 mod stats;
 mod streams;
+pub mod tls;
 mod visit;
 mod wheel;
-
-pub use standin::auth;
 
 pub use close::{ClientStream, CloseCode, CloseReason};
 pub use options::{CheckToken, Limits, ServerOptions};

@@ -7,12 +7,10 @@
 //! |---|---|---|---|
 //! | person | [`Actor::Person`] | the token's | oneself |
 //! | gateway, tenant operator | [`Actor::Enterprise`] | the certificate's | whoever is named |
-//! | node operator | [`Actor::Node`] | named with each request | whoever is named |
+//! | node operator | [`Actor::Node`] | none: creates tenants | nobody |
 //!
-//! A node operator names the tenant of a publish in its header, and that of every command in 16
-//! bytes before the command's own: the tenant (u32, little endian; 0 for `CreateTenant`) and 12
-//! zeros. Nobody else sends them. In a publish, 0 as tenant, sender and device stands for the
-//! connection's own.
+//! A node operator who names a tenant in the Hello is that tenant's operator for this connection. In
+//! a publish, 0 as tenant, sender and device stands for the connection's own.
 
 use super::auth::Identity;
 use super::close::{ClientStream, CloseReason};
@@ -26,8 +24,6 @@ use crate::wire::{
     Priority, Published, RecordNumber, Role, TenantId, Timestamp, Welcome, encode_frame,
 };
 
-/// Bytes before a node operator's command that name its tenant.
-const TENANT_PREFIX_LEN: usize = 16;
 /// Groups in one page of an attach answer.
 const ATTACHED_PAGE: usize = 1000;
 
@@ -79,16 +75,27 @@ impl From<Refusal> for Rejected {
     }
 }
 
-/// The token of a connection's first frame.
-pub(super) fn read_hello(frame: &Frame) -> Result<&str, CloseReason> {
+/// Who a connection's first frame says it is; nothing of it is true yet.
+pub(super) fn read_hello(frame: &Frame) -> Result<Hello<'_>, CloseReason> {
     if frame.kind != FrameKind::Hello {
         return Err(CloseReason::NotHello { kind: frame.kind });
     }
-    let hello = Hello::read(frame.payload()).map_err(|error| CloseReason::Payload {
+    Hello::read(frame.payload()).map_err(|error| CloseReason::Payload {
         kind: frame.kind,
         error,
-    })?;
-    Ok(hello.token)
+    })
+}
+
+/// An authenticated connection in the tenant its Hello named: an operator of the node becomes that
+/// tenant's operator, everybody else has a tenant already and may only name that.
+pub(super) fn in_tenant(identity: Identity, named: TenantId) -> Result<Identity, CloseReason> {
+    if is_node_operator(&identity) {
+        return Ok(Identity {
+            tenant: named,
+            ..identity
+        });
+    }
+    publish_tenant(&identity, named).map(|_| identity)
 }
 
 /// Reads a frame of the request stream after Hello. `digest` is the engine's keyed digest of a body.
@@ -143,20 +150,6 @@ fn read_publish(
 }
 
 fn read_command(tag: u16, payload: &[u8], identity: &Identity) -> Result<Asked, Rejected> {
-    let (tenant, payload) = if is_node_operator(identity) {
-        let (prefix, rest) = payload
-            .split_first_chunk::<TENANT_PREFIX_LEN>()
-            .ok_or(CloseReason::TenantPrefix)?;
-        let (tenant, reserved) = prefix
-            .split_first_chunk()
-            .ok_or(CloseReason::TenantPrefix)?;
-        if reserved.iter().any(|byte| *byte != 0) {
-            return Err(CloseReason::TenantPrefix.into());
-        }
-        (TenantId(u32::from_le_bytes(*tenant)), rest)
-    } else {
-        (identity.tenant, payload)
-    };
     let mut tagged =
         TaggedCommand::decode(tag, payload).map_err(|error| CloseReason::Command { error })?;
     let draft = match &mut tagged {
@@ -164,7 +157,7 @@ fn read_command(tag: u16, payload: &[u8], identity: &Identity) -> Result<Asked, 
         _ => None,
     };
     let command = Command {
-        tenant,
+        tenant: identity.tenant,
         actor: actor(identity),
         body: tagged.into(),
     };
@@ -259,9 +252,6 @@ fn actor(identity: &Identity) -> Actor {
 }
 
 fn publish_tenant(identity: &Identity, named: TenantId) -> Result<TenantId, CloseReason> {
-    if is_node_operator(identity) {
-        return Ok(named);
-    }
     if named == identity.tenant || named == TenantId(0) {
         return Ok(identity.tenant);
     }

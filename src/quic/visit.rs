@@ -209,16 +209,18 @@ impl Shard {
     }
 
     fn on_hello(&mut self, index: u32, frame: &Frame, now: Instant) -> Result<(), CloseReason> {
-        let token = protocol::read_hello(frame)?;
+        let hello = protocol::read_hello(frame)?;
         let clock = self.engine.now();
         let Some((link, limits)) = self.links.get_with_limits(index) else {
             return Ok(());
         };
-        let identity = if token.is_empty() {
+        let identity = if hello.token.is_empty() {
             identity_of_peer(link)?
         } else {
-            (self.tokens)(token, clock).map_err(|error| CloseReason::Unauthenticated { error })?
+            (self.tokens)(hello.token, clock)
+                .map_err(|error| CloseReason::Unauthenticated { error })?
         };
+        let identity = protocol::in_tenant(identity, hello.tenant)?;
         let left_us = identity.expires.micros_since(clock).max(0);
         let expires = now.checked_add(Duration::from_micros(left_us as u64));
         link.open(identity, expires, limits);

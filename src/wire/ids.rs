@@ -111,3 +111,10 @@ impl fmt::Display for Timestamp {
         }
     }
 }
+
+/// The number a retry is recognised by, from its 16 bytes.
+impl From<[u8; 16]> for ClientMessageId {
+    fn from(bytes: [u8; 16]) -> Self {
+        Self(u128::from_le_bytes(bytes))
+    }
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use throng::engine::Engine;
+use throng::engine::{Engine, SystemClock};
 use throng::model::command::{
     CreateGroupV1, CreateTenantV1, GroupKind, NewPersonV1, OrgRole, PersonKind, Reply, Succession,
     TaggedCommand,
@@ -75,7 +75,7 @@ fn check_token(token: &str, now: Timestamp) -> Result<Identity, AuthError> {
         .filter_map(|part| part.parse().ok())
         .collect();
     let [role, tenant, person, device, seconds] = parts[..] else {
-        return Err(AuthError);
+        return Err(AuthError::NotAToken);
     };
     Ok(Identity {
         role: [Role::Person, Role::Gateway, Role::Operator][role as usize],
@@ -105,7 +105,7 @@ impl House {
 
     pub(crate) fn at(listen: SocketAddr, shards: u16, limits: Limits) -> Self {
         let (certificate, tls) = tls();
-        let engine = Engine::default();
+        let engine = Engine::in_memory(Arc::new(SystemClock::default()), 1);
         let options = options(listen, shards, tls, limits);
         let server = Server::start(&engine, options).expect("the server starts");
         Self {
@@ -168,7 +168,8 @@ impl House {
 
     pub(crate) async fn enter_on(&self, connection: Connection, token: &str) -> Client {
         let mut client = Client::new(connection).await;
-        let hello = Hello { token }.encode();
+        let tenant = TenantId(0);
+        let hello = Hello { token, tenant }.encode();
         client.requests.send(FrameKind::Hello, 1, &hello).await;
         let welcome = client.requests.frame().await;
         assert_eq!(welcome.kind, FrameKind::Welcome);
@@ -176,37 +177,44 @@ impl House {
         client
     }
 
+    /// A tenant with one person and no group.
+    pub(crate) fn with_another_tenant(&self) {
+        let tenant = self.engine.create_tenant(a_tenant()).expect("a tenant");
+        self.engine
+            .add_people(tenant, vec![a_person(1)])
+            .expect("people");
+    }
+
     /// Tenant 1 with `people` and one group of all of them.
     pub(crate) async fn with_a_group(&self, people: u64) -> GroupId {
-        let mut operator = self.enter(OPERATOR).await;
-        let tenant = TaggedCommand::CreateTenant(CreateTenantV1 {
-            name: "Acme".into(),
-            zone: "Asia/Shanghai".into(),
-            verified_until: Timestamp(0),
-            succession: Succession::AdminFirst,
-        });
-        operator.command(TenantId(0), &tenant).await;
-        let person = |number| NewPersonV1 {
-            name: format!("person {number}"),
-            external_id: String::new(),
-            kind: PersonKind::Employee,
-            role: OrgRole::Employee,
-        };
-        let people = (1..=people).map(person).collect();
-        let people = TaggedCommand::AddPeople(throng::model::command::AddPeopleV1 { people });
-        let Reply::PeopleAdded(added) = operator.command(TenantId(1), &people).await else {
-            panic!("people are added");
-        };
-        let group = TaggedCommand::CreateGroup(CreateGroupV1 {
+        let tenant = self.engine.create_tenant(a_tenant()).expect("a tenant");
+        let people = (1..=people).map(a_person).collect();
+        let people = self.engine.add_people(tenant, people).expect("people");
+        let group = CreateGroupV1 {
             kind: GroupKind::Internal,
             name: "all hands".into(),
-            owner: added.people[0],
-            members: added.people[1..].to_vec(),
-        });
-        let Reply::GroupCreated(created) = operator.command(TenantId(1), &group).await else {
-            panic!("a group is created");
+            owner: people[0],
+            members: people[1..].to_vec(),
         };
-        created.group
+        self.engine.create_group(tenant, group).expect("a group")
+    }
+}
+
+fn a_tenant() -> CreateTenantV1 {
+    CreateTenantV1 {
+        name: "Acme".into(),
+        zone: "Asia/Shanghai".into(),
+        verified_until: Timestamp(0),
+        succession: Succession::AdminFirst,
+    }
+}
+
+fn a_person(number: u64) -> NewPersonV1 {
+    NewPersonV1 {
+        name: format!("person {number}"),
+        external_id: String::new(),
+        kind: PersonKind::Employee,
+        role: OrgRole::Employee,
     }
 }
 
@@ -275,14 +283,11 @@ impl Client {
         }
     }
 
-    /// Sends a command as the node's operator does, and waits for its reply.
-    pub(crate) async fn command(&mut self, tenant: TenantId, command: &TaggedCommand) -> Reply {
-        let mut payload = [0; 16].to_vec();
-        payload[..4].copy_from_slice(&tenant.0.to_le_bytes());
-        payload.extend_from_slice(&command.encode());
+    /// Sends a command and waits for its reply.
+    pub(crate) async fn command(&mut self, command: &TaggedCommand) -> Reply {
         self.next += 1;
         let kind = FrameKind::command(command.tag());
-        self.requests.send(kind, self.next, &payload).await;
+        self.requests.send(kind, self.next, &command.encode()).await;
         let frame = self.requests.frame().await;
         assert_eq!(frame.request, self.next);
         let FrameKind::Reply(tag) = frame.kind else {
@@ -386,16 +391,22 @@ pub(crate) fn text_envelope(group: GroupId, client_message_id: u128, text: &str)
     Envelope::new(&fields, text.as_bytes()).expect("short enough")
 }
 
-/// The payload of an attach of `person` on device 1.
+/// The payload of an attach of `person` on device 1, from their join on.
 pub(crate) fn attach_of(person: u64) -> Vec<u8> {
+    attach_from(person, false)
+}
+
+/// The payload of an attach of `person` on device 1, from now on.
+pub(crate) fn attach_live(person: u64) -> Vec<u8> {
+    attach_from(person, true)
+}
+
+fn attach_from(person: u64, live_only: bool) -> Vec<u8> {
     let entry = AttachEntry {
         person: PersonId(person),
         device: DeviceId(1),
         cursors: Vec::new(),
     };
-    Attach {
-        live_only: false,
-        people: vec![entry],
-    }
-    .encode()
+    let people = vec![entry];
+    Attach { live_only, people }.encode()
 }

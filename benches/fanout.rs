@@ -1,0 +1,146 @@
+//! Fan-out in process: one group, everybody in it online, the receiver reading each payload.
+//!
+//! Criterion's time is one wave; its throughput is deliveries. *Lone* delivers one message a flush,
+//! *burst* 64; *taken* is a sink that keeps what it is given, as a connection does, *read* one that
+//! reads in place, as a callback does. The payload is 256 bytes, and every one differs.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use bytes::Bytes;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use throng::engine::{AttachedPerson, Item};
+use throng::shard::{Config, Core, Flushed, Sink};
+use throng::wire::{
+    AttachedGroup, DeviceId, Envelope, GroupId, HeaderFields, Kind, PersonId, Sequence, TenantId,
+};
+
+const TENANT: TenantId = TenantId(1);
+const GROUP: GroupId = GroupId(1);
+const PAYLOAD_LEN: usize = 256;
+const MEMBERS: [u64; 4] = [200, 2_000, 20_000, 100_000];
+
+/// Adds up the payload, eight bytes at a time: every cache line of it is touched.
+fn read(envelope: &[u8]) -> u64 {
+    let words = envelope[envelope.len() - PAYLOAD_LEN..].chunks_exact(8);
+    words.fold(0, |sum: u64, word| {
+        let word: [u8; 8] = word.try_into().expect("eight bytes");
+        sum.wrapping_add(u64::from_le_bytes(word))
+    })
+}
+
+/// Reads every payload where it is.
+#[derive(Default)]
+struct Reading {
+    sum: u64,
+    deliveries: u64,
+}
+
+impl Sink for Reading {
+    fn write(&mut self, _: u64, chunks: &mut [Bytes]) -> usize {
+        for chunk in chunks.iter() {
+            self.sum = self.sum.wrapping_add(read(chunk));
+        }
+        self.deliveries += chunks.len() as u64;
+        chunks.len()
+    }
+}
+
+/// Reads every payload and keeps the envelope away from the core.
+#[derive(Default)]
+struct Taking(Reading);
+
+impl Sink for Taking {
+    fn write(&mut self, session: u64, chunks: &mut [Bytes]) -> usize {
+        let taken = self.0.write(session, chunks);
+        for chunk in chunks {
+            drop(std::mem::take(chunk));
+        }
+        taken
+    }
+}
+
+struct Hall {
+    core: Core,
+    head: u64,
+}
+
+impl Hall {
+    fn with(members: u64) -> Self {
+        let mut core = Core::new(Config::default());
+        for person in 1..=members {
+            let group = AttachedGroup::new(GROUP, Sequence(1), Sequence(1), Sequence(1));
+            let attached = AttachedPerson {
+                tenant: TENANT,
+                person: PersonId(person),
+                device: DeviceId(1),
+                groups: vec![group],
+            };
+            core.attach(person, &attached, &[], true);
+        }
+        Self { core, head: 1 }
+    }
+
+    /// Messages that differ, made outside the time that is taken.
+    fn messages(&mut self, count: u64) -> Vec<Item> {
+        let sequences = self.head + 1..=self.head + count;
+        self.head += count;
+        let envelopes = sequences.map(|sequence| {
+            let fields = HeaderFields {
+                kind: Kind::Text,
+                tenant: TENANT,
+                group: GROUP,
+                sequence: Sequence(sequence),
+                ..HeaderFields::default()
+            };
+            let mut payload = [0x5a; PAYLOAD_LEN];
+            payload[..8].copy_from_slice(&sequence.to_le_bytes());
+            Item::Deliver(Envelope::new(&fields, &payload).expect("a short body"))
+        });
+        envelopes.collect()
+    }
+
+    fn wave(&mut self, items: &[Item], sink: &mut impl Sink) {
+        for item in items {
+            self.core.on_item(item);
+        }
+        while self.core.flush(sink, || true) == Flushed::More {}
+    }
+}
+
+fn fan_out(criterion: &mut Criterion) {
+    fan_out_into::<Reading>(criterion, "read");
+    fan_out_into::<Taking>(criterion, "taken");
+}
+
+fn fan_out_into<S: Sink + Default>(criterion: &mut Criterion, sink: &str) {
+    for (shape, messages) in [("lone", 1), ("burst", 64)] {
+        let mut group = criterion.benchmark_group(format!("fanout/{shape}/{sink}"));
+        group
+            .warm_up_time(Duration::from_millis(300))
+            .measurement_time(Duration::from_secs(2))
+            .sample_size(10);
+        for members in MEMBERS {
+            let mut hall = Hall::with(members);
+            let mut sink = S::default();
+            group.throughput(Throughput::Elements(members * messages));
+            group.bench_function(BenchmarkId::from_parameter(members), |bencher| {
+                bencher.iter_custom(|waves| {
+                    let mut elapsed = Duration::ZERO;
+                    for _ in 0..waves {
+                        let items = hall.messages(messages);
+                        let begun = std::time::Instant::now();
+                        hall.wave(&items, &mut sink);
+                        elapsed += begun.elapsed();
+                    }
+                    elapsed
+                });
+            });
+            black_box(&sink);
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, fan_out);
+criterion_main!(benches);

@@ -1,0 +1,127 @@
+//! All members together: most in the swarm, a few and all senders through the client library.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use indicatif::{ProgressBar, ProgressStyle};
+use throng::client::{Credentials, Settings};
+use tokio::runtime::Runtime;
+
+use crate::check::Tally;
+use crate::ledger::Ledger;
+use crate::library::{Library, Seat};
+use crate::scenario::Scenario;
+use crate::swarm::{self, Swarm};
+
+/// How long everybody may take to come online.
+const ONLINE_DEADLINE: Duration = Duration::from_secs(180);
+const WATCH_EVERY: Duration = Duration::from_millis(20);
+
+/// Everybody's connections.
+pub(crate) struct Crowd {
+    library: Library,
+    swarm: Swarm,
+}
+
+impl Crowd {
+    /// Starts connecting all members, the first few through the library.
+    pub(crate) fn connect(
+        scenario: &Scenario,
+        server: SocketAddr,
+        settings: &Settings,
+        mut tokens: Vec<String>,
+        ledger: &Arc<Ledger>,
+        runtime: &Runtime,
+    ) -> anyhow::Result<Self> {
+        let connections = &scenario.connections;
+        let others = tokens.split_off(connections.library_clients);
+        let others = others.into_iter().enumerate();
+        let options = swarm::Options {
+            server,
+            client: settings.quic(&Credentials::Token(String::new()))?,
+            sockets: connections.sockets,
+            handshakes_at_once: connections.handshakes_at_once,
+            live_only: connections.live_only,
+            members: others
+                .map(|(index, token)| (connections.library_clients + index, token))
+                .collect(),
+        };
+        let _inside = runtime.enter();
+        let endpoint = quinn::Endpoint::client(([0, 0, 0, 0], 0).into())?;
+        let settings = settings.clone().endpoint(endpoint);
+        Ok(Self {
+            library: Library::start(
+                server,
+                settings,
+                connections.live_only,
+                tokens,
+                ledger.clone(),
+            ),
+            swarm: Swarm::start(options, ledger.clone())?,
+        })
+    }
+
+    /// The senders' clients.
+    pub(crate) fn seats(&self) -> &[Seat] {
+        &self.library.seats
+    }
+
+    /// Whether the loop of most members has ended by itself.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.swarm.has_failed()
+    }
+
+    fn online(&self) -> usize {
+        self.library.online() + self.swarm.progress.online.load(Ordering::Relaxed)
+    }
+
+    /// Why the last connection was lost or not made.
+    pub(crate) fn trouble(&self) -> String {
+        let trouble = self
+            .library
+            .trouble()
+            .or_else(|| self.swarm.progress.trouble());
+        trouble.unwrap_or_else(|| "no reason was given".to_owned())
+    }
+
+    /// Waits until all `members` are online.
+    pub(crate) fn wait_online(&self, members: usize) -> anyhow::Result<()> {
+        let bar = bar("online", members);
+        let start = Instant::now();
+        while self.online() < members {
+            bar.set_position(self.online() as u64);
+            if start.elapsed() > ONLINE_DEADLINE || self.swarm.has_failed() {
+                bail!(
+                    "{} of {members} members came online within {:?}; the last that did not: {}",
+                    self.online(),
+                    start.elapsed(),
+                    self.trouble()
+                );
+            }
+            std::thread::sleep(WATCH_EVERY);
+        }
+        bar.finish_and_clear();
+        eprintln!(
+            "{members} members online after {:.1} s",
+            start.elapsed().as_secs_f64()
+        );
+        Ok(())
+    }
+
+    /// Closes all connections and says what came over them.
+    pub(crate) fn leave(self, runtime: &Runtime) -> anyhow::Result<Tally> {
+        let mut tally = self.swarm.stop()?;
+        tally.add(&runtime.block_on(self.library.stop())?);
+        Ok(tally)
+    }
+}
+
+/// A progress bar; hidden where nobody watches.
+pub(crate) fn bar(what: &'static str, len: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:>10} {wide_bar} {human_pos} of {human_len}");
+    let bar = ProgressBar::new(len as u64).with_message(what);
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

@@ -1,0 +1,295 @@
+//! The result of a run: JSON with stable keys for programs, a table for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::measure::Machine;
+
+/// Latency of every delivery, in microseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct Latency {
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
+    pub(crate) p999: u64,
+    pub(crate) max: u64,
+}
+
+impl Latency {
+    pub(crate) fn of(times: &Histogram<u64>) -> Self {
+        Self {
+            p50: times.value_at_quantile(0.5),
+            p99: times.value_at_quantile(0.99),
+            p999: times.value_at_quantile(0.999),
+            max: times.max(),
+        }
+    }
+}
+
+/// Latency of each message's last recipient, in microseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct LastRecipientLatency {
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
+    pub(crate) max: u64,
+}
+
+impl LastRecipientLatency {
+    pub(crate) fn of(times: &Histogram<u64>) -> Self {
+        Self {
+            p50: times.value_at_quantile(0.5),
+            p99: times.value_at_quantile(0.99),
+            max: times.max(),
+        }
+    }
+}
+
+/// The server's resident memory, in MiB.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub(crate) struct ServerRss {
+    /// With everybody connected, before the first message.
+    pub(crate) before: Option<f64>,
+    /// The highest from then on.
+    pub(crate) peak: Option<f64>,
+}
+
+/// What `throng archive verify` says of the log after the server has stopped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct Archive {
+    pub(crate) records: Option<u64>,
+    /// Sound, and every acknowledged message in it exactly once; none when it was not looked at.
+    pub(crate) verified: Option<bool>,
+}
+
+/// The result of a run. The keys are stable: programs read them.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) scenario: String,
+    pub(crate) system: String,
+    pub(crate) machine: Machine,
+    pub(crate) members: usize,
+    pub(crate) connections: usize,
+    /// The median.
+    pub(crate) payload_bytes: usize,
+    /// Copies in groups: a mass send to four groups is four.
+    pub(crate) messages: usize,
+    pub(crate) deliveries: u64,
+    /// Deliveries of acknowledged messages that never came right, and messages never answered.
+    pub(crate) lost: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) redelivered: u64,
+    pub(crate) reordered: u64,
+    pub(crate) elapsed_s: f64,
+    pub(crate) deliveries_per_s: f64,
+    pub(crate) server_pid_cpu_us_per_delivery: Option<f64>,
+    pub(crate) client_cpu_us_per_delivery: Option<f64>,
+    pub(crate) client_bound: Option<bool>,
+    pub(crate) server_rss_mib: ServerRss,
+    pub(crate) rss_kib_per_connection: Option<f64>,
+    pub(crate) latency_us: Latency,
+    pub(crate) last_recipient_latency_us: LastRecipientLatency,
+    pub(crate) archive: Archive,
+    pub(crate) refused: BTreeMap<&'static str, u64>,
+    pub(crate) restarts: usize,
+}
+
+impl Report {
+    /// Whether nothing was lost, duplicated or reordered and the log holds what it should.
+    pub(crate) fn is_good(&self) -> bool {
+        self.lost == 0
+            && self.duplicated == 0
+            && self.reordered == 0
+            && self.archive.verified != Some(false)
+    }
+
+    /// The report for people.
+    pub(crate) fn table(&self) -> String {
+        let mut out = String::new();
+        let mut row = |name: &str, value: String| {
+            // Writing to a string cannot fail.
+            let _ = writeln!(out, "  {name:<34} {value}");
+        };
+        let figure = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.2}"));
+        let machine = &self.machine;
+        row("machine", format!("{} × {}", machine.cpus, machine.model));
+        row("kernel", machine.kernel.clone());
+        row(
+            "disk",
+            format!(
+                "{}, fdatasync {} µs p50, {} µs p99",
+                machine.filesystem, machine.fdatasync_us.p50, machine.fdatasync_us.p99
+            ),
+        );
+        row("members", self.members.to_string());
+        row("connections", self.connections.to_string());
+        row("median payload", format!("{} bytes", self.payload_bytes));
+        row("messages", self.messages.to_string());
+        row("deliveries", self.deliveries.to_string());
+        row(
+            "lost / duplicated / reordered",
+            format!("{} / {} / {}", self.lost, self.duplicated, self.reordered),
+        );
+        row(
+            "redelivered, dropped by clients",
+            self.redelivered.to_string(),
+        );
+        row("elapsed", format!("{:.2} s", self.elapsed_s));
+        row(
+            "deliveries a second",
+            format!("{:.0}", self.deliveries_per_s),
+        );
+        row(
+            "server CPU a delivery",
+            format!("{} µs", figure(self.server_pid_cpu_us_per_delivery)),
+        );
+        row(
+            "client CPU a delivery",
+            format!("{} µs", figure(self.client_cpu_us_per_delivery)),
+        );
+        let bound = match self.client_bound {
+            Some(true) => "yes: over 80 % of the CPUs were busy, read no latency from this run",
+            Some(false) => "no",
+            None => "-",
+        };
+        row("client-bound", bound.to_owned());
+        row(
+            "server memory before / peak",
+            format!(
+                "{} / {} MiB",
+                figure(self.server_rss_mib.before),
+                figure(self.server_rss_mib.peak)
+            ),
+        );
+        row(
+            "server memory a connection",
+            format!("{} KiB", figure(self.rss_kib_per_connection)),
+        );
+        let l = self.latency_us;
+        row(
+            "latency p50 / p99 / p99.9 / max",
+            format!("{} / {} / {} / {} µs", l.p50, l.p99, l.p999, l.max),
+        );
+        let l = self.last_recipient_latency_us;
+        row(
+            "last recipient p50 / p99 / max",
+            format!("{} / {} / {} µs", l.p50, l.p99, l.max),
+        );
+        let records = self
+            .archive
+            .records
+            .map_or("-".to_owned(), |n| n.to_string());
+        let verified = match self.archive.verified {
+            Some(true) => "verified",
+            Some(false) => "NOT VERIFIED",
+            None => "not looked at",
+        };
+        row("archive", format!("{records} records, {verified}"));
+        for (rule, count) in &self.refused {
+            row("refused", format!("{count} × {rule}"));
+        }
+        row("restarts", self.restarts.to_string());
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Percentiles;
+
+    fn report() -> Report {
+        Report {
+            scenario: "all-hands".to_owned(),
+            system: "throng".to_owned(),
+            machine: Machine {
+                cpus: 2,
+                model: "EPYC".to_owned(),
+                kernel: "linux 6.18".to_owned(),
+                filesystem: "ext4".to_owned(),
+                fdatasync_us: Percentiles { p50: 1, p99: 2 },
+            },
+            members: 2_000,
+            connections: 2_000,
+            payload_bytes: 256,
+            messages: 600,
+            deliveries: 1_200_000,
+            lost: 0,
+            duplicated: 0,
+            redelivered: 0,
+            reordered: 0,
+            elapsed_s: 30.0,
+            deliveries_per_s: 40_000.0,
+            server_pid_cpu_us_per_delivery: Some(8.0),
+            client_cpu_us_per_delivery: Some(7.0),
+            client_bound: Some(false),
+            server_rss_mib: ServerRss {
+                before: Some(60.0),
+                peak: Some(64.0),
+            },
+            rss_kib_per_connection: Some(26.0),
+            latency_us: Latency {
+                p50: 1,
+                p99: 2,
+                p999: 3,
+                max: 4,
+            },
+            last_recipient_latency_us: LastRecipientLatency {
+                p50: 1,
+                p99: 2,
+                max: 3,
+            },
+            archive: Archive {
+                records: Some(2_605),
+                verified: Some(true),
+            },
+            refused: BTreeMap::from([("Frozen", 1)]),
+            restarts: 0,
+        }
+    }
+
+    #[test]
+    fn the_keys_are_the_stable_ones_in_their_order() {
+        let json = serde_json::to_string(&report()).unwrap();
+        assert_eq!(
+            json,
+            "{\"scenario\":\"all-hands\",\"system\":\"throng\",\
+             \"machine\":{\"cpus\":2,\"model\":\"EPYC\",\"kernel\":\"linux 6.18\",\"filesystem\":\"ext4\",\
+             \"fdatasync_us\":{\"p50\":1,\"p99\":2}},\
+             \"members\":2000,\"connections\":2000,\"payload_bytes\":256,\"messages\":600,\
+             \"deliveries\":1200000,\"lost\":0,\"duplicated\":0,\"redelivered\":0,\"reordered\":0,\
+             \"elapsed_s\":30.0,\"deliveries_per_s\":40000.0,\
+             \"server_pid_cpu_us_per_delivery\":8.0,\"client_cpu_us_per_delivery\":7.0,\
+             \"client_bound\":false,\"server_rss_mib\":{\"before\":60.0,\"peak\":64.0},\
+             \"rss_kib_per_connection\":26.0,\
+             \"latency_us\":{\"p50\":1,\"p99\":2,\"p999\":3,\"max\":4},\
+             \"last_recipient_latency_us\":{\"p50\":1,\"p99\":2,\"max\":3},\
+             \"archive\":{\"records\":2605,\"verified\":true},\
+             \"refused\":{\"Frozen\":1},\"restarts\":0}"
+        );
+    }
+
+    #[test]
+    fn a_run_is_bad_when_anything_is_lost_twice_out_of_order_or_not_in_the_log() {
+        assert!(report().is_good());
+        for spoil in [
+            (|r: &mut Report| r.lost = 1) as fn(&mut Report),
+            |r| r.duplicated = 1,
+            |r| r.reordered = 1,
+            |r| r.archive.verified = Some(false),
+        ] {
+            let mut report = report();
+            spoil(&mut report);
+            assert!(!report.is_good());
+        }
+    }
+
+    #[test]
+    fn the_table_says_when_a_run_is_client_bound_and_who_refused() {
+        let mut report = report();
+        report.client_bound = Some(true);
+        let table = report.table();
+        assert!(table.contains("yes: over 80 %") && table.contains("1 × Frozen"));
+    }
+}

@@ -1,0 +1,188 @@
+//! The explicit way out of damage: give up everything from the first damaged place on.
+//!
+//! What is given up is kept, in files the log does not read. The incarnation is raised first, so that
+//! an interrupted repair can never pass for a log that lost nothing; run again, it goes on.
+
+use std::io::IoSlice;
+
+use crate::log::format::{BATCH_HEADER_LEN, BatchHeader, EPOCH_MAX, Meta};
+use crate::log::storage::{Storage, StorageError};
+use crate::log::survey::Found;
+use crate::log::{Damage, cut, new_meta, snapshot_position, write_meta};
+use crate::wire::RecordNumber;
+
+use super::verify::{Looked, VerifyError, look};
+
+/// Threads that look for the damage.
+const THREADS: usize = 2;
+
+/// What a repair did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Repair {
+    /// Why: the first damage.
+    pub damage: Damage,
+    /// The log now ends before this record. The engine's next record tells of the repair.
+    pub at: RecordNumber,
+    /// The log's incarnation from now on.
+    pub incarnation: u64,
+    /// The files in which everything that was cut is kept.
+    pub kept_in: Vec<String>,
+    /// Whether the meta file was lost, and with it the key by which retries from before are recognised.
+    pub digest_key_lost: bool,
+}
+
+/// Why nothing was repaired, or not all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RepairError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// The disk failed. Run the repair again.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The loss was not accepted; nothing was changed.
+    #[error(
+        "{damage}; a repair gives up record {at} and all that follow: restore a copy, or say --accept-loss"
+    )]
+    LossNotAccepted {
+        /// The first damage.
+        damage: Damage,
+        /// The first record that would be lost.
+        at: RecordNumber,
+    },
+}
+
+/// Repairs a log that does not open because durable bytes are damaged. `Ok(None)`: there is nothing
+/// to repair. `entropy` is fresh randomness, for a meta file that must be made anew.
+pub fn repair(
+    storage: &dyn Storage,
+    accept_loss: bool,
+    entropy: [u8; 32],
+) -> Result<Option<Repair>, RepairError> {
+    let Looked {
+        meta,
+        segments,
+        verdict,
+    } = look(storage, THREADS, &|_| {})?;
+    let Some(damage) = verdict.damage.into_iter().next() else {
+        return Ok(None);
+    };
+    let (whole, rest) = segments.split_at(verdict.usable.whole);
+    let (part, gone) = rest.split_at(usize::from(verdict.usable.part));
+    let at = match (part.first(), whole.last()) {
+        (Some(part), _) => keepable(part).next,
+        (None, Some(last)) => last.scan.as_ref().map_or(0, |scan| scan.next),
+        (None, None) => 0,
+    };
+    if !accept_loss {
+        let at = RecordNumber(at);
+        return Err(RepairError::LossNotAccepted { damage, at });
+    }
+    let digest_key_lost = meta.is_err();
+    let meta = raised(meta.ok(), &segments, at, &entropy);
+    write_meta(storage, &meta)?;
+
+    let mut kept_in = Vec::new();
+    for part in part {
+        kept_in.push(cut_part(storage, part, meta.epoch)?);
+    }
+    let mut names: Vec<String> = gone.iter().map(|found| found.name.clone()).collect();
+    let snapshots = storage.names()?.into_iter();
+    names.extend(snapshots.filter(|name| snapshot_position(name).is_some_and(|it| it > at)));
+    for name in names {
+        let kept = format!("{name}.cut-{:08}", meta.epoch);
+        storage.rename(&name, &kept)?;
+        kept_in.push(kept);
+    }
+    storage.sync()?;
+    Ok(Some(Repair {
+        damage,
+        at: RecordNumber(at),
+        incarnation: meta.incarnation,
+        kept_in,
+        digest_key_lost,
+    }))
+}
+
+/// The meta file after the repair: a new incarnation and epoch, above every one ever used.
+fn raised(meta: Option<Meta>, segments: &[Found], at: u64, entropy: &[u8; 32]) -> Meta {
+    let headers = || {
+        segments
+            .iter()
+            .filter_map(|found| found.header.as_ref().ok())
+    };
+    let mut meta = meta.unwrap_or_else(|| {
+        let mut meta = new_meta(entropy);
+        if let Some(header) = headers().next() {
+            (meta.log, meta.incarnation) = (header.log, header.incarnation);
+        }
+        meta
+    });
+    let scans = segments.iter().filter_map(|found| found.scan.as_ref());
+    let epochs = headers().map(|header| header.epoch);
+    let epoch = scans.map(|scan| scan.epoch).chain(epochs).max();
+    meta.epoch = (meta.epoch.max(epoch.unwrap_or(0)) + 1).min(EPOCH_MAX);
+    let incarnations = headers().map(|header| header.incarnation);
+    let incarnation = incarnations.max().unwrap_or(0);
+    meta.incarnation = meta.incarnation.max(incarnation) + 1;
+    meta.repaired_at = Some(at);
+    meta.durable = at;
+    meta
+}
+
+/// What of a damaged segment can be kept.
+struct Keepable {
+    /// The record after the last.
+    next: u64,
+    /// Where the last batch that is whole ends.
+    batches_end: u64,
+    /// Bytes to keep behind that, and the header that makes them a batch.
+    prefix: Option<(u64, [u8; BATCH_HEADER_LEN])>,
+}
+
+fn keepable(found: &Found) -> Keepable {
+    let Some(scan) = &found.scan else {
+        return Keepable {
+            next: found.first,
+            batches_end: 0,
+            prefix: None,
+        };
+    };
+    let prefix = scan.broken.filter(|(_, frames, _)| *frames > 0);
+    let shortened = prefix.map(|(batch, frames, body_len)| {
+        let len = BATCH_HEADER_LEN as u64 + u64::from(body_len);
+        let batch = BatchHeader {
+            frames,
+            body_len,
+            ..batch
+        };
+        (len, batch.encode())
+    });
+    Keepable {
+        next: scan.next + prefix.map_or(0, |(_, frames, _)| u64::from(frames)),
+        batches_end: scan.end,
+        prefix: shortened,
+    }
+}
+
+/// Cuts a segment at its first damage, keeping the records of that batch before it.
+fn cut_part(storage: &dyn Storage, found: &Found, epoch: u32) -> Result<String, StorageError> {
+    let Keepable {
+        batches_end,
+        prefix,
+        ..
+    } = keepable(found);
+    let keep = prefix.map_or(0, |(len, _)| len);
+    let (kept_in, _) = cut(storage, found, batches_end + keep, epoch)?;
+    let file = &found.file;
+    if let Some((_, header)) = prefix {
+        file.write_at(&mut [IoSlice::new(&header)], batches_end)?;
+    }
+    if let Ok(header) = &found.header {
+        file.allocate(header.len)?; // It may have been cut short.
+    }
+    file.sync()?;
+    Ok(kept_in)
+}

@@ -1,0 +1,120 @@
+//! Whether every byte of a log is what was written (SPEC A8).
+
+use crate::log::Damage;
+use crate::log::format::{META, META_LEN, Meta};
+use crate::log::storage::{Storage, StorageError, read_whole};
+use crate::log::survey::{Found, Scope, Verdict, judge, survey};
+use crate::log::{Defect, meta_damage};
+
+/// How far a verification has got.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// Bytes read.
+    pub done_bytes: u64,
+    /// Bytes there are.
+    pub total_bytes: u64,
+}
+
+/// What a verification found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Report {
+    /// Intact records.
+    pub records: u64,
+    /// Segment files.
+    pub segments: u64,
+    /// Bytes of intact segment data.
+    pub bytes: u64,
+    /// Damage to what was durable, in the order of the log. Empty: the archive is sound.
+    pub damage: Vec<Damage>,
+    /// What a crash left half written at the end; the next open cuts it.
+    pub torn: Option<Damage>,
+    /// Bytes behind the end of the log that belong to no record.
+    pub residue_bytes: u64,
+}
+
+impl Report {
+    /// Whether nothing that was durable is damaged.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.damage.is_empty()
+    }
+}
+
+/// Why nothing could be verified.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The disk failed, or the log is in use.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// There is neither a meta file nor a segment.
+    #[error("there is no log here: name the directory that holds its `meta` and `.segment` files")]
+    NotALog,
+}
+
+/// Verifies a whole log with so many threads: checksums, order, footers and Merkle roots.
+pub fn verify(
+    storage: &dyn Storage,
+    threads: usize,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Report, VerifyError> {
+    let Looked {
+        segments, verdict, ..
+    } = look(storage, threads, progress)?;
+    let scans = || segments.iter().filter_map(|found| found.scan.as_ref());
+    Ok(Report {
+        records: scans().map(|scan| scan.intact).sum(),
+        segments: segments.len() as u64,
+        bytes: scans().map(|scan| scan.end).sum(),
+        damage: verdict.damage,
+        torn: verdict.torn,
+        residue_bytes: scans()
+            .filter(|scan| scan.sealed || !scan.proven)
+            .map(|scan| scan.used_len.saturating_sub(scan.end))
+            .sum(),
+    })
+}
+
+/// Everything there is.
+pub(super) struct Looked {
+    pub(super) meta: Result<Meta, Damage>,
+    pub(super) segments: Vec<Found>,
+    /// What the segments come to, damage to the meta file included.
+    pub(super) verdict: Verdict,
+}
+
+/// Scans everything.
+pub(super) fn look(
+    storage: &dyn Storage,
+    threads: usize,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Looked, VerifyError> {
+    let scope = Scope {
+        from: 0,
+        threads,
+        indexes: false,
+        progress: &|done_bytes, total_bytes| {
+            progress(Progress {
+                done_bytes,
+                total_bytes,
+            });
+        },
+    };
+    let segments = survey(storage, &scope)?;
+    let meta = if storage.names()?.iter().any(|name| name == META) {
+        Meta::decode(&read_whole(storage, META, META_LEN as u64 + 1)?).map_err(meta_damage)
+    } else if segments.is_empty() {
+        return Err(VerifyError::NotALog);
+    } else {
+        Err(meta_damage(Defect::Missing))
+    };
+    let mut verdict = judge(&segments, meta.as_ref().ok());
+    if let Err(damage) = &meta {
+        verdict.damage.insert(0, damage.clone());
+    }
+    Ok(Looked {
+        meta,
+        segments,
+        verdict,
+    })
+}

@@ -1,0 +1,133 @@
+//! From knobs to the options of the engine, of a shard and of the QUIC server.
+
+use std::thread::available_parallelism;
+
+use throng::config::{ByteSize, Config};
+use throng::quic::{Limits, ServerOptions};
+use throng::{engine, log, model, shard};
+
+use super::credentials::Credentials;
+use super::events::Events;
+
+/// The engine's; when its log fails, that is an event.
+pub(super) fn engine(config: &Config, events: Events) -> engine::Options {
+    let knobs = &config.engine;
+    let mut options = engine::Options::default();
+    options.log = log(&config.log);
+    options.limits = model(&config.model);
+    options.admission_bytes = knobs.admission_bytes.bytes();
+    options.attaches_max = knobs.attaches_max;
+    options.outbox_bytes = bytes(knobs.outbox_bytes);
+    options.readers = usize::from(knobs.readers);
+    options.snapshot_every_records = knobs.snapshot_every_records;
+    options.on_failure = Some(Box::new(move |error| events.log_failed(error.to_string())));
+    options
+}
+
+/// The QUIC server's.
+pub(super) fn server(config: &Config, credentials: &Credentials) -> ServerOptions {
+    ServerOptions {
+        listen: config.server.listen,
+        shards: shards(config.server.shards, processors()),
+        tls: credentials.tls(),
+        tokens: credentials.tokens(),
+        limits: limits(config),
+        shard: shard(&config.shard),
+    }
+}
+
+fn log(knobs: &throng::config::Log) -> log::Config {
+    let mut log = log::Config::default().with_segment_bytes(knobs.segment_bytes.bytes());
+    log.index_bytes_max = bytes(knobs.index_bytes_max);
+    log.check_threads = usize::from(knobs.check_threads);
+    log
+}
+
+fn model(knobs: &throng::config::Model) -> model::Limits {
+    model::Limits {
+        internal_members_max: knobs.internal_members_max,
+        external_members_max: knobs.external_members_max,
+        external_members_max_unverified: knobs.external_members_max_unverified,
+        super_admins_max: knobs.super_admins_max,
+        people_per_command_max: knobs.people_per_command_max,
+        mass_send_groups_max: knobs.mass_send_groups_max,
+        mass_sends_per_day_max: knobs.mass_sends_per_day_max,
+    }
+}
+
+fn shard(knobs: &throng::config::Shard) -> shard::Config {
+    shard::Config {
+        ring_bytes: bytes(knobs.ring_bytes),
+        write_bytes: bytes(knobs.write_bytes),
+        fetch_sequences: knobs.fetch_sequences,
+        fetch_bytes: bytes(knobs.fetch_bytes),
+        fetches: usize::from(knobs.fetches_max),
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    let knobs = &config.limits;
+    Limits {
+        connections_max: knobs.connections_max,
+        handshakes_per_turn: knobs.handshakes_per_turn_max,
+        handshakes_waiting_max: knobs.handshakes_waiting_max,
+        retry_above_per_s: knobs.retry_above_per_s,
+        first_byte_timeout: knobs.first_byte_timeout.duration(),
+        authentication_timeout: knobs.authentication_timeout.duration(),
+        idle_timeout: knobs.idle_timeout.duration(),
+        stream_receive_window_bytes: bytes_u32(knobs.stream_receive_window_bytes),
+        unauthenticated_receive_window_bytes: bytes_u32(knobs.unauthenticated_receive_window_bytes),
+        unacknowledged_bytes_max: knobs.unacknowledged_bytes_max.bytes(),
+        answer_bytes_max: bytes(knobs.answer_bytes_max),
+        socket_buffer_bytes: bytes(config.server.socket_buffer_bytes),
+        initial_mtu_bytes: knobs.initial_mtu_bytes,
+    }
+}
+
+fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.bytes()).unwrap_or(usize::MAX)
+}
+
+fn bytes_u32(size: ByteSize) -> u32 {
+    u32::try_from(size.bytes()).unwrap_or(u32::MAX)
+}
+
+fn processors() -> u16 {
+    available_parallelism().map_or(1, |count| u16::try_from(count.get()).unwrap_or(u16::MAX))
+}
+
+/// 0 is one per processor, less one where there are more than two.
+fn shards(configured: u16, processors: u16) -> u16 {
+    match (configured, processors) {
+        (0, 0..=2) => processors.max(1),
+        (0, many) => (many - 1).min(64),
+        (configured, _) => configured,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_knobs_defaults_are_those_of_what_they_configure() {
+        let config = Config::default();
+        assert_eq!(limits(&config), Limits::default());
+        assert_eq!(shard(&config.shard), shard::Config::default());
+        assert_eq!(log(&config.log), log::Config::default());
+        assert_eq!(model(&config.model), model::Limits::default());
+        let (ours, theirs) = (engine(&config, Events::new().0), engine::Options::default());
+        assert_eq!(ours.admission_bytes, theirs.admission_bytes);
+        assert_eq!(ours.attaches_max, theirs.attaches_max);
+        assert_eq!(ours.outbox_bytes, theirs.outbox_bytes);
+        assert_eq!(ours.readers, theirs.readers);
+        assert_eq!(ours.snapshot_every_records, theirs.snapshot_every_records);
+    }
+
+    #[test]
+    fn no_number_of_shards_means_one_per_processor_less_one_for_the_log() {
+        let by_default: Vec<_> = [1, 2, 3, 8, 256].map(|count| shards(0, count)).into();
+        assert_eq!(by_default, [1, 2, 2, 7, 64]);
+        assert_eq!(shards(5, 2), 5);
+    }
+}

@@ -1,0 +1,57 @@
+//! `throng token`: signs a person's token with the data directory's key.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use throng::config::TimeSpan;
+use throng::engine::{Clock, SystemClock};
+use throng::quic::auth::TokenIssuer;
+use throng::wire::{DeviceId, PersonId, TenantId};
+
+use super::directory::{DATA_VARIABLE, DataDirectory};
+use super::failure::Advise;
+
+/// Print a token by which a person may connect from a device.
+#[derive(Args)]
+pub(super) struct Token {
+    /// The data directory.
+    #[arg(long, value_name = "DIR", env = DATA_VARIABLE)]
+    data: PathBuf,
+    /// The person's tenant.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    tenant: u32,
+    /// The person.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    person: u64,
+    /// Which of the person's devices.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    device: u32,
+    /// How long it is valid.
+    #[arg(long, default_value = "1 h", value_name = "TIME")]
+    ttl: TimeSpan,
+}
+
+impl Token {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let data = DataDirectory::existing(&self.data)?;
+        let path = data.keys().token_key;
+        let pem = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read the token key {}", path.display()))
+            .advise(|| {
+                let root = data.root().display();
+                format!("`throng bootstrap --data {root}` makes it")
+            })?;
+        let issuer = TokenIssuer::from_pem(&pem).with_context(|| path.display().to_string())?;
+        let token = issuer.issue(
+            TenantId(self.tenant),
+            PersonId(self.person),
+            DeviceId(self.device),
+            SystemClock::default().wall(),
+            self.ttl.duration(),
+        );
+        println!("{token}");
+        Ok(ExitCode::SUCCESS)
+    }
+}

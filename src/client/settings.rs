@@ -1,0 +1,156 @@
+//! How a client connects: whom it trusts, who it is, and what it spends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::error::ConnectError;
+use super::session::Limits;
+use crate::wire::{ALPN, TenantId};
+
+/// The longest UDP payload sent: an Ethernet frame less IPv6 and UDP headers.
+const UDP_PAYLOAD_MAX: u16 = 1_452;
+
+/// Who connects.
+#[derive(Debug)]
+pub enum Credentials {
+    /// A person, by a signed token.
+    Token(String),
+    /// An operator or gateway, by its certificate (mTLS).
+    Certificate {
+        /// The certificate and what leads from it to the server's client CA.
+        chain: Vec<CertificateDer<'static>>,
+        /// Its key.
+        key: PrivateKeyDer<'static>,
+        /// The tenant an operator of the node asks about; 0 for a tenant's own.
+        tenant: TenantId,
+    },
+}
+
+impl Clone for Credentials {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Token(token) => Self::Token(token.clone()),
+            Self::Certificate { chain, key, tenant } => Self::Certificate {
+                chain: chain.clone(),
+                key: key.clone_key(),
+                tenant: *tenant,
+            },
+        }
+    }
+}
+
+/// Whom a client trusts and what it spends.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub(super) roots: Arc<rustls::RootCertStore>,
+    pub(super) endpoint: Option<quinn::Endpoint>,
+    pub(super) limits: Limits,
+    pub(super) deliveries_max: usize,
+    pub(super) welcome_deadline: Duration,
+    idle_timeout: Duration,
+    keep_alive: Duration,
+}
+
+impl Settings {
+    /// Settings that trust certificates under `roots` and nothing else.
+    #[must_use]
+    pub fn new(roots: rustls::RootCertStore) -> Self {
+        Self {
+            roots: Arc::new(roots),
+            endpoint: None,
+            limits: Limits::default(),
+            deliveries_max: 256,
+            welcome_deadline: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(10),
+        }
+    }
+
+    /// Connects from this endpoint, shared by many clients. Default: a socket and an endpoint's
+    /// task for each client.
+    #[must_use]
+    pub fn endpoint(mut self, endpoint: quinn::Endpoint) -> Self {
+        self.endpoint = Some(endpoint);
+        self
+    }
+
+    /// What the session may hold and how often it acknowledges.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Deliveries kept for an application that is slow to take them; then the server's stream is
+    /// left unread, and the server keeps the rest. Default 256, at least 1; each costs its bytes.
+    #[must_use]
+    pub fn deliveries_max(mut self, deliveries: usize) -> Self {
+        self.deliveries_max = deliveries.max(1);
+        self
+    }
+
+    /// The longest a connection attempt takes, welcome included. Default 10 s.
+    #[must_use]
+    pub fn welcome_deadline(mut self, deadline: Duration) -> Self {
+        self.welcome_deadline = deadline;
+        self
+    }
+
+    /// How long nothing may be heard of the server. Default 30 s; the server's own may be shorter.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// How often an otherwise silent connection is kept alive. Default 10 s; below the idle timeout.
+    #[must_use]
+    pub fn keep_alive(mut self, interval: Duration) -> Self {
+        self.keep_alive = interval;
+        self
+    }
+
+    /// TLS 1.3 with Throng's ALPN, verifying the server against the roots.
+    fn tls(&self, credentials: &Credentials) -> Result<rustls::ClientConfig, ConnectError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_root_certificates(self.roots.clone());
+        let mut tls = match credentials {
+            Credentials::Token(_) => builder.with_no_client_auth(),
+            Credentials::Certificate { chain, key, .. } => {
+                builder.with_client_auth_cert(chain.clone(), key.clone_key())?
+            }
+        };
+        tls.alpn_protocols = vec![ALPN.to_vec()];
+        // Connections live for hours; a ticket would save little and is one more secret to keep.
+        tls.resumption = rustls::client::Resumption::disabled();
+        Ok(tls)
+    }
+
+    /// QUIC as a client of Throng speaks it: the server may open a few streams for deliveries and
+    /// nothing else.
+    fn transport(&self) -> quinn::TransportConfig {
+        let mut transport = quinn::TransportConfig::default();
+        let idle = quinn::IdleTimeout::try_from(self.idle_timeout);
+        transport
+            .max_concurrent_bidi_streams(0u32.into())
+            .max_concurrent_uni_streams(super::DELIVERY_STREAMS_MAX.into())
+            .max_idle_timeout(idle.ok())
+            .keep_alive_interval(Some(self.keep_alive))
+            .initial_mtu(UDP_PAYLOAD_MAX)
+            .mtu_discovery_config(None);
+        transport
+    }
+
+    /// TLS and QUIC as these settings want them, for whoever drives connections by themselves.
+    pub fn quic(&self, credentials: &Credentials) -> Result<quinn::ClientConfig, ConnectError> {
+        let tls = quinn::crypto::rustls::QuicClientConfig::try_from(self.tls(credentials)?)
+            .map_err(|_| rustls::Error::General("no TLS 1.3 initial cipher suite".to_owned()))?;
+        let mut client = quinn::ClientConfig::new(Arc::new(tls));
+        client.transport_config(Arc::new(self.transport()));
+        Ok(client)
+    }
+}

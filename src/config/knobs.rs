@@ -1,0 +1,213 @@
+//! The knobs themselves. Sizes and times carry their unit in the value; names of sizes end in what
+//! is counted.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::section::sections;
+use super::units::{ByteSize, TimeSpan};
+
+/// How log lines are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+impl std::str::FromStr for LogFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("expected `text` or `json`"),
+        }
+    }
+}
+
+sections! {
+    /// The QUIC side: where it listens and on how many threads.
+    server: Server {
+        /// The address and UDP port that clients connect to. Port 0 takes a free one, which the
+        /// ready line then names.
+        listen: SocketAddr = "127.0.0.1:4433", costs "nothing";
+        /// Threads that own connections: encryption, fan-out and catch-up happen there. 0 is one
+        /// per processor, less one where there are more than two, for the sequencer and the log.
+        shards: u16 = "0" in "0" to "64",
+        costs "a thread, a socket and one ring per group that is online on it";
+        /// What is asked of the system for datagrams that wait, each way, per shard. The start log
+        /// says how much was granted; `net.core.rmem_max` and `net.core.wmem_max` bound it.
+        socket_buffer_bytes: ByteSize = "8 MiB" in "64 KiB" to "1 GiB",
+        costs "up to twice this much kernel memory per shard";
+        /// How long a stopping server goes on answering and sending what is on its way.
+        drain: TimeSpan = "10 s" in "0 s" to "10 min",
+        costs "this much longer a stop, when clients are slow";
+    }
+
+    /// Certificates. A path is taken from the data directory unless it is absolute; while these
+    /// are the defaults and there are none, the first start makes development certificates.
+    tls: Tls {
+        /// The server's certificate and those that issued it, PEM.
+        certificate_file: PathBuf = "tls/server.pem", costs "nothing";
+        /// The private key of that certificate, PEM.
+        key_file: PathBuf = "tls/server.key", costs "nothing";
+        /// Who may issue the certificates of gateways and operators, PEM.
+        client_ca_file: PathBuf = "tls/ca.pem", costs "nothing";
+    }
+
+    /// People's tokens.
+    auth: Auth {
+        /// The public keys of those who may issue tokens, PEM, one after the other. From the data
+        /// directory unless absolute.
+        token_public_key_file: PathBuf = "keys/token.pub.pem",
+        costs "one signature check per key and connection";
+        /// The longest that a token may be valid for when it is shown; one that lives longer is
+        /// refused. A connection is closed when its token expires.
+        token_lifetime_max: TimeSpan = "24 h" in "1 min" to "30 d",
+        costs "a stolen token being of use for as long";
+    }
+
+    /// What connections may cost the server.
+    limits: Limits {
+        /// Connections at a time, all shards together; more are refused.
+        connections_max: u32 = "50000" in "1" to "1000000",
+        costs "about 26 KiB of memory per idle connection";
+        /// Handshakes begun in one turn of a shard's loop; the others wait their turn.
+        handshakes_per_turn_max: u32 = "4" in "1" to "256",
+        costs "up to a millisecond each in which the shard delivers to nobody";
+        /// First packets that wait for a handshake, a shard; more are ignored and come again.
+        handshakes_waiting_max: u32 = "1024" in "1" to "65536",
+        costs "up to 34 KiB of memory each";
+        /// Newcomers a second and shard above which each must first prove its address (Retry).
+        retry_above_per_s: u32 = "500" in "0" to "1000000",
+        costs "a round trip to newcomers above it; below it, answers to spoofed addresses";
+        /// How long after connecting the first bytes of a request may take.
+        first_byte_timeout: TimeSpan = "5 s" in "100 ms" to "5 min",
+        costs "the memory of a connection that says nothing, for as long";
+        /// How long after connecting an accepted token or certificate may take.
+        authentication_timeout: TimeSpan = "10 s" in "100 ms" to "5 min",
+        costs "the memory of a connection that never says who it is, for as long";
+        /// How long nothing at all may come from a client, keep-alives included.
+        idle_timeout: TimeSpan = "60 s" in "1 s" to "1 h",
+        costs "the memory of clients that went without a word, for as long";
+        /// What a client may send ahead on each of its two streams.
+        stream_receive_window_bytes: ByteSize = "256 KiB" in "64 KiB" to "16 MiB",
+        costs "up to twice this much memory per connection, while a client outruns the server";
+        /// What a client may send ahead before it has authenticated.
+        unauthenticated_receive_window_bytes: ByteSize = "32 KiB" in "4 KiB" to "1 MiB",
+        costs "up to this much memory per stranger";
+        /// What may be sent to a client and not acknowledged by it; with 100 ms of round trip,
+        /// 256 KiB is 2.5 MB/s.
+        unacknowledged_bytes_max: ByteSize = "256 KiB" in "16 KiB" to "64 MiB",
+        costs "the packets' bookkeeping; the deliveries themselves are shared";
+        /// Answers that wait for a client to read them, those still to come included; beyond,
+        /// its next request is not read. 256 KiB is 1,000 publishes or 8 other commands at a time.
+        answer_bytes_max: ByteSize = "256 KiB" in "64 KiB" to "16 MiB",
+        costs "up to this much memory per connection that does not read its answers";
+        /// The UDP payload a connection begins with: 1452 fits Ethernet with IPv6, 1200 is always
+        /// safe, and what a connection falls back to where packets vanish.
+        initial_mtu_bytes: u16 = "1452" in "1200" to "9000",
+        costs "lost packets at first, where a path is narrower";
+    }
+
+    /// What the model allows on this node. A tenant's own quotas are set over the operator's
+    /// connection; changing these never changes what was decided before.
+    model: Model {
+        /// People in an internal group.
+        internal_members_max: u32 = "2000" in "3" to "8000",
+        costs "a membership change as large as its group";
+        /// People in an external group of a verified tenant.
+        external_members_max: u32 = "500" in "3" to "8000",
+        costs "a membership change as large as its group";
+        /// People in an external group of a tenant that is not verified; at most the one before.
+        external_members_max_unverified: u32 = "200" in "3" to "8000", costs "nothing";
+        /// Super admins of a tenant.
+        super_admins_max: u32 = "3" in "1" to "100", costs "nothing";
+        /// People in one command.
+        people_per_command_max: u32 = "2000" in "1" to "8000",
+        costs "up to 2 ms in which nothing else is decided";
+        /// Groups of one mass send.
+        mass_send_groups_max: u32 = "10000" in "1" to "20000",
+        costs "about 0.1 µs of the sequencer each";
+        /// Mass sends of one sender in a calendar day, where the tenant has set no other; the next
+        /// one is refused and freezes the sender until an admin releases it.
+        mass_sends_per_day_max: u32 = "500" in "0" to "1000000",
+        costs "as much unasked-for mail";
+    }
+
+    /// The log: recovery log and archive in one.
+    log: Log {
+        /// Size of one segment file. Below 16 MiB the longest record shrinks to a quarter of it.
+        segment_bytes: ByteSize = "128 MiB" in "1 MiB" to "1 GiB",
+        costs "three times this much disk from the start: the open one, the next, and the reserve";
+        /// Indexes of sealed segments kept in memory; another is rebuilt by reading its segment
+        /// when it is needed.
+        index_bytes_max: ByteSize = "64 MiB" in "0 B" to "64 GiB",
+        costs "up to this much memory; an index takes about 1 % of its segment";
+        /// Threads that check segments at a start.
+        check_threads: u16 = "2" in "1" to "64", costs "about 2 MiB each while they run";
+        /// Serve from a file system in memory, where nothing survives the machine. For tests.
+        allow_tmpfs: bool = "false", costs "every record, when the machine stops";
+    }
+
+    /// Deciding, and the way from a command to what it makes visible.
+    engine: Engine {
+        /// Commands between the door and their release; past it requests are answered `Busy`.
+        admission_bytes: ByteSize = "64 MiB" in "1 MiB" to "4 GiB",
+        costs "up to this much memory";
+        /// Attaches under way at once, in room of their own that publishes cannot take.
+        attaches_max: u64 = "16384" in "64" to "1000000", costs "512 bytes each";
+        /// Deliveries released to a shard that it has not taken yet; past it the shard reads them
+        /// from the log.
+        outbox_bytes: ByteSize = "32 MiB" in "1 MiB" to "4 GiB",
+        costs "up to this much memory per shard";
+        /// Threads that read the log for sessions that are behind.
+        readers: u16 = "2" in "1" to "16",
+        costs "a thread each, and disk bandwidth that the log wants too";
+        /// Records between two snapshots: about how many a start replays at most.
+        snapshot_every_records: u64 = "1000000" in "1000" to "1000000000",
+        costs "a second state in memory while one is made; more records, a longer start";
+    }
+
+    /// What each shard keeps in memory.
+    shard: Shard {
+        /// Envelopes each shard keeps per online group for sessions that lag. A session further
+        /// behind is served from the log, many times slower per message.
+        ring_bytes: ByteSize = "256 KiB" in "16 KiB" to "64 MiB",
+        costs "this much memory per shard and online group";
+        /// What one session may be given in one write before it is the next one's turn.
+        write_bytes: ByteSize = "128 KiB" in "4 KiB" to "16 MiB",
+        costs "the shard's other sessions this much of a wait";
+        /// What is asked of the log at once for one group that is behind, in sequences.
+        fetch_sequences: u64 = "256" in "1" to "65536",
+        costs "one read of about as many messages";
+        /// What is kept of one answer of the log; the rest is asked for again.
+        fetch_bytes: ByteSize = "256 KiB" in "4 KiB" to "16 MiB",
+        costs "this much memory per answer under way";
+        /// Answers of the log awaited or kept at once.
+        fetches_max: u16 = "32" in "1" to "1024",
+        costs "as many times `fetch_bytes` of memory per shard";
+    }
+
+    /// The local port for metrics and health.
+    http: Http {
+        /// The address and TCP port of /metrics, /healthz and /readyz. Port 0 takes a free one.
+        listen: SocketAddr = "127.0.0.1:9464", costs "one thread";
+        /// Allow an address that other machines reach. Metrics are not secret, but nothing here
+        /// asks who is there.
+        allow_remote: bool = "false", costs "your metrics being readable by your network";
+    }
+
+    /// What the server says of itself, on standard error.
+    logging: Logging {
+        /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or per module as in
+        /// `info,throng::quic=debug`.
+        level: String = "info", costs "nothing at `info`; `debug` writes lines per connection";
+        /// `text` for people, `json` for collectors.
+        format: LogFormat = "text", costs "nothing";
+    }
+}

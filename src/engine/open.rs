@@ -1,0 +1,181 @@
+//! Opening: lock, recover, replay, start the threads.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use crossbeam_channel::unbounded;
+use rustc_hash::FxHashMap;
+use sha2::{Digest, Sha256};
+
+use super::budget::{Budget, COMMAND_BYTES_MIN};
+use super::clock::{Clock, DecisionClock, SystemClock};
+use super::door::{BodyDigest, Door};
+use super::journal::Journal;
+use super::online::Online;
+use super::recovery::{self, ReplayError};
+use super::sequencer::Sequencer;
+use super::snapshot::Snapshotter;
+use super::stats::Counters;
+use super::{Engine, Inner, Options, Threads, fetch};
+use crate::log::{self, Directory, Log, Memory, Snapshots, Storage};
+
+/// Why an engine could not be opened. Nothing was changed that opening again would not repeat.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The log could not be opened.
+    #[error(transparent)]
+    Log(#[from] log::OpenError),
+    /// The state could not be rebuilt from it.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The system gave no randomness or no thread.
+    #[error("the system refused {what}: {source}")]
+    System {
+        /// What was asked for.
+        what: &'static str,
+        /// Its answer.
+        source: std::io::Error,
+    },
+}
+
+impl Engine {
+    /// Opens the engine whose log is in `directory`, which is made if it is not there.
+    pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
+        let storage = Directory::open(directory).map_err(log::OpenError::from)?;
+        let mut entropy = [0; 32];
+        getrandom::fill(&mut entropy).map_err(|error| OpenError::System {
+            what: "randomness",
+            source: std::io::Error::other(error.to_string()),
+        })?;
+        Self::open_on(
+            Arc::new(storage),
+            options,
+            Arc::new(SystemClock::default()),
+            entropy,
+        )
+    }
+
+    /// An engine whose log is in memory, for tests: everything works, nothing lasts.
+    ///
+    /// The same `seed`, `clock` readings and commands give the same log.
+    #[must_use]
+    pub fn in_memory(clock: Arc<dyn Clock>, seed: u64) -> Self {
+        Self::open_on(
+            Arc::new(Memory::new()),
+            Options::default(),
+            clock,
+            entropy_of(seed),
+        )
+        .expect("an empty log in memory always opens")
+    }
+
+    /// Opens an engine on any storage, clock and randomness: for tests of crashes and faults.
+    pub fn open_on(
+        storage: Arc<dyn Storage>,
+        options: Options,
+        clock: Arc<dyn Clock>,
+        entropy: [u8; 32],
+    ) -> Result<Self, OpenError> {
+        let (log, recovered) = Log::open(Arc::clone(&storage), options.log.clone(), entropy)?;
+        let reader = log.reader();
+        let snapshots = Snapshots::new(storage);
+        let mut replayed = recovery::from_snapshot(&snapshots, recovered.next)?;
+        let counters = Arc::new(Counters {
+            snapshot: AtomicU64::new(replayed.next.0),
+            ..Counters::default()
+        });
+        replayed.advance(&reader, recovered.next)?;
+
+        // Bounded by the budgets: what enters these has a permit.
+        let (commands, commands_inbox) = unbounded();
+        let (control, control_inbox) = unbounded();
+        let (journal, journal_inbox) = unbounded();
+        let (fetches, fetches_inbox) = unbounded();
+        let failed = Arc::new(AtomicBool::new(false));
+        let stop_snapshots = Arc::new(AtomicBool::new(false));
+        let budget = Budget::new(options.admission_bytes);
+        let sequencer = Sequencer {
+            state: replayed.state.with_limits(options.limits),
+            next: recovered.next,
+            decision_clock: DecisionClock::new(recovered.last_timestamp, &*clock),
+            clock: Arc::clone(&clock),
+            online: Online::default(),
+            mass_sends: FxHashMap::default(),
+            reader: reader.clone(),
+            space: log.space(),
+            budget: budget.clone(),
+            commands: commands_inbox,
+            control: control_inbox,
+            journal,
+            counters: Arc::clone(&counters),
+        };
+        let log_thread = Journal::new(
+            log,
+            journal_inbox,
+            Arc::clone(&counters),
+            Arc::clone(&failed),
+        );
+        let snapshotter = Snapshotter {
+            reader: reader.clone(),
+            snapshots,
+            every_records: options.snapshot_every_records,
+            counters: Arc::clone(&counters),
+            stop: Arc::clone(&stop_snapshots),
+        };
+        for _ in 0..options.readers.max(1) {
+            let (reader, jobs) = (reader.clone(), fetches_inbox.clone());
+            spawn("throng-read", move || fetch::run(&reader, &jobs))?;
+        }
+        let on_failure = options.on_failure.unwrap_or_else(|| Box::new(|_| {}));
+        let threads = Threads {
+            sequencer: Some(spawn("throng-seq", move || sequencer.run())?),
+            journal: Some(spawn("throng-log", move || log_thread.run(on_failure))?),
+            snapshots: Some(spawn("throng-snap", move || snapshotter.run())?),
+        };
+        let door = Door {
+            commands,
+            control: control.clone(),
+            budget,
+            attach_budget: Budget::new(options.attaches_max.saturating_mul(COMMAND_BYTES_MIN)),
+            busy_count: Arc::new(AtomicU64::new(0)),
+            digest: BodyDigest {
+                key: recovered.digest_key,
+            },
+        };
+        let inner = Inner {
+            door,
+            control,
+            fetches,
+            reader,
+            clock,
+            counters,
+            failed,
+            stop_snapshots,
+            incarnation: recovered.incarnation,
+            outbox_bytes: options.outbox_bytes,
+            ports: AtomicU16::new(0),
+            threads: Mutex::new(threads),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<thread::JoinHandle<T>, OpenError> {
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
+    spawned.map_err(|source| OpenError::System {
+        what: "a thread",
+        source,
+    })
+}
+
+fn entropy_of(seed: u64) -> [u8; 32] {
+    Sha256::digest(seed.to_le_bytes()).into()
+}

@@ -1,0 +1,54 @@
+//! How an engine is opened.
+
+use crate::log;
+use crate::model::Limits;
+
+/// An engine's knobs; the defaults suit one machine with a few thousand sessions.
+#[non_exhaustive]
+pub struct Options {
+    /// The log's own knobs.
+    pub log: log::Config,
+    /// How much of everything the model allows.
+    pub limits: Limits,
+    /// Bytes of commands on their way from the door to their release; past it requests are answered
+    /// `Busy`.
+    ///
+    /// Default 64 MiB. Range 1 MiB to 4 GiB. Costs up to this much memory.
+    pub admission_bytes: u64,
+    /// Attaches on their way at once, in room of their own that publishes cannot take.
+    ///
+    /// Default 16,384. Range 64 to 1,000,000. Costs 512 bytes each.
+    pub attaches_max: u64,
+    /// Bytes of deliveries released to a port and not taken yet; past it the port reads them from
+    /// the log.
+    ///
+    /// Default 32 MiB. Range 1 MiB to 4 GiB. Costs up to this much memory per port.
+    pub outbox_bytes: usize,
+    /// Threads that read the log for sessions that are behind.
+    ///
+    /// Default 2. Range 1 to 16.
+    pub readers: usize,
+    /// Records between two snapshots: how many a start replays at most, about.
+    ///
+    /// Default 1,000,000. Range 1,000 to 1,000,000,000. A snapshot costs a second state in memory
+    /// while it is made.
+    pub snapshot_every_records: u64,
+    /// Called once, on the log's thread, when the log has failed and nothing is acknowledged any
+    /// more. A server exits here.
+    pub on_failure: Option<Box<dyn FnOnce(&log::AppendError) + Send>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            log: log::Config::default(),
+            limits: Limits::default(),
+            admission_bytes: 64 * 1024 * 1024,
+            attaches_max: 16_384,
+            outbox_bytes: 32 * 1024 * 1024,
+            readers: 2,
+            snapshot_every_records: 1_000_000,
+            on_failure: None,
+        }
+    }
+}

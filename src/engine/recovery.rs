@@ -1,0 +1,134 @@
+//! From the log back to the state: the last good snapshot, then every record after it.
+//!
+//! The state a replay gives is the state there was (invariant 1): every record's sequences are
+//! compared with those written, so that a build that would decide otherwise says so instead of
+//! going on.
+
+use crate::log::{ReadError, Reader, Snapshots, StorageError};
+use crate::model::event::EventsError;
+use crate::model::{self, SnapshotError, Stamp, State};
+use crate::wire::{Header, RecordNumber, Take};
+
+/// How much is read at once.
+const READ_BYTES: usize = 4 * 1024 * 1024;
+
+/// Why the state could not be rebuilt.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A record's events are of a newer build, or damaged.
+    #[error(
+        "the events of record {record} cannot be read: {source}; use the build that wrote them, or a newer one"
+    )]
+    Events {
+        /// Which record.
+        record: RecordNumber,
+        /// Why.
+        source: EventsError,
+    },
+    /// Applying a record gave other sequences than were written.
+    #[error(
+        "record {record} takes {written:?} in the log and {applied:?} when applied: this build decides otherwise than the one that wrote it"
+    )]
+    Diverged {
+        /// Which record.
+        record: RecordNumber,
+        /// As written.
+        written: Vec<Take>,
+        /// As applied.
+        applied: Vec<Take>,
+    },
+    /// The snapshots could not be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A snapshot that is intact cannot be understood.
+    #[error("the snapshot at record {position} cannot be read: {source}")]
+    Snapshot {
+        /// Its position.
+        position: RecordNumber,
+        /// Why.
+        source: SnapshotError,
+    },
+}
+
+/// A state and the first record that is not in it.
+pub(crate) struct Replayed {
+    pub(crate) state: State,
+    pub(crate) next: RecordNumber,
+    /// How long the snapshot was that it started from.
+    pub(crate) snapshot_len: usize,
+}
+
+/// The newest snapshot that does not reach past `limit`, or nothing yet.
+pub(crate) fn from_snapshot(
+    snapshots: &Snapshots,
+    limit: RecordNumber,
+) -> Result<Replayed, ReplayError> {
+    match snapshots.latest()? {
+        Some((position, bytes)) if position <= limit => {
+            let state = State::from_snapshot(&bytes)
+                .map_err(|source| ReplayError::Snapshot { position, source })?;
+            Ok(Replayed {
+                state,
+                next: position,
+                snapshot_len: bytes.len(),
+            })
+        }
+        _ => Ok(Replayed {
+            state: State::new(),
+            next: RecordNumber(0),
+            snapshot_len: 0,
+        }),
+    }
+}
+
+impl Replayed {
+    /// Applies records up to `limit`, which is not included.
+    pub(crate) fn advance(
+        &mut self,
+        reader: &Reader,
+        limit: RecordNumber,
+    ) -> Result<(), ReplayError> {
+        while self.next < limit {
+            for record in reader.read(self.next, READ_BYTES)? {
+                let header = record.envelope.header();
+                if header.record() >= limit {
+                    break;
+                }
+                let events = model::event::decode_all(&record.private).map_err(|source| {
+                    ReplayError::Events {
+                        record: header.record(),
+                        source,
+                    }
+                })?;
+                let applied = model::apply(&mut self.state, &stamp_of(header), &events).takes;
+                if applied != record.takes {
+                    return Err(ReplayError::Diverged {
+                        record: header.record(),
+                        written: record.takes,
+                        applied,
+                    });
+                }
+                self.next = header.record().next();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the sequencer knew beside the events, read back from the header.
+fn stamp_of(header: &Header) -> Stamp {
+    Stamp {
+        record: header.record(),
+        timestamp: header.timestamp(),
+        tenant: header.tenant(),
+        sender: header.sender(),
+        device: header.device(),
+        client_message_id: header.client_message_id(),
+        kind: header.kind(),
+        priority: header.priority(),
+    }
+}

@@ -1,0 +1,511 @@
+//! The sequencer: the one thread that owns all state and decides everything, in one order.
+//!
+//! Keeps invariant 1 (state changes only here, by applying the events that are also written),
+//! invariant 3 (one order for records, sequences and effects) and invariant 6 (what a record costs
+//! here depends on who is online where, never on how many members there are offline).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, select_biased};
+use rustc_hash::FxHashMap;
+
+use super::budget::{Budget, COMMAND_BYTES_MIN, Permit};
+use super::clock::{Clock, DecisionClock};
+use super::journal::{Pending, PendingRecord, ToJournal};
+use super::online::Online;
+use super::outbox::Outbox;
+use super::port::{AttachedPerson, Item, PortId};
+use super::stats::Counters;
+use super::ticket::Answerer;
+use crate::log::{Class, Reader, Space, entry_len};
+use crate::model::command::{Actor, Command, CommandBody, Reply, TaggedCommand};
+use crate::model::{self, Context, Decision, Refusal, Slice, Stamp, State};
+use crate::wire::{
+    AttachedGroup, ClientMessageId, DeviceId, Draft, Envelope, GroupId, HeaderFields, Kind,
+    PersonId, Priority, RecordNumber, Sequence, Take, TenantId,
+};
+
+/// Who is answered.
+pub(crate) enum Asker {
+    /// A shard, by its own number for the request.
+    Port {
+        /// Which.
+        port: PortId,
+        /// Its number.
+        request: u64,
+    },
+    /// An embedder.
+    Ticket(Answerer),
+}
+
+/// An admitted command.
+pub(crate) struct Asked {
+    pub(crate) command: Command,
+    /// Of a mass send's body; a publish brings its own.
+    pub(crate) body_digest: u64,
+    pub(crate) draft: Option<Draft>,
+    pub(crate) asker: Asker,
+    pub(crate) permit: Permit,
+}
+
+/// What is not a command of the model.
+pub(crate) enum Control {
+    Attach {
+        port: PortId,
+        session: u64,
+        tenant: TenantId,
+        person: PersonId,
+        device: DeviceId,
+        permit: Permit,
+    },
+    Detach {
+        port: PortId,
+        session: u64,
+    },
+    OpenPort {
+        port: PortId,
+        outbox: Arc<Outbox>,
+    },
+    ClosePort {
+        port: PortId,
+    },
+    /// The state's hash, for tests and checks.
+    Hash(oneshot::Sender<(RecordNumber, [u8; 32])>),
+    /// Decide what has been admitted, then stop.
+    Finish,
+}
+
+pub(crate) struct Sequencer {
+    pub(crate) state: State,
+    pub(crate) next: RecordNumber,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) decision_clock: DecisionClock,
+    pub(crate) online: Online,
+    /// Messages of mass sends that have targets left, by their parent record.
+    pub(crate) mass_sends: FxHashMap<RecordNumber, Envelope>,
+    pub(crate) reader: Reader,
+    pub(crate) space: Arc<Space>,
+    pub(crate) budget: Budget,
+    pub(crate) commands: Receiver<Asked>,
+    pub(crate) control: Receiver<Control>,
+    pub(crate) journal: Sender<ToJournal>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// Where a decision's answer goes, and what it holds meanwhile.
+struct Origin {
+    asker: Option<Asker>,
+    permit: Option<Permit>,
+}
+
+impl Sequencer {
+    /// Runs until it is told to finish, or the log thread is gone.
+    pub(crate) fn run(mut self) {
+        loop {
+            let working = self.state.has_continuation() && self.slice();
+            let finish = if working {
+                self.take_waiting()
+            } else {
+                self.wait()
+            };
+            if finish {
+                break;
+            }
+        }
+        while let Ok(asked) = self.commands.try_recv() {
+            self.decide(asked);
+        }
+        let _ = self.journal.send(ToJournal::Finish);
+    }
+
+    /// Waits for something to do; attaches and the like before commands.
+    fn wait(&mut self) -> bool {
+        select_biased! {
+            recv(self.control) -> control => control.map_or(true, |control| self.control(control)),
+            recv(self.commands) -> asked => match asked {
+                Ok(asked) => { self.decide(asked); false }
+                Err(_) => true,
+            },
+        }
+    }
+
+    /// Takes what has come while something is being worked off slice by slice.
+    fn take_waiting(&mut self) -> bool {
+        match self.control.try_recv() {
+            Ok(control) => return self.control(control),
+            Err(TryRecvError::Disconnected) => return true,
+            Err(TryRecvError::Empty) => {}
+        }
+        if let Ok(asked) = self.commands.try_recv() {
+            self.decide(asked);
+        }
+        false
+    }
+
+    fn control(&mut self, control: Control) -> bool {
+        match control {
+            Control::Attach {
+                port,
+                session,
+                tenant,
+                person,
+                device,
+                permit,
+            } => {
+                self.detach(port, session);
+                let groups = model::attach(&self.state, tenant, person);
+                if let Ok(groups) = &groups {
+                    let ids = groups.iter().map(AttachedGroup::group);
+                    self.online.attach(port, session, (tenant, person), ids);
+                }
+                let result = groups.map(|groups| AttachedPerson {
+                    tenant,
+                    person,
+                    device,
+                    groups,
+                });
+                let item = Item::Attached {
+                    session,
+                    position: self.next,
+                    result,
+                };
+                self.send(None, vec![(port, item)], None, Some(permit));
+            }
+            Control::Detach { port, session } => self.detach(port, session),
+            Control::OpenPort { port, outbox } => {
+                drop(self.journal.send(ToJournal::Open(port, outbox)))
+            }
+            Control::ClosePort { port } => {
+                for session in self.online.sessions_of(port) {
+                    self.detach(port, session);
+                }
+                let _ = self.journal.send(ToJournal::Close(port));
+            }
+            Control::Hash(answer) => drop(answer.send((self.next, self.state.hash()))),
+            Control::Finish => return true,
+        }
+        self.counters
+            .sessions
+            .store(self.online.session_count() as u64, Ordering::Relaxed);
+        false
+    }
+
+    fn detach(&mut self, port: PortId, session: u64) {
+        let Some((tenant, person)) = self.online.person(port, session) else {
+            return;
+        };
+        // Somebody who has left the company is in no group any more.
+        let groups = model::attach(&self.state, tenant, person).unwrap_or_default();
+        self.online
+            .detach(port, session, groups.iter().map(AttachedGroup::group));
+    }
+
+    fn decide(&mut self, asked: Asked) {
+        let Asked {
+            command,
+            body_digest,
+            draft,
+            asker,
+            permit,
+        } = asked;
+        let origin = Origin {
+            asker: Some(asker),
+            permit: Some(permit),
+        };
+        let decision = self.decision(&command, body_digest);
+        self.commit(&command, decision, draft, origin);
+    }
+
+    fn decision(&mut self, command: &Command, body_digest: u64) -> Decision {
+        let now = self.decision_clock.now(&*self.clock);
+        self.counters
+            .clock_held_back_us
+            .store(self.decision_clock.held_back_us(), Ordering::Relaxed);
+        model::decide(
+            &self.state,
+            command,
+            Context {
+                now,
+                record: self.next,
+                body_digest,
+            },
+        )
+    }
+
+    /// One slice of what an earlier record left to be done; whether there was room for it.
+    fn slice(&mut self) -> bool {
+        let Some(slice) = self.state.next_slice() else {
+            return false;
+        };
+        let Some(parent) = self.mass_send(slice.mass_send) else {
+            return false;
+        };
+        let body = parent.body();
+        let Some(permit) = self.budget.take(COMMAND_BYTES_MIN + body.len() as u64) else {
+            // Commands in flight give their share back as they are released; go on with others.
+            std::thread::yield_now();
+            return true;
+        };
+        let draft = Draft::new(body).ok();
+        let command = Command {
+            tenant: slice.tenant,
+            actor: Actor::System,
+            body: CommandBody::Continue,
+        };
+        let decision = self.decision(&command, 0);
+        self.commit_slice(&slice, &command, decision, draft, permit);
+        if self
+            .state
+            .next_slice()
+            .is_none_or(|next| next.mass_send != slice.mass_send)
+        {
+            self.mass_sends.remove(&slice.mass_send);
+        }
+        true
+    }
+
+    /// The message of a mass send: kept since it was accepted, or read back after a restart.
+    fn mass_send(&mut self, parent: RecordNumber) -> Option<Envelope> {
+        if let Some(envelope) = self.mass_sends.get(&parent) {
+            return Some(envelope.clone());
+        }
+        let record = self.reader.read(parent, 1).ok()?.into_iter().next()?;
+        self.mass_sends.insert(parent, record.envelope.clone());
+        Some(record.envelope)
+    }
+
+    fn commit_slice(
+        &mut self,
+        slice: &Slice,
+        command: &Command,
+        decision: Decision,
+        draft: Option<Draft>,
+        permit: Permit,
+    ) {
+        let origin = Origin {
+            asker: None,
+            permit: Some(permit),
+        };
+        let stamp = Stamp {
+            record: self.next,
+            timestamp: self.decision_clock.now(&*self.clock),
+            tenant: slice.tenant,
+            sender: slice.sender,
+            device: slice.device,
+            client_message_id: slice.client_message_id,
+            kind: slice.kind,
+            priority: slice.priority,
+        };
+        self.commit_stamped(command, stamp, decision, draft, origin);
+    }
+
+    fn commit(
+        &mut self,
+        command: &Command,
+        decision: Decision,
+        draft: Option<Draft>,
+        origin: Origin,
+    ) {
+        let stamp = self.stamp(command);
+        self.commit_stamped(command, stamp, decision, draft, origin);
+    }
+
+    /// Reserves space, applies, numbers and hands on; or only answers where nothing changes.
+    fn commit_stamped(
+        &mut self,
+        command: &Command,
+        stamp: Stamp,
+        decision: Decision,
+        draft: Option<Draft>,
+        origin: Origin,
+    ) {
+        let Decision { events, outcome } = decision;
+        self.counters.decided.fetch_add(1, Ordering::Relaxed);
+        if outcome.is_err() {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        if events.is_empty() {
+            self.answer(origin, outcome);
+            return;
+        }
+        let mut private = Vec::new();
+        model::event::encode_all(&events, &mut private);
+        let carries_body = outcome.is_ok() && model::event::carries_message(&events);
+        let draft = if carries_body { draft } else { None };
+        let body_len = draft.as_ref().map_or(0, |draft| draft.body().len());
+        let takes_max = model::event::takes_max(&events);
+        let needed = entry_len(takes_max, body_len, private.len());
+        if self.space.reserve(needed, class_of(command)).is_err() {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            self.answer(origin, Err(Refusal::DiskFull));
+            return;
+        }
+        let applied = model::apply(&mut self.state, &stamp, &events);
+        let fields = header_fields(&stamp, &events, &applied.takes);
+        let envelope = match draft {
+            Some(draft) => draft.seal(&fields),
+            None => Envelope::new(&fields, &[]).expect("an empty body is under every limit"),
+        };
+        if model::event::starts_mass_send(&events) {
+            self.mass_sends.insert(self.next, envelope.clone());
+        }
+        let items = self.route(&envelope, &applied.takes, &events);
+        // The header says the one take of a record of one group.
+        let takes = if applied.takes.len() > 1 {
+            applied.takes
+        } else {
+            Vec::new()
+        };
+        self.next = self.next.next();
+        let record = PendingRecord {
+            envelope,
+            takes,
+            private,
+        };
+        self.send(
+            Some(record),
+            items,
+            origin.asker.map(|asker| (asker, outcome)),
+            origin.permit,
+        );
+    }
+
+    /// What a record shows, to the ports where it concerns somebody.
+    fn route(
+        &mut self,
+        envelope: &Envelope,
+        takes: &[Take],
+        events: &[model::event::Event],
+    ) -> Vec<(PortId, Item)> {
+        let mut items = Vec::new();
+        let shown = model::project(envelope, takes, events);
+        for delta in shown.deltas {
+            let ports = self.online.change(&delta);
+            items.extend(
+                ports
+                    .iter()
+                    .map(|(port, _)| (*port, Item::Membership(delta))),
+            );
+        }
+        for envelope in shown.envelopes {
+            let header = envelope.header();
+            let ports = self.online.ports(header.tenant(), header.group());
+            items.extend(
+                ports
+                    .iter()
+                    .map(|(port, _)| (*port, Item::Deliver(envelope.clone()))),
+            );
+        }
+        let tenant = envelope.header().tenant();
+        for person in shown.departed {
+            let ports = self.online.ports_of((tenant, person));
+            items.extend(
+                ports
+                    .iter()
+                    .map(|(port, _)| (*port, Item::Departed { tenant, person })),
+            );
+        }
+        items
+    }
+
+    fn answer(&mut self, origin: Origin, outcome: Result<Reply, Refusal>) {
+        self.send(
+            None,
+            Vec::new(),
+            origin.asker.map(|asker| (asker, outcome)),
+            origin.permit,
+        );
+    }
+
+    fn send(
+        &mut self,
+        record: Option<PendingRecord>,
+        items: Vec<(PortId, Item)>,
+        answer: Option<(Asker, Result<Reply, Refusal>)>,
+        permit: Option<Permit>,
+    ) {
+        // Items of a record are marked with its number; answers without one with the last before.
+        let position = RecordNumber(self.next.0.saturating_sub(1));
+        let pending = Pending {
+            record,
+            position,
+            items,
+            answer,
+            permit,
+        };
+        // A log thread that is gone has failed and said so; whoever waits finds out by its absence.
+        let _ = self.journal.send(ToJournal::Pending(Box::new(pending)));
+    }
+
+    fn stamp(&self, command: &Command) -> Stamp {
+        let mut stamp = Stamp {
+            record: self.next,
+            timestamp: self.decision_clock.last(),
+            tenant: command.tenant,
+            sender: PersonId(0),
+            device: DeviceId(0),
+            client_message_id: ClientMessageId(0),
+            kind: Kind::Administrative,
+            priority: Priority::Normal,
+        };
+        if let Actor::Person { person, device } = command.actor {
+            (stamp.sender, stamp.device) = (person, device);
+        }
+        match &command.body {
+            CommandBody::Publish(publish) => {
+                (stamp.sender, stamp.device) = (publish.sender, publish.device);
+                (stamp.kind, stamp.priority) = (publish.kind, publish.priority);
+                stamp.client_message_id = publish.client_message_id;
+            }
+            CommandBody::Tagged(tagged) => {
+                if let TaggedCommand::MassSend(send) = &**tagged {
+                    stamp.sender = send.sender;
+                    stamp.client_message_id = send.client_message_id;
+                }
+            }
+            CommandBody::Continue => {}
+        }
+        stamp
+    }
+}
+
+/// Leaving and revoking must work on a full disk.
+fn class_of(command: &Command) -> Class {
+    match &command.body {
+        CommandBody::Tagged(tagged) => match **tagged {
+            TaggedCommand::DepartPerson(_)
+            | TaggedCommand::LeaveGroup(_)
+            | TaggedCommand::RemoveMembers(_)
+            | TaggedCommand::DissolveGroup(_) => Class::Essential,
+            _ => Class::Normal,
+        },
+        CommandBody::Publish(_) | CommandBody::Continue => Class::Normal,
+    }
+}
+
+/// A record's header: of one group where it takes one place, of none otherwise.
+fn header_fields(stamp: &Stamp, events: &[model::event::Event], takes: &[Take]) -> HeaderFields {
+    let none = Take {
+        group: GroupId(0),
+        sequence: Sequence(0),
+        membership_sequence: Sequence(0),
+        message_ordinal: 0,
+    };
+    let take = if let [take] = takes { *take } else { none };
+    HeaderFields {
+        kind: model::record_kind(events, stamp.kind),
+        priority: stamp.priority,
+        tenant: stamp.tenant,
+        group: take.group,
+        sequence: take.sequence,
+        sender: stamp.sender,
+        device: stamp.device,
+        timestamp: stamp.timestamp,
+        record: stamp.record,
+        membership_sequence: take.membership_sequence,
+        message_ordinal: take.message_ordinal,
+        client_message_id: stamp.client_message_id,
+        body_len: 0,
+    }
+}

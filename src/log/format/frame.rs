@@ -1,0 +1,296 @@
+//! Frames: one record each.
+//!
+//! A frame's leaf commits to everything from its record number to the end of its private part, under
+//! the frame's own random salt: a published leaf says nothing of what it stands for, and stays
+//! provable when the salt and the parts are erased.
+
+use sha2::{Digest, Sha256};
+use zerocopy::little_endian::{U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::{Defect, FRAME_LEN_MAX, epoch_bytes};
+use crate::log::Entry;
+use crate::wire::{ALIGNMENT, GroupId, HEADER_LEN, Header, RecordNumber, Sequence, Take, padded};
+
+/// Bytes before the message header.
+const PREFIX_LEN: usize = 96;
+/// Where the bytes that a leaf commits to begin: after length, checksum and segment, which a
+/// compaction changes.
+const COMMITTED_FROM: usize = 16;
+/// Bytes of the shortest frame.
+pub(crate) const FRAME_LEN_MIN: usize = PREFIX_LEN + HEADER_LEN;
+/// Not sealed: the parts are as they were given.
+const PLAIN: u8 = 0;
+
+/// The front of a frame; docs/log.md says what each field is for.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Prefix {
+    len: U32,
+    checksum: U32,
+    segment: U64,
+    record: U64,
+    takes: U32,
+    view_len: U32,
+    private_len: U32,
+    algorithm: u8,
+    epoch: [u8; 3],
+    view_key: U32,
+    private_key: U32,
+    salt: [u8; 16],
+    view_tag: [u8; 16],
+    private_tag: [u8; 16],
+}
+
+const _: () = assert!(size_of::<Prefix>() == PREFIX_LEN);
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct RawTake {
+    group: U64,
+    sequence: U64,
+    membership_sequence: U64,
+    message_ordinal: U64,
+}
+
+const TAKE_LEN: usize = size_of::<RawTake>();
+
+impl From<&Take> for RawTake {
+    fn from(take: &Take) -> Self {
+        Self {
+            group: take.group.0.into(),
+            sequence: take.sequence.0.into(),
+            membership_sequence: take.membership_sequence.0.into(),
+            message_ordinal: take.message_ordinal.into(),
+        }
+    }
+}
+
+impl From<&RawTake> for Take {
+    fn from(raw: &RawTake) -> Self {
+        Self {
+            group: GroupId(raw.group.get()),
+            sequence: Sequence(raw.sequence.get()),
+            membership_sequence: Sequence(raw.membership_sequence.get()),
+            message_ordinal: raw.message_ordinal.get(),
+        }
+    }
+}
+
+/// Bytes of a frame with so many listed takes and parts of these lengths.
+pub(crate) const fn frame_len(takes: usize, view: usize, private: usize) -> usize {
+    padded(FRAME_LEN_MIN + takes * TAKE_LEN + view + private)
+}
+
+/// What a frame says of how it was sealed.
+#[derive(Clone, Copy)]
+pub(crate) struct FrameSeal {
+    pub(crate) epoch: u32,
+    pub(crate) salt: [u8; 16],
+}
+
+/// The takes a frame must list: none where the header says it all.
+pub(crate) fn listed<'a>(entry: &Entry<'a>) -> &'a [Take] {
+    match entry.takes {
+        [only] if Take::of_header(entry.header) == Some(*only) => &[],
+        takes => takes,
+    }
+}
+
+/// Appends the frame of `entry` to `buffer` and returns its leaf.
+///
+/// The caller has checked that it is at most [`FRAME_LEN_MAX`] long.
+pub(crate) fn encode(
+    buffer: &mut Vec<u8>,
+    entry: &Entry<'_>,
+    segment: u64,
+    seal: &FrameSeal,
+) -> [u8; 32] {
+    let takes = listed(entry);
+    let from = buffer.len();
+    let len = frame_len(takes.len(), entry.view.len(), entry.private.len());
+    let prefix = Prefix {
+        len: (len as u32).into(),
+        checksum: U32::ZERO,
+        segment: segment.into(),
+        record: entry.header.record().0.into(),
+        takes: (takes.len() as u32).into(),
+        view_len: (entry.view.len() as u32).into(),
+        private_len: (entry.private.len() as u32).into(),
+        algorithm: PLAIN,
+        epoch: epoch_bytes(seal.epoch),
+        view_key: U32::ZERO,
+        private_key: U32::ZERO,
+        salt: seal.salt,
+        view_tag: [0; 16],
+        private_tag: [0; 16],
+    };
+    buffer.extend_from_slice(prefix.as_bytes());
+    buffer.extend_from_slice(entry.header.as_bytes());
+    for take in takes {
+        buffer.extend_from_slice(RawTake::from(take).as_bytes());
+    }
+    buffer.extend_from_slice(entry.view);
+    buffer.extend_from_slice(entry.private);
+    let leaf = leaf(&buffer[from + COMMITTED_FROM..]);
+    buffer.resize(from + len, 0);
+    let checksum = checksum(&buffer[from..]);
+    buffer[from + 4..from + 8].copy_from_slice(&checksum.to_le_bytes());
+    leaf
+}
+
+fn checksum(frame: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&frame[..4]), &frame[8..])
+}
+
+/// SHA-256(0x00 ‖ commitment), the leaf of RFC 6962 over the salted commitment.
+fn leaf(committed: &[u8]) -> [u8; 32] {
+    let commitment = Sha256::digest(committed);
+    Sha256::new()
+        .chain_update([0])
+        .chain_update(commitment)
+        .finalize()
+        .into()
+}
+
+/// A checked frame, in place.
+#[derive(Clone, Copy)]
+pub(crate) struct Frame<'a> {
+    bytes: &'a [u8],
+    takes: &'a [RawTake],
+    view: &'a [u8],
+    private: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// The length of the frame at the front of `bytes`, to be read before the rest of it is: at
+    /// most `limit`.
+    pub(crate) fn peek_len(bytes: &[u8], limit: u64) -> Result<usize, Defect> {
+        let (len, _) = U32::ref_from_prefix(bytes).map_err(|_| Defect::Truncated {
+            need: 4,
+            have: bytes.len() as u64,
+        })?;
+        let len = len.get() as usize;
+        let limit = limit.min(u64::from(FRAME_LEN_MAX));
+        if len < FRAME_LEN_MIN || !len.is_multiple_of(ALIGNMENT) || len as u64 > limit {
+            return Err(Defect::Length {
+                found: len as u64,
+                limit,
+            });
+        }
+        Ok(len)
+    }
+
+    /// The record number at the front of a frame, not checked yet.
+    pub(crate) fn peek_record(bytes: &[u8]) -> Option<u64> {
+        let (prefix, _) = Prefix::ref_from_prefix(bytes).ok()?;
+        Some(prefix.record.get())
+    }
+
+    /// Whether the front of a frame names this segment and record, so that its length can be
+    /// trusted to step over a damaged one.
+    pub(crate) fn names(bytes: &[u8], segment: u64, record: u64) -> bool {
+        Prefix::ref_from_prefix(bytes).is_ok_and(|(prefix, _)| {
+            prefix.segment.get() == segment && prefix.record.get() == record
+        })
+    }
+
+    /// Checks that `bytes` are exactly the frame of this record of this segment.
+    pub(crate) fn decode(bytes: &'a [u8], segment: u64, record: u64) -> Result<Self, Defect> {
+        let have = bytes.len() as u64;
+        let (prefix, rest) = Prefix::ref_from_prefix(bytes).map_err(|_| Defect::Truncated {
+            need: PREFIX_LEN as u64,
+            have,
+        })?;
+        let len = prefix.len.get();
+        if u64::from(len) != have {
+            return Err(Defect::Length {
+                found: len.into(),
+                limit: have,
+            });
+        }
+        let (found, expected) = (prefix.checksum.get(), checksum(bytes));
+        if found != expected {
+            return Err(Defect::Checksum { found, expected });
+        }
+        if prefix.segment.get() != segment {
+            return Err(Defect::ForeignSegment);
+        }
+        if prefix.record.get() != record {
+            return Err(Defect::RecordNumber {
+                found: RecordNumber(prefix.record.get()),
+                expected: RecordNumber(record),
+            });
+        }
+        if prefix.algorithm != PLAIN {
+            return Err(Defect::Seal {
+                found: prefix.algorithm,
+            });
+        }
+        let header = Header::read(rest)?;
+        if header.record().0 != record {
+            return Err(Defect::RecordNumber {
+                found: header.record(),
+                expected: RecordNumber(record),
+            });
+        }
+        let rest = &rest[HEADER_LEN..];
+        let parts = Defect::Parts { len };
+        let takes_len = u64::from(prefix.takes.get()) * TAKE_LEN as u64;
+        let view_len = u64::from(prefix.view_len.get());
+        let private_len = u64::from(prefix.private_len.get());
+        let sum = takes_len + view_len + private_len;
+        let padding = (rest.len() as u64).checked_sub(sum);
+        if padding.is_none_or(|padding| padding >= ALIGNMENT as u64)
+            || view_len != header.body_len() as u64
+        {
+            return Err(parts);
+        }
+        let (takes, rest) = rest.split_at(takes_len as usize);
+        let (view, rest) = rest.split_at(view_len as usize);
+        let (private, padding) = rest.split_at(private_len as usize);
+        let takes = <[RawTake]>::ref_from_bytes(takes).map_err(|_| parts)?;
+        if padding.iter().any(|byte| *byte != 0) {
+            return Err(Defect::Reserved);
+        }
+        Ok(Self {
+            bytes,
+            takes,
+            view,
+            private,
+        })
+    }
+
+    pub(crate) fn header(&self) -> &'a Header {
+        let header = Header::ref_from_prefix(&self.bytes[PREFIX_LEN..]);
+        header.expect("a checked frame holds a header").0
+    }
+
+    pub(crate) fn view(&self) -> &'a [u8] {
+        self.view
+    }
+
+    pub(crate) fn private(&self) -> &'a [u8] {
+        self.private
+    }
+
+    /// What it takes: the listed takes, or the header's own.
+    pub(crate) fn takes(&self) -> impl Iterator<Item = Take> + use<'a> {
+        let own = if self.takes.is_empty() {
+            Take::of_header(self.header())
+        } else {
+            None
+        };
+        self.takes.iter().map(Take::from).chain(own)
+    }
+
+    /// The leaf of this frame.
+    pub(crate) fn leaf(&self) -> [u8; 32] {
+        let padding = self.bytes.len()
+            - FRAME_LEN_MIN
+            - size_of_val(self.takes)
+            - self.view.len()
+            - self.private.len();
+        leaf(&self.bytes[COMMITTED_FROM..self.bytes.len() - padding])
+    }
+}

@@ -1,0 +1,257 @@
+//! Reading what is durable, by record number or by group and sequence.
+//!
+//! A reader never passes the durable record (invariant 2), checks every frame it hands out, and
+//! shares nothing with the log thread that either could wait on for longer than a lookup.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::format::{
+    BATCH_HEADER_LEN, BatchHeader, BatchKind, Damage, Defect, FRAME_LEN_MIN, Frame,
+    SEGMENT_HEADER_LEN,
+};
+use super::index::{Mark, Place};
+use super::scan::Window;
+use super::segment::{Segment, Shared};
+use super::storage::StorageError;
+use crate::wire::{Draft, Envelope, GroupId, RecordNumber, Sequence, Take, TenantId};
+
+/// Bytes read ahead when records are read in order.
+const READ_AHEAD_LEN: usize = 256 * 1024;
+/// Bytes read ahead around a record of a group: its neighbours are often the group's too.
+const GROUP_READ_AHEAD_LEN: usize = 16 * 1024;
+
+/// One record, as it was appended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// The header and what members see.
+    pub envelope: Envelope,
+    /// The sequences it takes; never empty when it concerns a group.
+    pub takes: Vec<Take>,
+    /// The encoded events.
+    pub private: Vec<u8>,
+}
+
+impl Record {
+    pub(crate) fn of(frame: &Frame<'_>) -> Result<Self, Defect> {
+        let draft = Draft::new(frame.view())?;
+        Ok(Self {
+            envelope: draft.seal(&frame.header().fields()),
+            takes: frame.takes().collect(),
+            private: frame.private().to_vec(),
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.envelope.bytes().len() + self.private.len()
+    }
+}
+
+/// Why records could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// What stands there is not what was written.
+    #[error("{0}; stop the server and run `throng archive verify`")]
+    Damaged(#[from] Damage),
+    /// The disk failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// A handle that reads. Clones are cheap and may read at the same time.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    shared: Arc<Shared>,
+}
+
+impl Reader {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// The first record that is not durable.
+    #[must_use]
+    pub fn durable(&self) -> RecordNumber {
+        RecordNumber(self.shared.durable())
+    }
+
+    /// Records from `from` on, in order, of about `bytes_max` together: at least one, and none only
+    /// where nothing more is durable.
+    pub fn read(&self, from: RecordNumber, bytes_max: usize) -> Result<Vec<Record>, ReadError> {
+        let (mut records, mut bytes, mut next) = (Vec::new(), 0, from.0);
+        let durable = self.shared.durable();
+        while next < durable && (records.is_empty() || bytes < bytes_max) {
+            let Some((segment, end)) = self.shared.segment_of(next) else {
+                break;
+            };
+            let mut walk = Walk::new(&segment, READ_AHEAD_LEN, self.locate(&segment, next)?);
+            while walk.place.record < next {
+                walk.skip()?;
+            }
+            while next < end.min(durable) && (records.is_empty() || bytes < bytes_max) {
+                let record = walk.record()?;
+                bytes += record.len();
+                records.push(record);
+                next += 1;
+            }
+            *lock(&self.shared.resume) = Some((segment.header.first, walk.place));
+        }
+        Ok(records)
+    }
+
+    /// Records that take the sequences `from..=to` of a group, in order, of about `bytes_max`
+    /// together: at least one where there is any.
+    pub fn read_group(
+        &self,
+        tenant: TenantId,
+        group: GroupId,
+        from: Sequence,
+        to: Sequence,
+        bytes_max: usize,
+    ) -> Result<Vec<Record>, ReadError> {
+        let durable = self.shared.durable();
+        // Sequences are counted from 1.
+        let range = (from.0.max(1), to.0);
+        let limit = bytes_max / FRAME_LEN_MIN + 1;
+        let mut found: Vec<(Arc<Segment>, Vec<Place>)> = Vec::new();
+        for segment in self.shared.newest_first() {
+            let places = self
+                .shared
+                .places(&segment, (tenant, group), range, limit)?;
+            let first = places.first().map(|place| place.sequence);
+            if first.is_some() {
+                found.push((segment, places));
+            }
+            if first == Some(range.0) {
+                break;
+            }
+        }
+        let (mut records, mut bytes) = (Vec::<Record>::new(), 0);
+        for (segment, mut places) in found.into_iter().rev() {
+            // A record that takes several sequences is read once.
+            places.dedup_by_key(|place| place.offset);
+            let mut window = Window::new(&*segment.file, GROUP_READ_AHEAD_LEN);
+            for place in places {
+                if !records.is_empty() && bytes >= bytes_max {
+                    return Ok(records);
+                }
+                let record = read_at(&mut window, &segment, place.offset.into())?;
+                if record.envelope.header().record().0 >= durable {
+                    return Ok(records);
+                }
+                bytes += record.len();
+                records.push(record);
+            }
+        }
+        Ok(records)
+    }
+
+    /// Where to begin looking for `record`, which is in `segment`.
+    fn locate(&self, segment: &Arc<Segment>, record: u64) -> Result<Mark, StorageError> {
+        let first = segment.header.first;
+        let start = Mark {
+            record: first,
+            offset: SEGMENT_HEADER_LEN as u32,
+        };
+        let resume = *lock(&self.shared.resume);
+        match resume {
+            Some((of, place)) if of == first && place.record == record => Ok(place),
+            _ if record == first => Ok(start),
+            _ => Ok(self.shared.mark(segment, record)?.unwrap_or(start)),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Frames of a segment, one after the other.
+struct Walk<'a> {
+    window: Window<'a>,
+    segment: &'a Segment,
+    /// Where the next frame is, or the batch header before it.
+    place: Mark,
+}
+
+impl<'a> Walk<'a> {
+    fn new(segment: &'a Segment, chunk_len: usize, place: Mark) -> Self {
+        Self {
+            window: Window::new(&*segment.file, chunk_len),
+            segment,
+            place,
+        }
+    }
+
+    fn record(&mut self) -> Result<Record, ReadError> {
+        let (segment, place) = (self.segment, self.place);
+        let frame = self.frame()?;
+        let record = Record::of(&frame);
+        Ok(record.map_err(|defect| segment.damage(place.offset.into(), place.record, defect))?)
+    }
+
+    /// Steps over a frame, damaged or not, as long as it says how long it is.
+    fn skip(&mut self) -> Result<(), ReadError> {
+        let (at, len) = self.next_frame()?;
+        let (segment, record) = (self.segment, self.place.record);
+        let head = self.window.bytes(at, FRAME_LEN_MIN)?;
+        if Frame::names(head, segment.header.segment, record) {
+            self.step_to(at + len as u64);
+        } else {
+            self.frame()?;
+        }
+        Ok(())
+    }
+
+    /// The next frame, which is of record `place.record`.
+    fn frame(&mut self) -> Result<Frame<'_>, ReadError> {
+        let (at, len) = self.next_frame()?;
+        let (segment, record) = (self.segment, self.place.record);
+        self.step_to(at + len as u64);
+        let bytes = self.window.bytes(at, len)?;
+        let frame = Frame::decode(bytes, segment.header.segment, record);
+        Ok(frame.map_err(|defect| segment.damage(at, record, defect))?)
+    }
+
+    fn step_to(&mut self, offset: u64) {
+        self.place = Mark {
+            record: self.place.record + 1,
+            offset: offset as u32, // A segment is at most 1 GiB.
+        };
+    }
+
+    /// Where the next frame begins, behind batch headers, and how long it is.
+    fn next_frame(&mut self) -> Result<(u64, usize), ReadError> {
+        let (segment, record) = (self.segment, self.place.record);
+        let mut at = u64::from(self.place.offset);
+        let damage = |at, defect| segment.damage(at, record, defect);
+        loop {
+            let head = self.window.bytes(at, BATCH_HEADER_LEN)?;
+            if !BatchHeader::may_begin(head) {
+                let limit = segment.header.len.saturating_sub(at);
+                let len = Frame::peek_len(head, limit).map_err(|defect| damage(at, defect))?;
+                return Ok((at, len));
+            }
+            let batch = BatchHeader::decode(head, segment.header.segment);
+            let batch = batch.map_err(|defect| damage(at, defect))?;
+            if batch.first != record || batch.kind == BatchKind::Footer {
+                let (found, expected) = (RecordNumber(batch.first), RecordNumber(record));
+                return Err(damage(at, Defect::RecordNumber { found, expected }).into());
+            }
+            at += BATCH_HEADER_LEN as u64;
+        }
+    }
+}
+
+/// The record whose frame begins at `at`.
+fn read_at(window: &mut Window<'_>, segment: &Segment, at: u64) -> Result<Record, ReadError> {
+    let first = segment.header.first;
+    let limit = segment.header.len.saturating_sub(at);
+    let head = window.bytes(at, FRAME_LEN_MIN)?;
+    let number = Frame::peek_record(head).unwrap_or(first);
+    let damage = |defect| segment.damage(at, number, defect);
+    let len = Frame::peek_len(head, limit).map_err(damage)?;
+    let bytes = window.bytes(at, len)?;
+    let frame = Frame::decode(bytes, segment.header.segment, number);
+    Ok(frame.and_then(|frame| Record::of(&frame)).map_err(damage)?)
+}

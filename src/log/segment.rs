@@ -1,0 +1,199 @@
+//! What the log thread and its readers share: the list of segments, their indexes, and how far the
+//! log is durable.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use super::format::{Damage, Defect, SegmentHeader};
+use super::index::{GrowingIndex, IndexBuilder, Mark, Place, SettledIndex};
+use super::scan::scan;
+use super::storage::{File, StorageError};
+use crate::wire::{GroupId, RecordNumber, TenantId};
+
+/// One segment.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) name: String,
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) header: SegmentHeader,
+    pub(crate) index: RwLock<Index>,
+}
+
+/// A segment's index, as far as it is in memory.
+#[derive(Debug)]
+pub(crate) enum Index {
+    /// The segment is open: each batch adds to it.
+    Growing(GrowingIndex),
+    /// The segment is sealed.
+    Settled(Arc<SettledIndex>),
+    /// Not in memory: rebuilt when asked for.
+    Absent,
+}
+
+impl Segment {
+    pub(crate) fn damage(&self, offset: u64, record: u64, defect: Defect) -> Damage {
+        Damage {
+            file: self.name.clone(),
+            offset,
+            record: RecordNumber(record),
+            defect,
+        }
+    }
+
+    fn settled(&self) -> Option<Arc<SettledIndex>> {
+        match &*self.index.read().unwrap_or_else(PoisonError::into_inner) {
+            Index::Settled(index) => Some(index.clone()),
+            Index::Growing(_) | Index::Absent => None,
+        }
+    }
+}
+
+/// What is shared.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// The first record that is not durable.
+    durable: AtomicU64,
+    segments: RwLock<Vec<Arc<Segment>>>,
+    settled: Mutex<SettledSegments>,
+    index_bytes_max: usize,
+    /// Where the last read in order ended: the segment's first record, and the place in it.
+    pub(crate) resume: Mutex<Option<(u64, Mark)>>,
+}
+
+/// Sealed segments whose index is in memory, the oldest first.
+#[derive(Debug, Default)]
+struct SettledSegments {
+    bytes: usize,
+    segments: VecDeque<(Arc<Segment>, usize)>,
+}
+
+impl Shared {
+    pub(crate) fn new(durable: u64, index_bytes_max: usize) -> Self {
+        Self {
+            durable: AtomicU64::new(durable),
+            segments: RwLock::default(),
+            settled: Mutex::default(),
+            index_bytes_max,
+            resume: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    /// Called by the log thread once everything before `durable` is synced and indexed.
+    pub(crate) fn set_durable(&self, durable: u64) {
+        self.durable.store(durable, Ordering::Release);
+    }
+
+    /// Adds the segment after the last.
+    pub(crate) fn push(&self, segment: Arc<Segment>) {
+        let mut segments = self
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        segments.push(segment);
+    }
+
+    /// The segment that `record` is in or would be, and the number of the first record after it.
+    pub(crate) fn segment_of(&self, record: u64) -> Option<(Arc<Segment>, u64)> {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let after = segments.partition_point(|segment| segment.header.first <= record);
+        let end = segments
+            .get(after)
+            .map_or(u64::MAX, |next| next.header.first);
+        Some((segments[..after].last()?.clone(), end))
+    }
+
+    /// All segments, the newest first.
+    pub(crate) fn newest_first(&self) -> Vec<Arc<Segment>> {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.iter().rev().cloned().collect()
+    }
+
+    /// Turns the index of a segment that was sealed into its settled form.
+    pub(crate) fn settle(&self, segment: &Arc<Segment>) {
+        let index = match &*segment.index.read().unwrap_or_else(PoisonError::into_inner) {
+            Index::Growing(index) => Arc::new(index.settle()),
+            Index::Settled(_) | Index::Absent => return,
+        };
+        self.keep(segment, &index);
+    }
+
+    /// Puts an index in memory and drops the oldest beyond the bound.
+    fn keep(&self, segment: &Arc<Segment>, index: &Arc<SettledIndex>) {
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = index.bytes();
+        let slot = &segment.index;
+        let before = std::mem::replace(
+            &mut *slot.write().unwrap_or_else(PoisonError::into_inner),
+            Index::Settled(index.clone()),
+        );
+        if let Index::Settled(_) = before {
+            return; // Two readers built it at the same time.
+        }
+        settled.segments.push_back((segment.clone(), bytes));
+        settled.bytes += bytes;
+        while settled.bytes > self.index_bytes_max
+            && let Some((oldest, bytes)) = settled.segments.pop_front()
+        {
+            settled.bytes -= bytes;
+            *oldest.index.write().unwrap_or_else(PoisonError::into_inner) = Index::Absent;
+        }
+    }
+
+    /// Runs `ask` on whichever form of a segment's index there is, rebuilding it where there is none.
+    fn with_index<T>(
+        &self,
+        segment: &Arc<Segment>,
+        growing: impl FnOnce(&GrowingIndex) -> T,
+        settled: impl FnOnce(&SettledIndex) -> T,
+    ) -> Result<T, StorageError> {
+        if let Index::Growing(index) =
+            &*segment.index.read().unwrap_or_else(PoisonError::into_inner)
+        {
+            return Ok(growing(index));
+        }
+        let index = match segment.settled() {
+            Some(index) => index,
+            None => {
+                let mut builder = IndexBuilder::default();
+                scan(&*segment.file, &segment.name, &segment.header, &mut builder)?;
+                let index = Arc::new(builder.finish().settle());
+                self.keep(segment, &index);
+                index
+            }
+        };
+        Ok(settled(&index))
+    }
+
+    /// The last mark at or before `record`, which is in `segment`.
+    pub(crate) fn mark(
+        &self,
+        segment: &Arc<Segment>,
+        record: u64,
+    ) -> Result<Option<Mark>, StorageError> {
+        self.with_index(
+            segment,
+            |growing| growing.mark(record),
+            |settled| settled.mark(record),
+        )
+    }
+
+    /// Where the frames of `segment` are that take `range` of a group's sequences, in order.
+    pub(crate) fn places(
+        &self,
+        segment: &Arc<Segment>,
+        group: (TenantId, GroupId),
+        range: (u64, u64),
+        limit: usize,
+    ) -> Result<Vec<Place>, StorageError> {
+        self.with_index(
+            segment,
+            |growing| growing.places(group, range, limit),
+            |settled| settled.places(group, range, limit),
+        )
+    }
+}

@@ -1,0 +1,464 @@
+//! The log thread's half: one batch, one write, one sync; then it is durable, and only then seen.
+//!
+//! Keeps invariants 2 and 3. After an error nobody knows what is on disk, so every later call fails:
+//! only a new open, which reads what is there, can tell.
+
+use std::io::IoSlice;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::config::Config;
+use super::format::{
+    BATCH_HEADER_LEN, BatchHeader, BatchKind, FOOTER_LEN, FooterBody, FrameSeal, Meta,
+    SEGMENT_HEADER_LEN, SegmentHeader, encode_frame, frame_len, listed_takes, segment_name,
+};
+use super::index::GrowingIndex;
+use super::keys::Keys;
+use super::reader::Reader;
+use super::recovery::write_meta;
+use super::segment::{Index, Segment, Shared};
+use super::space::Space;
+use super::spare::{SPARES, Spares};
+use super::storage::{Storage, StorageError};
+use super::tree::Tree;
+use super::{Entry, entry_len};
+use crate::wire::{RecordNumber, Take};
+
+/// Why records were not appended. Nothing of the call may be taken for durable, and every later call
+/// fails: close the log and open it again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// The disk failed.
+    #[error("the log cannot go on: {0}")]
+    Storage(#[from] StorageError),
+    /// An earlier call failed.
+    #[error("the log failed before and must be opened again")]
+    Poisoned,
+    /// The entry's header has another number than its place in the log.
+    #[error("record {found} was appended where record {expected} is next")]
+    RecordNumber {
+        /// As in the header.
+        found: RecordNumber,
+        /// The next one.
+        expected: RecordNumber,
+    },
+    /// The entry's view is not as long as its header says.
+    #[error("record {record} has a view of {found} bytes, its header says {expected}")]
+    ViewLength {
+        /// Which.
+        record: RecordNumber,
+        /// Bytes given.
+        found: usize,
+        /// Bytes the header announces.
+        expected: usize,
+    },
+    /// The record is longer than the configuration allows.
+    #[error("record {record} takes {found} bytes, at most {limit} are allowed (record_bytes_max)")]
+    RecordTooLong {
+        /// Which.
+        record: RecordNumber,
+        /// Bytes it takes.
+        found: u64,
+        /// The configured limit.
+        limit: u32,
+    },
+    /// The preallocated segments are full: more was appended than had been reserved.
+    #[error("no preallocated segment is left for record {record}, which was not reserved")]
+    NotReserved {
+        /// The record there is no room for.
+        record: RecordNumber,
+    },
+}
+
+/// The log, as its one writer has it.
+#[derive(Debug)]
+pub struct Log {
+    storage: Arc<dyn Storage>,
+    config: Config,
+    meta: Meta,
+    keys: Keys,
+    tail: Tail,
+    spares: Spares,
+    next: u64,
+    appended_bytes: u64,
+    buffer: Vec<u8>,
+    shared: Arc<Shared>,
+    space: Arc<Space>,
+    poisoned: bool,
+}
+
+/// The segment being written.
+#[derive(Debug)]
+pub(super) struct Tail {
+    pub(super) segment: Arc<Segment>,
+    /// Where the next batch goes.
+    pub(super) at: u64,
+    pub(super) tree: Tree,
+    /// Whether an intact batch says that everything before `at` is durable.
+    pub(super) committed: bool,
+}
+
+impl Tail {
+    /// Bytes for frames of one batch, if a commit and the footer are to fit behind it.
+    fn room(&self) -> u64 {
+        let around = 2 * BATCH_HEADER_LEN + FOOTER_LEN;
+        let left = self.segment.header.len.saturating_sub(self.at);
+        left.saturating_sub(around as u64)
+    }
+}
+
+/// What an open hands over to the writer.
+pub(super) struct Opened {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) config: Config,
+    pub(super) meta: Meta,
+    pub(super) keys: Keys,
+    pub(super) next: u64,
+    pub(super) shared: Arc<Shared>,
+    /// The open segment, or the Merkle root of the sealed one before it.
+    pub(super) tail: Result<Tail, [u8; 32]>,
+}
+
+impl Log {
+    pub(super) fn new(opened: Opened) -> Result<Self, StorageError> {
+        let Opened {
+            storage,
+            config,
+            meta,
+            keys,
+            next,
+            shared,
+            tail,
+        } = opened;
+        let mut spares = Spares::new(config.segment_bytes);
+        spares.top_up(&*storage)?;
+        let tail = match tail {
+            Ok(tail) => {
+                // A copy restored from elsewhere may have holes where this one has room.
+                tail.segment.file.allocate(tail.segment.header.len)?;
+                tail
+            }
+            Err(previous_root) => {
+                let header = SegmentHeader {
+                    log: meta.log,
+                    segment: keys.segment(next),
+                    incarnation: meta.incarnation,
+                    first: next,
+                    epoch: meta.epoch,
+                    len: config.segment_bytes,
+                    previous_root,
+                };
+                let started = start(&*storage, &mut spares, header)?;
+                let tail = started.ok_or_else(|| StorageError::NoSpace {
+                    operation: super::storage::Operation::Allocate,
+                    file: segment_name(next),
+                })?;
+                shared.push(tail.segment.clone());
+                spares.top_up(&*storage)?;
+                tail
+            }
+        };
+        let mut log = Self {
+            storage,
+            config,
+            meta,
+            keys,
+            tail,
+            spares,
+            next,
+            appended_bytes: 0,
+            buffer: Vec::new(),
+            shared,
+            space: Arc::default(),
+            poisoned: false,
+        };
+        if !log.tail.committed {
+            log.commit()?;
+        }
+        log.account();
+        Ok(log)
+    }
+
+    /// Appends records as one batch and returns when they are durable. Their numbers go on from the
+    /// last. Room for them has been reserved ([`Log::space`]).
+    pub fn append(&mut self, entries: &[Entry<'_>]) -> Result<(), AppendError> {
+        self.guarded(|log| log.append_all(entries))
+    }
+
+    /// For when nothing more is to be appended for now: writes a commit frame, so that damage to the
+    /// last batch cannot pass for a torn tail, and preallocates what is missing.
+    pub fn idle(&mut self) -> Result<(), AppendError> {
+        self.guarded(|log| {
+            if !log.tail.committed {
+                log.commit()?;
+            }
+            log.top_up()
+        })
+    }
+
+    /// Writes a commit frame and how far the log goes, so that even a missing file is noticed.
+    pub fn close(mut self) -> Result<(), AppendError> {
+        self.guarded(|log| {
+            if !log.tail.committed {
+                log.commit()?;
+            }
+            log.meta.durable = log.next;
+            Ok(write_meta(&*log.storage, &log.meta)?)
+        })
+    }
+
+    /// What may still be reserved.
+    #[must_use]
+    pub fn space(&self) -> Arc<Space> {
+        self.space.clone()
+    }
+
+    /// A handle that reads what is durable.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.shared.clone())
+    }
+
+    /// The number the next record will have.
+    #[must_use]
+    pub fn next(&self) -> RecordNumber {
+        RecordNumber(self.next)
+    }
+
+    fn guarded(
+        &mut self,
+        operation: impl FnOnce(&mut Self) -> Result<(), AppendError>,
+    ) -> Result<(), AppendError> {
+        if self.poisoned {
+            return Err(AppendError::Poisoned);
+        }
+        let result = operation(self);
+        self.poisoned = result.is_err();
+        result
+    }
+
+    fn append_all(&mut self, entries: &[Entry<'_>]) -> Result<(), AppendError> {
+        self.check(entries)?;
+        let mut rest = entries;
+        while !rest.is_empty() {
+            let fitting = self.fitting(rest);
+            if fitting == 0 {
+                self.roll()?;
+                continue;
+            }
+            let (batch, later) = rest.split_at(fitting);
+            self.write_records(batch)?;
+            rest = later;
+        }
+        // Half a segment is time enough to preallocate while nobody waits: see `idle`.
+        if self.tail.at > self.tail.segment.header.len / 2 {
+            self.top_up()?;
+        }
+        self.account();
+        Ok(())
+    }
+
+    fn check(&self, entries: &[Entry<'_>]) -> Result<(), AppendError> {
+        for (entry, expected) in entries.iter().zip(self.next..) {
+            let (found, expected) = (entry.header.record(), RecordNumber(expected));
+            if found != expected {
+                return Err(AppendError::RecordNumber { found, expected });
+            }
+            if entry.view.len() != entry.header.body_len() {
+                return Err(AppendError::ViewLength {
+                    record: found,
+                    found: entry.view.len(),
+                    expected: entry.header.body_len(),
+                });
+            }
+            let len = entry_len(entry.takes.len(), entry.view.len(), entry.private.len());
+            if len > self.config.record_bytes_max.into() {
+                return Err(AppendError::RecordTooLong {
+                    record: found,
+                    found: len,
+                    limit: self.config.record_bytes_max,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// How many of `entries` fit the open segment.
+    fn fitting(&self, entries: &[Entry<'_>]) -> usize {
+        let (room, mut bytes) = (self.tail.room(), 0);
+        let fits = |entry: &&Entry<'_>| {
+            bytes += len_of(entry) as u64;
+            bytes <= room
+        };
+        entries.iter().take_while(fits).count()
+    }
+
+    fn write_records(&mut self, entries: &[Entry<'_>]) -> Result<(), AppendError> {
+        let segment = self.tail.segment.clone();
+        self.buffer.clear();
+        self.buffer.resize(BATCH_HEADER_LEN, 0);
+        for entry in entries {
+            let seal = FrameSeal {
+                epoch: self.meta.epoch,
+                salt: self.keys.salt(entry.header.record().0),
+            };
+            let id = segment.header.segment;
+            let leaf = encode_frame(&mut self.buffer, entry, id, &seal);
+            self.tail.tree.push(leaf);
+        }
+        let body_len = self.buffer.len() - BATCH_HEADER_LEN;
+        let header = self
+            .batch(BatchKind::Records, entries.len(), body_len)
+            .encode();
+        self.buffer[..BATCH_HEADER_LEN].copy_from_slice(&header);
+        let at = self.tail.at;
+        segment
+            .file
+            .write_at(&mut [IoSlice::new(&self.buffer)], at)?;
+        segment.file.sync()?;
+
+        self.tail.at += self.buffer.len() as u64;
+        self.tail.committed = false;
+        index(&segment, entries, at + BATCH_HEADER_LEN as u64);
+        self.next += entries.len() as u64;
+        self.shared.set_durable(self.next);
+        self.appended_bytes += entries
+            .iter()
+            .map(|entry| entry_len(entry.takes.len(), entry.view.len(), entry.private.len()))
+            .sum::<u64>();
+        Ok(())
+    }
+
+    fn batch(&self, kind: BatchKind, frames: usize, body_len: usize) -> BatchHeader {
+        BatchHeader {
+            kind,
+            epoch: self.meta.epoch,
+            segment: self.tail.segment.header.segment,
+            first: self.next,
+            durable: self.next,
+            // A segment, and so a batch, is at most 1 GiB.
+            frames: frames as u32,
+            body_len: body_len as u32,
+        }
+    }
+
+    /// Writes that everything so far is durable.
+    fn commit(&mut self) -> Result<(), StorageError> {
+        let header = self.batch(BatchKind::Commit, 0, 0).encode();
+        let file = &self.tail.segment.file;
+        file.write_at(&mut [IoSlice::new(&header)], self.tail.at)?;
+        file.sync()?;
+        self.tail.at += BATCH_HEADER_LEN as u64;
+        self.tail.committed = true;
+        Ok(())
+    }
+
+    /// Seals the open segment and goes on in a spare one.
+    fn roll(&mut self) -> Result<(), AppendError> {
+        if self.spares.ready() == 0 {
+            self.spares.top_up(&*self.storage)?;
+        }
+        if self.spares.ready() == 0 {
+            let record = RecordNumber(self.next);
+            return Err(AppendError::NotReserved { record });
+        }
+        let root = self.tail.tree.root();
+        let footer = FooterBody::new(self.tail.tree.leaves(), root);
+        let footer = zerocopy::IntoBytes::as_bytes(&footer);
+        let header = self.batch(BatchKind::Footer, 0, footer.len()).encode();
+        let segment = self.tail.segment.clone();
+        let slices = &mut [IoSlice::new(&header), IoSlice::new(footer)];
+        segment.file.write_at(slices, self.tail.at)?;
+        segment.file.sync()?;
+        self.shared.settle(&segment);
+        let header = SegmentHeader {
+            segment: self.keys.segment(self.next),
+            incarnation: self.meta.incarnation,
+            first: self.next,
+            epoch: self.meta.epoch,
+            len: self.config.segment_bytes,
+            previous_root: root,
+            ..segment.header
+        };
+        let tail = start(&*self.storage, &mut self.spares, header)?;
+        self.tail = tail.expect("a spare was there before the footer was written");
+        self.shared.push(self.tail.segment.clone());
+        Ok(())
+    }
+
+    fn top_up(&mut self) -> Result<(), AppendError> {
+        if self.spares.ready() < SPARES {
+            self.spares.top_up(&*self.storage)?;
+            self.account();
+        }
+        Ok(())
+    }
+
+    /// Tells [`Space`] what there is. A segment may be left with less than the longest record free,
+    /// so that much of each is not counted.
+    fn account(&self) {
+        let longest = u64::from(self.config.record_bytes_max);
+        let around = (SEGMENT_HEADER_LEN + 2 * BATCH_HEADER_LEN + FOOTER_LEN) as u64;
+        let spare = self.config.segment_bytes - around - longest;
+        let room = self.tail.room().saturating_sub(longest);
+        let room = room + spare * self.spares.ready() as u64;
+        self.space.account(self.appended_bytes, room, spare);
+    }
+}
+
+fn len_of(entry: &Entry<'_>) -> usize {
+    frame_len(
+        listed_takes(entry).len(),
+        entry.view.len(),
+        entry.private.len(),
+    )
+}
+
+/// Makes a spare file the segment of `header`; `None` where there is no spare.
+fn start(
+    storage: &dyn Storage,
+    spares: &mut Spares,
+    header: SegmentHeader,
+) -> Result<Option<Tail>, StorageError> {
+    let Some((spare, file)) = spares.take() else {
+        return Ok(None);
+    };
+    let name = segment_name(header.first);
+    file.write_at(&mut [IoSlice::new(&header.encode())], 0)?;
+    file.sync()?;
+    storage.rename(&spare, &name)?;
+    storage.sync()?;
+    Ok(Some(Tail {
+        segment: Arc::new(Segment {
+            name,
+            file,
+            header,
+            index: RwLock::new(Index::Growing(GrowingIndex::default())),
+        }),
+        at: SEGMENT_HEADER_LEN as u64,
+        tree: Tree::default(),
+        committed: true,
+    }))
+}
+
+/// Adds a batch that became durable to the index of the open segment.
+fn index(segment: &Segment, entries: &[Entry<'_>], at: u64) {
+    let mut at = at as u32; // A segment is at most 1 GiB.
+    let mut index = segment
+        .index
+        .write()
+        .unwrap_or_else(PoisonError::into_inner);
+    let Index::Growing(index) = &mut *index else {
+        return;
+    };
+    for entry in entries {
+        let header = entry.header;
+        index.record(header.record().0, at);
+        let own = Take::of_header(header);
+        let own = own.as_ref().filter(|_| entry.takes.is_empty());
+        for take in entry.takes.iter().chain(own) {
+            index.take(header.tenant(), take.group, take.sequence, at);
+        }
+        at += len_of(entry) as u32;
+    }
+}

@@ -1,0 +1,91 @@
+//! What a decision is made from and what comes of it.
+
+use crate::model::command::{Actor, Reply};
+use crate::model::event::Event;
+use crate::model::limits::Limits;
+use crate::model::permission::{self, Operation, Subject};
+use crate::model::refusal::Refusal;
+use crate::model::state::{State, Tenant};
+use crate::wire::{RecordNumber, TenantId, Timestamp};
+
+/// What the sequencer tells a decision from outside: no decision reads a clock (invariant 7).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Context {
+    /// When it is decided; never before the latest record.
+    pub now: Timestamp,
+    /// The number this decision's record will get, if it makes one.
+    pub record: RecordNumber,
+    /// Keyed digest of kind, priority and body of a mass send; 0 for every other command.
+    ///
+    /// The key stays outside the model: a digest that anyone could compute would outlive the body's
+    /// erasure.
+    pub body_digest: u64,
+}
+
+/// What was decided.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decision {
+    /// What happened, for one record. Empty: nothing to log. A refusal too can make something happen (SPEC Q2).
+    pub events: Vec<Event>,
+    /// What the asker is told, once the record is durable.
+    pub outcome: Result<Reply, Refusal>,
+}
+
+impl Decision {
+    /// Something happens.
+    pub(crate) fn accepted(event: Event, reply: Reply) -> Self {
+        Self {
+            events: vec![event],
+            outcome: Ok(reply),
+        }
+    }
+
+    /// Nothing happens: the answer is known.
+    pub(crate) fn answered(reply: Reply) -> Self {
+        Self {
+            events: Vec::new(),
+            outcome: Ok(reply),
+        }
+    }
+}
+
+impl From<Result<Self, Refusal>> for Decision {
+    fn from(decided: Result<Self, Refusal>) -> Self {
+        decided.unwrap_or_else(|refusal| Self {
+            events: Vec::new(),
+            outcome: Err(refusal),
+        })
+    }
+}
+
+/// A command's surroundings: one tenant, and nothing of any other (invariant 9).
+pub(crate) struct Request<'a> {
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) limits: &'a Limits,
+    pub(crate) actor: Actor,
+    pub(crate) now: Timestamp,
+    pub(crate) record: RecordNumber,
+    pub(crate) body_digest: u64,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(
+        state: &'a State,
+        tenant: TenantId,
+        actor: Actor,
+        context: Context,
+    ) -> Result<Self, Refusal> {
+        Ok(Self {
+            tenant: state.tenant(tenant)?,
+            limits: &state.limits,
+            actor,
+            now: context.now.max(state.clock),
+            record: context.record,
+            body_digest: context.body_digest,
+        })
+    }
+
+    pub(crate) fn permit(&self, operation: Operation, subject: Subject) -> Result<(), Refusal> {
+        permission::check(self.tenant, self.actor, operation, subject)
+    }
+}

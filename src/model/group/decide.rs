@@ -1,0 +1,300 @@
+//! Whether groups may be made, changed, entered and left. Refusals first; lists are all or none.
+
+use crate::model::command::Actor;
+use crate::model::command::{
+    CreateGroupV1, GroupChangedV1, GroupKind, GroupRole, GroupV1, MemberV1, MembersV1,
+    RenameGroupV1, Reply, SetRoleV1,
+};
+use crate::model::decision::{Decision, Request};
+use crate::model::event::{self, Event, LeaveCause};
+use crate::model::limits::{check_count, check_name};
+use crate::model::permission::{Operation, Subject};
+use crate::model::refusal::Refusal;
+use crate::model::state::{GroupIndex, PersonIndex};
+use crate::wire::{GroupId, PersonId, Sequence};
+
+use super::{Group, OTHERS_MIN, cap, fate_without};
+
+pub(crate) fn decide_create(
+    request: &Request<'_>,
+    create: &CreateGroupV1,
+) -> Result<Decision, Refusal> {
+    let operation = match create.kind {
+        GroupKind::Internal => Operation::CreateInternalGroup,
+        GroupKind::External => Operation::CreateExternalGroup,
+    };
+    request.permit(operation, Subject::Tenant)?;
+    let for_oneself =
+        matches!(request.actor, Actor::Person { person, .. } if person == create.owner);
+    if !for_oneself {
+        request.permit(Operation::CreateGroupForAnother, Subject::Tenant)?;
+    }
+    check_name("name", &create.name)?;
+    let limit = request.limits.people_per_command_max;
+    let have = u32::try_from(create.members.len()).unwrap_or(u32::MAX);
+    if have < OTHERS_MIN {
+        let need = OTHERS_MIN;
+        return Err(Refusal::TooFewMembers { need, have });
+    }
+    check_count("members", create.members.len(), limit)?;
+    let mut people = admissible(request, create.kind, &create.members)?;
+    let owner = request.tenant.active_person(create.owner)?;
+    if !request.tenant.is_employee(owner) {
+        let person = create.owner;
+        return Err(Refusal::NotAnEmployee { person });
+    }
+    people.push(owner);
+    check_distinct("members", people)?;
+    let cap = cap(request.tenant, request.limits, create.kind, request.now);
+    if have.saturating_add(1) > cap {
+        let group = GroupId(0);
+        return Err(Refusal::GroupFull { group, cap });
+    }
+
+    let group = GroupId(request.tenant.groups.len() as u64 + 1);
+    let event = Event::GroupCreated(event::GroupCreatedV1 {
+        group,
+        kind: create.kind,
+        name: create.name.clone(),
+        owner: create.owner,
+        members: create.members.clone(),
+    });
+    let sequence = Sequence(1);
+    let reply = Reply::GroupCreated(GroupChangedV1 { group, sequence });
+    Ok(Decision::accepted(event, reply))
+}
+
+pub(crate) fn decide_add_members(
+    request: &Request<'_>,
+    add: &MembersV1,
+) -> Result<Decision, Refusal> {
+    let (index, group) = active_group(request, add.group, Operation::AddMembers)?;
+    let limit = request.limits.people_per_command_max;
+    check_count("people", add.people.len(), limit)?;
+    let people = admissible(request, group.kind, &add.people)?;
+    for person in &people {
+        if request.tenant.person(*person).membership(index).is_some() {
+            let person = person.id();
+            let group = add.group;
+            return Err(Refusal::AlreadyAMember { person, group });
+        }
+    }
+    check_distinct("people", people)?;
+    let cap = cap(request.tenant, request.limits, group.kind, request.now);
+    if group.members.len() + add.people.len() > cap as usize {
+        let group = add.group;
+        return Err(Refusal::GroupFull { group, cap });
+    }
+
+    let event = Event::MembersJoined(event::MembersJoinedV1 {
+        group: add.group,
+        people: add.people.clone(),
+    });
+    Ok(changed(group, add.group, event))
+}
+
+pub(crate) fn decide_leave(request: &Request<'_>, leave: &GroupV1) -> Result<Decision, Refusal> {
+    let index = request.tenant.known_group(leave.group)?;
+    request.permit(Operation::LeaveGroup, Subject::Group(index))?;
+    let Actor::Person { person, .. } = request.actor else {
+        // Who is no person has no membership to give up.
+        let person = PersonId(0);
+        return Err(Refusal::NoSuchPerson { person });
+    };
+    let people = [person];
+    decide_left(request, index, leave.group, &people, LeaveCause::Left)
+}
+
+pub(crate) fn decide_remove_members(
+    request: &Request<'_>,
+    remove: &MembersV1,
+) -> Result<Decision, Refusal> {
+    let index = request.tenant.known_group(remove.group)?;
+    let subject = Subject::Group(index);
+    request.permit(Operation::RemoveMembers, subject)?;
+    let owner = request.tenant.group(index).owner.map(PersonIndex::id);
+    if owner.is_some_and(|owner| remove.people.contains(&owner)) {
+        request.permit(Operation::RemoveOwner, subject)?;
+    }
+    let limit = request.limits.people_per_command_max;
+    check_count("people", remove.people.len(), limit)?;
+    let cause = LeaveCause::Removed;
+    decide_left(request, index, remove.group, &remove.people, cause)
+}
+
+/// Leaving works in a disabled group too (SPEC G8).
+fn decide_left(
+    request: &Request<'_>,
+    index: GroupIndex,
+    id: GroupId,
+    people: &[PersonId],
+    cause: LeaveCause,
+) -> Result<Decision, Refusal> {
+    let group = request.tenant.group(index);
+    if group.status == event::GroupStatus::Dissolved {
+        return Err(Refusal::GroupDissolved { group: id });
+    }
+    let leaving = people.iter().map(|person| member(request, index, *person));
+    let leaving = leaving.collect::<Result<Vec<_>, _>>()?;
+    let leaving = check_distinct("people", leaving)?;
+
+    let fate = fate_without(request.tenant, group, &leaving);
+    let event = Event::MembersLeft(event::MembersLeftV1 {
+        group: id,
+        people: people.to_vec(),
+        cause,
+        successor: fate.successor,
+        status: fate.status,
+    });
+    Ok(changed(group, id, event))
+}
+
+pub(crate) fn decide_dissolve(
+    request: &Request<'_>,
+    dissolve: &GroupV1,
+) -> Result<Decision, Refusal> {
+    let id = dissolve.group;
+    let index = request.tenant.known_group(id)?;
+    request.permit(Operation::DissolveGroup, Subject::Group(index))?;
+    let group = request.tenant.group(index);
+    if group.status == event::GroupStatus::Dissolved {
+        return Err(Refusal::GroupDissolved { group: id });
+    }
+
+    let members = group.members.iter().map(|member| member.id()).collect();
+    let event = Event::GroupDissolved(event::GroupDissolvedV1 { group: id, members });
+    Ok(changed(group, id, event))
+}
+
+pub(crate) fn decide_set_role(request: &Request<'_>, set: &SetRoleV1) -> Result<Decision, Refusal> {
+    let (index, group) = active_group(request, set.group, Operation::SetRole)?;
+    if set.role == GroupRole::Owner {
+        return Err(Refusal::Invalid {
+            field: "role",
+            rule: "admin or member; a group changes hands by transfer",
+        });
+    }
+    let person = member(request, index, set.person)?;
+    if group.owner == Some(person) {
+        return Err(Refusal::Invalid {
+            field: "person",
+            rule: "not the owner; a group changes hands by transfer",
+        });
+    }
+    if set.role == GroupRole::Admin && !request.tenant.is_employee(person) {
+        let person = set.person;
+        return Err(Refusal::NotAnEmployee { person });
+    }
+
+    let event = Event::RoleChanged(event::RoleChangedV1 {
+        group: set.group,
+        person: set.person,
+        role: set.role,
+    });
+    Ok(changed(group, set.group, event))
+}
+
+pub(crate) fn decide_transfer(
+    request: &Request<'_>,
+    transfer: &MemberV1,
+) -> Result<Decision, Refusal> {
+    let id = transfer.group;
+    let (index, group) = active_group(request, id, Operation::TransferOwnership)?;
+    let to = member(request, index, transfer.person)?;
+    let not_an_admin = Refusal::Invalid {
+        field: "person",
+        rule: "an admin of the group",
+    };
+    if group.role(to) != GroupRole::Admin {
+        return Err(not_an_admin);
+    }
+    let from = group.owner.ok_or(not_an_admin)?;
+
+    let event = Event::OwnershipTransferred(event::OwnershipTransferredV1 {
+        group: id,
+        from: from.id(),
+        to: transfer.person,
+    });
+    Ok(changed(group, id, event))
+}
+
+pub(crate) fn decide_rename(
+    request: &Request<'_>,
+    rename: &RenameGroupV1,
+) -> Result<Decision, Refusal> {
+    let (_, group) = active_group(request, rename.group, Operation::RenameGroup)?;
+    check_name("name", &rename.name)?;
+
+    let event = Event::GroupRenamed(event::GroupRenamedV1 {
+        group: rename.group,
+        name: rename.name.clone(),
+    });
+    Ok(changed(group, rename.group, event))
+}
+
+/// The group, which the actor may do `operation` to, and which is in use.
+fn active_group<'a>(
+    request: &Request<'a>,
+    id: GroupId,
+    operation: Operation,
+) -> Result<(GroupIndex, &'a Group), Refusal> {
+    let index = request.tenant.known_group(id)?;
+    request.permit(operation, Subject::Group(index))?;
+    let group = request.tenant.group(index);
+    group.check_active(id)?;
+    Ok((index, group))
+}
+
+/// People who may be in a group of `kind`, in the order given.
+fn admissible(
+    request: &Request<'_>,
+    kind: GroupKind,
+    people: &[PersonId],
+) -> Result<Vec<PersonIndex>, Refusal> {
+    let check = |person: &PersonId| {
+        let index = request.tenant.active_person(*person)?;
+        if kind == GroupKind::Internal && !request.tenant.is_employee(index) {
+            let person = *person;
+            return Err(Refusal::NotAnEmployee { person });
+        }
+        Ok(index)
+    };
+    people.iter().map(check).collect()
+}
+
+/// The people in order of index, where each is there once.
+fn check_distinct(
+    field: &'static str,
+    mut people: Vec<PersonIndex>,
+) -> Result<Vec<PersonIndex>, Refusal> {
+    people.sort_unstable();
+    if people.windows(2).any(|pair| pair[0] == pair[1]) {
+        let rule = "each person once";
+        return Err(Refusal::Invalid { field, rule });
+    }
+    Ok(people)
+}
+
+fn member(
+    request: &Request<'_>,
+    group: GroupIndex,
+    person: PersonId,
+) -> Result<PersonIndex, Refusal> {
+    let index = request.tenant.active_person(person)?;
+    match request.tenant.person(index).membership(group) {
+        Some(_) => Ok(index),
+        None => {
+            let group = group.id();
+            Err(Refusal::NotAMember { person, group })
+        }
+    }
+}
+
+fn changed(group: &Group, id: GroupId, event: Event) -> Decision {
+    let sequence = group.head.next();
+    let reply = Reply::GroupChanged(GroupChangedV1 {
+        group: id,
+        sequence,
+    });
+    Decision::accepted(event, reply)
+}

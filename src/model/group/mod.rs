@@ -1,0 +1,101 @@
+//! Groups (SPEC G, M): kinds and caps, members and roles, and each group's one gap-free order.
+//!
+//! Members are kept in join order, admins in the order they were appointed: the first of a list
+//! has served longest, which is what succession asks for.
+
+mod apply;
+mod decide;
+mod succession;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use apply::{
+    Fate, change_role, create, dissolve, join, leave, rename, transfer_ownership,
+};
+pub(crate) use decide::{
+    decide_add_members, decide_create, decide_dissolve, decide_leave, decide_remove_members,
+    decide_rename, decide_set_role, decide_transfer,
+};
+pub(crate) use succession::fate_without;
+
+use crate::model::command::{GroupKind, GroupRole};
+use crate::model::event::GroupStatus;
+use crate::model::limits::Limits;
+use crate::model::refusal::Refusal;
+use crate::model::state::{GroupIndex, PersonIndex, Tenant};
+use crate::wire::{GroupId, Sequence, Take, Timestamp};
+
+/// Other people a group needs to be made (SPEC G3).
+pub(crate) const OTHERS_MIN: u32 = 2;
+
+/// One group of a tenant; kept after it is dissolved.
+pub(crate) struct Group {
+    pub(crate) kind: GroupKind,
+    pub(crate) name: Box<str>,
+    pub(crate) status: GroupStatus,
+    /// None unless active.
+    pub(crate) owner: Option<PersonIndex>,
+    /// In the order they were appointed, without the owner.
+    pub(crate) admins: Vec<PersonIndex>,
+    /// In the order they joined, with owner and admins.
+    pub(crate) members: Vec<PersonIndex>,
+    /// The last sequence taken.
+    pub(crate) head: Sequence,
+    /// The sequence of the latest change of who is a member.
+    pub(crate) membership_sequence: Sequence,
+    /// How many messages there are.
+    pub(crate) message_ordinal: u64,
+}
+
+impl Group {
+    pub(crate) fn role(&self, person: PersonIndex) -> GroupRole {
+        if self.owner == Some(person) {
+            GroupRole::Owner
+        } else if self.admins.contains(&person) {
+            GroupRole::Admin
+        } else {
+            GroupRole::Member
+        }
+    }
+
+    /// Whether the group is in use.
+    pub(crate) fn check_active(&self, group: GroupId) -> Result<(), Refusal> {
+        match self.status {
+            GroupStatus::Active => Ok(()),
+            GroupStatus::Disabled => Err(Refusal::GroupDisabled { group }),
+            GroupStatus::Dissolved => Err(Refusal::GroupDissolved { group }),
+        }
+    }
+
+    /// Takes the next sequence for a message.
+    pub(crate) fn take_message(&mut self, group: GroupIndex) -> Take {
+        self.message_ordinal += 1;
+        self.take(group)
+    }
+
+    /// Takes the next sequence for a change of who is a member.
+    fn take_membership(&mut self, group: GroupIndex) -> Take {
+        self.membership_sequence = self.head.next();
+        self.take(group)
+    }
+
+    /// Takes the next sequence.
+    fn take(&mut self, group: GroupIndex) -> Take {
+        self.head = self.head.next();
+        Take {
+            group: group.id(),
+            sequence: self.head,
+            membership_sequence: self.membership_sequence,
+            message_ordinal: self.message_ordinal,
+        }
+    }
+}
+
+/// How many people a group of `kind` may have at `now` (SPEC G1, D1).
+pub(crate) fn cap(tenant: &Tenant, limits: &Limits, kind: GroupKind, now: Timestamp) -> u32 {
+    match kind {
+        GroupKind::Internal => limits.internal_members_max,
+        GroupKind::External if tenant.is_verified(now) => limits.external_members_max,
+        GroupKind::External => limits.external_members_max_unverified,
+    }
+}

@@ -1,0 +1,86 @@
+//! How much of everything: numbers of this node that refuse, but that never change what a record means.
+//!
+//! Only `decide` reads them, so a node may change them without its replayed state changing.
+
+use crate::model::Refusal;
+
+/// Characters a name may have.
+const NAME_CHARS_MAX: usize = 64;
+
+/// The node's limits; a tenant's own quotas are state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// People in an internal group (SPEC G1).
+    ///
+    /// Default 2,000. Range 3 to 8,000: a membership change must fit one envelope.
+    pub internal_members_max: u32,
+    /// People in an external group of a verified tenant (SPEC G1).
+    ///
+    /// Default 500. Range 3 to 8,000.
+    pub external_members_max: u32,
+    /// People in an external group of a tenant that is not verified (SPEC D1, G1).
+    ///
+    /// Default 200. Range 3 to `external_members_max`.
+    pub external_members_max_unverified: u32,
+    /// Super admins of a tenant (SPEC D5).
+    ///
+    /// Default 3. Range 1 to 100.
+    pub super_admins_max: u32,
+    /// People in one command.
+    ///
+    /// Default 2,000. Range 1 to 8,000. Applying one record must stay below 2 ms.
+    pub people_per_command_max: u32,
+    /// Groups of one mass send.
+    ///
+    /// Default 10,000. Range 1 to 20,000. Checking them holds the sequencer about 0.1 µs each.
+    pub mass_send_groups_max: u32,
+    /// Mass sends of a sender in a calendar day, where the tenant has set no other (SPEC Q2).
+    ///
+    /// Default 500.
+    pub mass_sends_per_day_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            internal_members_max: 2_000,
+            external_members_max: 500,
+            external_members_max_unverified: 200,
+            super_admins_max: 3,
+            people_per_command_max: 2_000,
+            mass_send_groups_max: 10_000,
+            mass_sends_per_day_max: 500,
+        }
+    }
+}
+
+/// Refuses a name that is empty or longer than 64 characters.
+pub(crate) fn check_name(field: &'static str, name: &str) -> Result<(), Refusal> {
+    let short = name.chars().nth(NAME_CHARS_MAX).is_none();
+    if name.is_empty() || !short {
+        let rule = "1 to 64 characters";
+        return Err(Refusal::Invalid { field, rule });
+    }
+    Ok(())
+}
+
+/// Refuses a list that is empty or longer than `max`.
+pub(crate) fn check_count(field: &'static str, count: usize, max: u32) -> Result<(), Refusal> {
+    if count == 0 || count > max as usize {
+        let rule = "not empty, and no longer than the limit of one command";
+        return Err(Refusal::Invalid { field, rule });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_counts_characters_not_bytes() {
+        assert_eq!(check_name("name", &"群".repeat(64)), Ok(()));
+        assert!(check_name("name", &"群".repeat(65)).is_err());
+        assert!(check_name("name", "").is_err());
+    }
+}

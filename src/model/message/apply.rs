@@ -1,0 +1,43 @@
+//! A message takes its place, and is remembered.
+
+use crate::model::Stamp;
+use crate::model::event::{GroupStatus, PublishedV1};
+use crate::model::state::{PersonIndex, Tenant};
+use crate::wire::{ClientMessageId, GroupId, Take};
+
+use super::{Key, Original};
+
+pub(crate) fn publish(tenant: &mut Tenant, stamp: &Stamp, published: &PublishedV1) -> Option<Take> {
+    let take = take_place(tenant, published.group)?;
+    let key = Key {
+        group: published.group,
+        client_message_id: stamp.client_message_id,
+    };
+    if let Some(sender) = tenant.find_person(stamp.sender) {
+        let place = take.sequence.0;
+        remember(tenant, stamp, sender, key, published.body_digest, place);
+    }
+    Some(take)
+}
+
+/// The group's next sequence, for a message.
+pub(crate) fn take_place(tenant: &mut Tenant, group: GroupId) -> Option<Take> {
+    let index = tenant.find_group(group)?;
+    let group = tenant.group_mut(index);
+    (group.status == GroupStatus::Active).then(|| group.take_message(index))
+}
+
+/// A message without a client message id is never a retry, and is not remembered.
+pub(crate) fn remember(
+    tenant: &mut Tenant,
+    stamp: &Stamp,
+    sender: PersonIndex,
+    key: Key,
+    body_digest: u64,
+    place: u64,
+) {
+    if key.client_message_id != ClientMessageId(0) {
+        let original = Original::new(key, body_digest, place, stamp.record, stamp.timestamp);
+        tenant.remembered.remember(sender, original);
+    }
+}

@@ -1,0 +1,79 @@
+//! Whether a message may be published, and whether it was before.
+
+use crate::model::command::{GroupKind, Publish, PublishedV1, Reply};
+use crate::model::decision::{Decision, Request};
+use crate::model::event::{self, Event};
+use crate::model::group::Group;
+use crate::model::permission::{Operation, Subject};
+use crate::model::refusal::Refusal;
+use crate::model::state::{PersonIndex, Tenant};
+use crate::wire::{GroupId, Kind};
+
+use super::Key;
+
+pub(crate) fn decide_publish(
+    request: &Request<'_>,
+    publish: &Publish,
+) -> Result<Decision, Refusal> {
+    let subject = Subject::Person(publish.sender);
+    request.permit(Operation::Publish, subject)?;
+    let sender = request.tenant.active_person(publish.sender)?;
+    request.tenant.known_group(publish.group)?;
+    let key = Key {
+        group: publish.group,
+        client_message_id: publish.client_message_id,
+    };
+    // A retry is answered by what happened, whatever has changed since.
+    if let Some(first) = request.tenant.remembered.find(sender, key, request.now) {
+        if first.body_digest != publish.body_digest {
+            return Err(Refusal::IdempotencyMismatch);
+        }
+        return Ok(Decision::answered(Reply::Published(PublishedV1 {
+            group: publish.group,
+            sequence: crate::wire::Sequence(first.place),
+            record: first.record,
+            timestamp: first.timestamp,
+            duplicate: true,
+        })));
+    }
+    if publish.kind == Kind::System {
+        request.permit(Operation::PublishAsSystem, subject)?;
+    }
+    let group = check_target(request.tenant, publish.group, sender, publish.kind)?;
+
+    let event = Event::Published(event::PublishedV1 {
+        group: publish.group,
+        body_digest: publish.body_digest,
+    });
+    let reply = Reply::Published(PublishedV1 {
+        group: publish.group,
+        sequence: group.head.next(),
+        record: request.record,
+        timestamp: request.now,
+        duplicate: false,
+    });
+    Ok(Decision::accepted(event, reply))
+}
+
+/// The group, if `sender` may say something of `kind` in it now.
+pub(crate) fn check_target(
+    tenant: &Tenant,
+    id: GroupId,
+    sender: PersonIndex,
+    kind: Kind,
+) -> Result<&Group, Refusal> {
+    let index = tenant.known_group(id)?;
+    let group = tenant.group(index);
+    group.check_active(id)?;
+    if tenant.person(sender).membership(index).is_none() {
+        return Err(Refusal::NotAMember {
+            person: sender.id(),
+            group: id,
+        });
+    }
+    let sealed_from_the_archive = kind == Kind::Opaque && group.kind == GroupKind::External;
+    if !kind.is_message() || sealed_from_the_archive {
+        return Err(Refusal::KindNotAllowed);
+    }
+    Ok(group)
+}

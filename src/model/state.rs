@@ -1,0 +1,216 @@
+//! All the model knows: tenants, each with its own people, groups, counts and memory of retries.
+//!
+//! Ids are counted per tenant from 1, so every table is a vector and every look-up an index; nothing
+//! can be found but under its tenant (invariant 9). A membership costs 20 bytes: 4 in its group, in
+//! join order, and 16 in its person, in group order.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::tz::TimeZone;
+use rustc_hash::FxHashMap;
+
+use crate::model::command::{OrgRole, PersonKind, Succession};
+use crate::model::directory::Person;
+use crate::model::group::Group;
+use crate::model::limits::Limits;
+use crate::model::mass_send::MassSends;
+use crate::model::message::Remembered;
+use crate::model::quota::Account;
+use crate::model::refusal::Refusal;
+use crate::wire::{GroupId, PersonId, TenantId, Timestamp};
+
+macro_rules! index {
+    ($(#[$doc:meta])* $name:ident of $id:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub(crate) struct $name(u32);
+
+        impl $name {
+            /// The index at which a vector of `len` keeps `id`; none where it is not there.
+            pub(crate) fn within(id: $id, len: usize) -> Option<Self> {
+                let index = u32::try_from(id.0.checked_sub(1)?).ok()?;
+                ((index as usize) < len).then_some(Self(index))
+            }
+
+            /// The id of what is kept here.
+            pub(crate) fn id(self) -> $id {
+                $id(u64::from(self.0) + 1)
+            }
+
+            fn of(self) -> usize {
+                self.0 as usize
+            }
+        }
+    };
+}
+
+index! {
+    /// Where a tenant keeps a person.
+    PersonIndex of PersonId
+}
+index! {
+    /// Where a tenant keeps a group.
+    GroupIndex of GroupId
+}
+
+/// All tenants.
+#[derive(Default)]
+pub struct State {
+    /// By id, from 1.
+    pub(crate) tenants: Vec<Tenant>,
+    /// The latest time applied: nothing is decided before it.
+    pub(crate) clock: Timestamp,
+    /// Tenants with mass sends still to go out; the first is next, then it queues again.
+    pub(crate) sending: VecDeque<TenantId>,
+    /// Configuration, no state: neither hashed nor in snapshots.
+    pub(crate) limits: Limits,
+}
+
+impl State {
+    /// No tenants, default limits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same state under other limits; a snapshot does not hold them.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    pub(crate) fn tenant(&self, id: TenantId) -> Result<&Tenant, Refusal> {
+        let index = (id.0 as usize).checked_sub(1);
+        index
+            .and_then(|index| self.tenants.get(index))
+            .ok_or(Refusal::NoSuchTenant)
+    }
+
+    pub(crate) fn tenant_mut(&mut self, id: TenantId) -> Option<&mut Tenant> {
+        self.tenants.get_mut((id.0 as usize).checked_sub(1)?)
+    }
+}
+
+impl core::fmt::Debug for State {
+    /// Sizes only: a state is gigabytes, and people's names are not for logs.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self {
+            tenants,
+            clock,
+            sending,
+            limits,
+        } = self;
+        f.debug_struct("State")
+            .field("tenants", &tenants.len())
+            .field("clock", clock)
+            .field("sending", &sending.len())
+            .field("limits", limits)
+            .finish()
+    }
+}
+
+/// One enterprise.
+pub(crate) struct Tenant {
+    pub(crate) name: Box<str>,
+    pub(crate) zone_name: Box<str>,
+    /// By `zone_name`.
+    pub(crate) zone: TimeZone,
+    pub(crate) verified_until: Timestamp,
+    pub(crate) succession: Succession,
+    /// The tenant's own limit, where it has set one.
+    pub(crate) mass_sends_per_day_max: Option<u32>,
+    pub(crate) people: Vec<Person>,
+    pub(crate) external_ids: BTreeMap<Box<str>, PersonIndex>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) remembered: Remembered,
+    /// Of people who have sent to many, or are frozen.
+    pub(crate) mass_send_accounts: FxHashMap<PersonIndex, Account>,
+    pub(crate) mass_sends: MassSends,
+}
+
+impl Tenant {
+    pub(crate) fn new(
+        name: &str,
+        zone: &str,
+        verified_until: Timestamp,
+        succession: Succession,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            zone_name: zone.into(),
+            // `decide` has looked it up; a later tz database may have lost it.
+            zone: TimeZone::get(zone).unwrap_or(TimeZone::UTC),
+            verified_until,
+            succession,
+            mass_sends_per_day_max: None,
+            people: Vec::new(),
+            external_ids: BTreeMap::new(),
+            groups: Vec::new(),
+            remembered: Remembered::default(),
+            mass_send_accounts: FxHashMap::default(),
+            mass_sends: MassSends::default(),
+        }
+    }
+
+    pub(crate) fn find_person(&self, id: PersonId) -> Option<PersonIndex> {
+        PersonIndex::within(id, self.people.len())
+    }
+
+    pub(crate) fn find_group(&self, id: GroupId) -> Option<GroupIndex> {
+        GroupIndex::within(id, self.groups.len())
+    }
+
+    pub(crate) fn person(&self, index: PersonIndex) -> &Person {
+        &self.people[index.of()]
+    }
+
+    pub(crate) fn person_mut(&mut self, index: PersonIndex) -> &mut Person {
+        &mut self.people[index.of()]
+    }
+
+    pub(crate) fn group(&self, index: GroupIndex) -> &Group {
+        &self.groups[index.of()]
+    }
+
+    pub(crate) fn group_mut(&mut self, index: GroupIndex) -> &mut Group {
+        &mut self.groups[index.of()]
+    }
+
+    /// The person, who must still be with the company.
+    pub(crate) fn active_person(&self, id: PersonId) -> Result<PersonIndex, Refusal> {
+        let index = self
+            .find_person(id)
+            .ok_or(Refusal::NoSuchPerson { person: id })?;
+        if self.person(index).departed {
+            return Err(Refusal::Departed { person: id });
+        }
+        Ok(index)
+    }
+
+    /// The group, whatever its status.
+    pub(crate) fn known_group(&self, id: GroupId) -> Result<GroupIndex, Refusal> {
+        self.find_group(id)
+            .ok_or(Refusal::NoSuchGroup { group: id })
+    }
+
+    pub(crate) fn is_employee(&self, index: PersonIndex) -> bool {
+        self.person(index).kind == PersonKind::Employee
+    }
+
+    pub(crate) fn is_super_admin(&self, index: PersonIndex) -> bool {
+        self.person(index).role == OrgRole::SuperAdmin
+    }
+
+    pub(crate) fn is_verified(&self, now: Timestamp) -> bool {
+        now < self.verified_until
+    }
+}
+
+/// Inserts with a quarter of slack instead of a doubling: most of the state is such lists.
+pub(crate) fn insert_snug<T>(list: &mut Vec<T>, at: usize, item: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 4 + 1);
+    }
+    list.insert(at, item);
+}

@@ -1,0 +1,399 @@
+//! The flush: everything each dirty cursor has ahead, in as few writes as possible.
+//!
+//! Per delivery a chunk is pushed and a cursor moved; nothing is allocated, locked, encoded or woken
+//! (invariant 4). Sessions take turns, and keep their place across calls when the budget runs out.
+
+use bytes::Bytes;
+
+use super::slab::Key;
+use super::subscription::{Hole, OPEN, Place, Subscription};
+use super::{Core, DirtyList, Group, Session};
+use crate::wire::{Envelope, HeaderFields, Kind, Sequence, SkipBody, SkipReason};
+
+/// Where a session's envelopes go.
+pub trait Sink {
+    /// Offers whole envelopes, in order, and says how many were taken.
+    ///
+    /// Taken ones may be moved out of `chunks`. Fewer than given means there is no more room: the
+    /// session is offered nothing until [`Core::writable`]. What it has taken and not sent yet is for
+    /// the sink to bound.
+    fn write(&mut self, session: u64, chunks: &mut [Bytes]) -> usize;
+}
+
+/// How a flush ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flushed {
+    /// Every session has all there is, has no room, or waits for the log.
+    Done,
+    /// The budget ran out; the sessions not reached are first next time.
+    More,
+}
+
+/// What some of a write's chunks are.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Span {
+    /// Envelopes of one group in a row, one sequence each.
+    Run { key: Key<Subscription>, len: usize },
+    /// A `Skip` over the nearest hole.
+    Skip { key: Key<Subscription> },
+}
+
+/// Envelopes `next..end` of a group, as [`Core::chunks`] has them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Prepared {
+    group: Key<Group>,
+    next: u64,
+    end: u64,
+}
+
+/// Sessions served between two looks at the budget: a look at the clock costs as much as several
+/// deliveries in process.
+const STRIDE: usize = 16;
+
+impl Core {
+    /// Offers sessions what their dirty cursors have ahead, until there is nothing or `budget` says no.
+    ///
+    /// The budget is asked between strides of a few sessions, so every call gets somewhere.
+    pub fn flush(&mut self, sink: &mut impl Sink, mut budget: impl FnMut() -> bool) -> Flushed {
+        let flushed = self.serve(sink, &mut budget);
+        // Held by nobody between calls: an envelope's last reader frees it.
+        self.chunks.clear();
+        self.prepared = None;
+        flushed
+    }
+
+    fn serve(&mut self, sink: &mut impl Sink, budget: &mut impl FnMut() -> bool) -> Flushed {
+        while let Some(group) = self.dirty_groups.pop() {
+            if self.dirty_groups.is_empty() && self.ready.is_empty() {
+                self.walk_members(group, sink, budget);
+            } else {
+                self.mark_members(group);
+            }
+        }
+        loop {
+            for _ in 0..STRIDE {
+                let Some(session) = self.ready.pop_front() else {
+                    return Flushed::Done;
+                };
+                self.turns += 1;
+                if self
+                    .sessions
+                    .get(session)
+                    .is_some_and(|session| session.ready)
+                {
+                    self.write_session(session, sink);
+                }
+            }
+            if self.ready.is_empty() {
+                return Flushed::Done;
+            }
+            if !budget() {
+                return Flushed::More;
+            }
+        }
+    }
+
+    /// Serves the members of the only dirty group as they are listed, without listing them anew: the
+    /// common case of one message to one large group. Those the budget does not reach are marked.
+    fn walk_members(
+        &mut self,
+        key: Key<Group>,
+        sink: &mut impl Sink,
+        budget: &mut impl FnMut() -> bool,
+    ) {
+        let Some(members) = self.take_members(key) else {
+            return;
+        };
+        let urgent = self.groups[key].urgent;
+        let mut strides = members.chunks(STRIDE);
+        for stride in &mut strides {
+            for &member in stride {
+                let subscription = &self.subscriptions[member];
+                let session = subscription.session;
+                let is_plain = subscription.place == Place::Idle && subscription.end() == OPEN;
+                if is_plain && self.sessions[session].is_free() {
+                    self.prepare(member);
+                    self.offer(session, sink);
+                } else {
+                    self.mark_member(member, urgent);
+                }
+            }
+            if !budget() {
+                break;
+            }
+        }
+        for &member in strides.flatten() {
+            self.mark_member(member, urgent);
+        }
+        self.put_members_back(key, members);
+    }
+
+    fn mark_members(&mut self, key: Key<Group>) {
+        let Some(members) = self.take_members(key) else {
+            return;
+        };
+        let urgent = self.groups[key].urgent;
+        for &member in &members {
+            self.mark_member(member, urgent);
+        }
+        self.put_members_back(key, members);
+    }
+
+    fn mark_member(&mut self, key: Key<Subscription>, urgent: u64) {
+        let subscription = &self.subscriptions[key];
+        if subscription.next <= urgent {
+            self.sessions[subscription.session].urgent = true;
+        }
+        self.mark_dirty_unless_waiting(key);
+    }
+
+    /// The members of a dirty group, which is clean from now on; none if it is clean already.
+    ///
+    /// Taken for the walk, in which nobody joins or leaves.
+    fn take_members(&mut self, key: Key<Group>) -> Option<Vec<Key<Subscription>>> {
+        self.groups.get(key).filter(|group| group.dirty)?;
+        let group = &mut self.groups[key];
+        group.dirty = false;
+        Some(std::mem::take(&mut group.members))
+    }
+
+    fn put_members_back(&mut self, key: Key<Group>, members: Vec<Key<Subscription>>) {
+        self.groups[key].members = members;
+    }
+
+    /// One that waits for the log is marked when its answer comes.
+    pub(super) fn mark_dirty_unless_waiting(&mut self, key: Key<Subscription>) {
+        if self.subscriptions[key].place == Place::Idle {
+            self.mark_dirty(key);
+        }
+    }
+
+    fn write_session(&mut self, key: Key<Session>, sink: &mut impl Sink) {
+        self.sessions[key].ready = false;
+        if self.sessions[key].urgent {
+            self.put_urgent_first(key);
+        }
+        match self.sessions[key].dirty {
+            Some(list) if list.first == list.last => {
+                self.pop_dirty(key);
+                self.prepare(list.first);
+            }
+            _ => self.gather_all(key),
+        }
+        self.offer(key, sink);
+    }
+
+    /// Gathers a session's dirty cursors one after the other, for one write.
+    fn gather_all(&mut self, key: Key<Session>) {
+        self.chunks.clear();
+        self.prepared = None;
+        let mut room = self.config.write_bytes;
+        while room > 0
+            && let Some(subscription) = self.pop_dirty(key)
+        {
+            self.gather(subscription, &mut room);
+            self.gathered.push(subscription);
+        }
+    }
+
+    /// Gathers one cursor, unless the last write was of the very same envelopes and its sink left them:
+    /// then they are offered again as they are, and not even counted references change.
+    fn prepare(&mut self, key: Key<Subscription>) {
+        self.gathered.push(key);
+        let subscription = &self.subscriptions[key];
+        let (group, next) = (subscription.group, subscription.next);
+        let is_same = |prepared: Prepared| {
+            prepared.group == group && prepared.next == next && prepared.end <= subscription.end()
+        };
+        if self.prepared.is_some_and(is_same) && !self.chunks.iter().any(Bytes::is_empty) {
+            let len = self.chunks.len();
+            self.spans.push(Span::Run { key, len });
+            return;
+        }
+        self.chunks.clear();
+        self.gather(key, &mut self.config.write_bytes.clone());
+        self.prepared = match self.spans[..] {
+            [Span::Run { len, .. }] => Some(Prepared {
+                group,
+                next,
+                end: next + len as u64,
+            }),
+            _ => None,
+        };
+    }
+
+    /// Offers a session what was gathered for it, and moves its cursors past what was taken.
+    fn offer(&mut self, key: Key<Session>, sink: &mut impl Sink) {
+        let offered = self.chunks.len();
+        if offered > 0 {
+            let session = self.sessions[key].id;
+            let taken = sink.write(session, &mut self.chunks).min(offered);
+            self.sessions[key].blocked = taken < offered;
+            self.accept(taken);
+        }
+        self.settle();
+        self.make_ready(key);
+    }
+
+    pub(super) fn pop_dirty(&mut self, key: Key<Session>) -> Option<Key<Subscription>> {
+        let session = &mut self.sessions[key];
+        let DirtyList { first, last } = session.dirty?;
+        let subscription = &mut self.subscriptions[first];
+        subscription.place = Place::Idle;
+        session.dirty = subscription
+            .next_dirty
+            .take()
+            .map(|first| DirtyList { first, last });
+        Some(first)
+    }
+
+    /// Appends what a cursor has ahead to the write's chunks, as far as there is room for.
+    fn gather(&mut self, key: Key<Subscription>, room: &mut usize) {
+        let subscription = &self.subscriptions[key];
+        let group = &self.groups[subscription.group];
+        let (mut next, mut end) = (subscription.next, subscription.end());
+        let mut holes = subscription.holes().peekable();
+        while *room > 0 {
+            if next >= end {
+                let Some(hole) = holes.next() else { return };
+                self.chunks.push(skip(group, hole));
+                self.spans.push(Span::Skip { key });
+                if hole.rejoined.is_none() {
+                    return;
+                }
+                next = hole.to() + 1;
+                end = holes.peek().map_or(OPEN, |hole| hole.from);
+                continue;
+            }
+            let before = self.chunks.len();
+            let ring = &group.ring;
+            if next >= ring.base() {
+                let held = ring.range(next..ring.next().min(end).max(next));
+                take_while_room(&mut self.chunks, held, room);
+            } else {
+                let held = self.catch_up.held(group.tenant, group.id, next);
+                let readable = usize::try_from(end - next).unwrap_or(usize::MAX);
+                take_while_room(&mut self.chunks, held.iter().take(readable), room);
+            }
+            let len = self.chunks.len() - before;
+            if len == 0 {
+                return;
+            }
+            self.spans.push(Span::Run { key, len });
+            next += len as u64;
+        }
+    }
+
+    /// Moves the cursors of the chunks that were taken.
+    fn accept(&mut self, mut taken: usize) {
+        for span in self.spans.drain(..) {
+            match span {
+                Span::Run { key, len } => {
+                    let len = len.min(taken);
+                    taken -= len;
+                    self.subscriptions[key].next += len as u64;
+                }
+                Span::Skip { key } if taken > 0 => {
+                    taken -= 1;
+                    let subscription = &mut self.subscriptions[key];
+                    if !subscription.skip() {
+                        subscription.place = Place::Ended;
+                    }
+                }
+                Span::Skip { .. } => {}
+            }
+        }
+    }
+
+    /// Lists every gathered cursor where it now belongs.
+    fn settle(&mut self) {
+        let mut gathered = std::mem::take(&mut self.gathered);
+        for key in gathered.drain(..) {
+            let subscription = &self.subscriptions[key];
+            let group = &self.groups[subscription.group];
+            let next = subscription.next;
+            if subscription.place == Place::Ended {
+                self.end_membership(key);
+            } else if !subscription.is_ahead(group.ring.next()) {
+                // It has all there is.
+            } else if next < group.ring.base().min(subscription.end())
+                && self.catch_up.held(group.tenant, group.id, next).is_empty()
+            {
+                self.subscriptions[key].place = Place::Wanted;
+                self.catch_up.want(key);
+            } else {
+                self.mark_dirty(key);
+            }
+        }
+        self.gathered = gathered;
+    }
+
+    /// Moves the cursors with an urgent envelope ahead to the front, both parts in order.
+    fn put_urgent_first(&mut self, key: Key<Session>) {
+        let (mut urgent, mut rest) = (None, None);
+        while let Some(subscription) = self.pop_dirty(key) {
+            let cursor = &self.subscriptions[subscription];
+            let is_urgent = cursor.next <= self.groups[cursor.group].urgent;
+            let list = if is_urgent { &mut urgent } else { &mut rest };
+            self.append(list, subscription);
+        }
+        self.sessions[key].urgent = urgent.is_some();
+        self.sessions[key].dirty = match (urgent, rest) {
+            (Some(urgent), Some(rest)) => {
+                self.subscriptions[urgent.last].next_dirty = Some(rest.first);
+                Some(DirtyList {
+                    first: urgent.first,
+                    last: rest.last,
+                })
+            }
+            (urgent, rest) => urgent.or(rest),
+        };
+    }
+
+    fn append(&mut self, list: &mut Option<DirtyList>, key: Key<Subscription>) {
+        self.subscriptions[key].place = Place::Dirty;
+        match list {
+            None => {
+                *list = Some(DirtyList {
+                    first: key,
+                    last: key,
+                });
+            }
+            Some(list) => {
+                self.subscriptions[list.last].next_dirty = Some(key);
+                list.last = key;
+            }
+        }
+    }
+}
+
+fn take_while_room<'a>(
+    chunks: &mut Vec<Bytes>,
+    held: impl Iterator<Item = &'a Bytes>,
+    room: &mut usize,
+) {
+    for envelope in held {
+        if *room == 0 {
+            return;
+        }
+        *room = room.saturating_sub(envelope.len());
+        chunks.push(envelope.clone());
+    }
+}
+
+/// Sequences a person was not a member for, in one envelope that no record stands behind.
+fn skip(group: &Group, hole: Hole) -> Bytes {
+    let fields = HeaderFields {
+        kind: Kind::Skip,
+        tenant: group.tenant,
+        group: group.id,
+        ..HeaderFields::default()
+    };
+    let body = SkipBody {
+        from: Sequence(hole.from),
+        to: Sequence(hole.to()),
+        why: SkipReason::NotAMember,
+    };
+    let envelope = Envelope::new(&fields, &body.encode()).expect("a skip's body is 32 bytes");
+    envelope.bytes().clone()
+}

@@ -1,0 +1,69 @@
+//! Joins and removals of people who are online, each from its own sequence on (SPEC M5).
+//!
+//! A delta comes before its record's delivery, so a removal closes a cursor before anything from
+//! there on can reach it, however far behind it is. Deltas that come a second time change nothing.
+
+use super::slab::Key;
+use super::subscription::Subscription;
+use super::{Core, Session};
+use crate::model::MembershipDelta;
+
+impl Core {
+    /// Tells every session of the person; people who are not here are ignored.
+    pub(super) fn on_membership(&mut self, delta: &MembershipDelta) {
+        let person = (delta.tenant, delta.person);
+        // Taken for the walk: neither a join nor a removal changes who is online.
+        let Some(sessions) = self.people.get_mut(&person).map(std::mem::take) else {
+            return;
+        };
+        for &session in &sessions {
+            if delta.joined {
+                self.join(session, delta);
+            } else {
+                self.leave(session, delta);
+            }
+        }
+        self.people.insert(person, sessions);
+    }
+
+    fn join(&mut self, session: Key<Session>, delta: &MembershipDelta) {
+        let at = delta.at.0;
+        let here = self.group_keys.get(&(delta.tenant, delta.group));
+        if let Some(key) = here.and_then(|group| self.subscription_of(session, *group)) {
+            self.subscriptions[key].rejoin(at);
+            return;
+        }
+        let Some(next) = self.sessions[session].roster.left.recall(delta.group, at) else {
+            return;
+        };
+        let group = self.group_awaiting(delta.tenant, delta.group, at);
+        self.subscribe(Subscription::skipping(session, group, next, at, at));
+    }
+
+    fn leave(&mut self, session: Key<Session>, delta: &MembershipDelta) {
+        let Some(&group) = self.group_keys.get(&(delta.tenant, delta.group)) else {
+            return;
+        };
+        let Some(key) = self.subscription_of(session, group) else {
+            return;
+        };
+        let head_next = self.groups[group].ring.next();
+        let subscription = &mut self.subscriptions[key];
+        if subscription.leave(delta.at.0) && subscription.is_ahead(head_next) {
+            self.mark_dirty_unless_waiting(key);
+        }
+    }
+
+    /// Everything up to the removal and its `Skip` have been taken: nothing more is sent.
+    pub(super) fn end_membership(&mut self, key: Key<Subscription>) {
+        let Subscription {
+            session,
+            group,
+            next,
+            ..
+        } = self.subscriptions[key];
+        let group = self.groups[group].id;
+        self.sessions[session].roster.left.remember(group, next);
+        self.unsubscribe(key);
+    }
+}

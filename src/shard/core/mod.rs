@@ -1,0 +1,242 @@
+//! The shard's state machine: groups with their rings, sessions with their cursors, and nothing else.
+//!
+//! Bytes, answers and turns come in as calls; what is to be sent goes out through a [`Sink`] and what
+//! is to be read through [`Core::take_fetches`]. Between the two a message exists once, in its ring;
+//! a session only points at it. There is nothing to grow: a slow session's cursor falls behind, and a
+//! cursor behind the ring reads from the log.
+
+mod acknowledge;
+mod attach;
+mod catch_up;
+mod flush;
+mod membership;
+mod ring;
+mod slab;
+mod subscription;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use rustc_hash::FxHashMap;
+
+pub use acknowledge::AckedCursor;
+pub use flush::{Flushed, Sink};
+
+use self::catch_up::CatchUp;
+use self::flush::{Prepared, Span};
+use self::ring::Ring;
+use self::slab::{Key, Slab};
+use self::subscription::{Place, Subscription};
+use super::Config;
+use crate::engine::Item;
+use crate::wire::{Envelope, GroupId, PersonId, Priority, Sequence, TenantId};
+
+/// One shard's sessions and the groups they read. Owned by one thread; does no IO and knows no time.
+///
+/// Each turn of the owner's loop: [`on_item`](Self::on_item) for whatever the engine released,
+/// [`flush`](Self::flush), then [`take_fetches`](Self::take_fetches).
+#[derive(Debug)]
+pub struct Core {
+    config: Config,
+    groups: Slab<Group>,
+    group_keys: FxHashMap<(TenantId, GroupId), Key<Group>>,
+    sessions: Slab<Session>,
+    session_keys: FxHashMap<u64, Key<Session>>,
+    people: FxHashMap<(TenantId, PersonId), Vec<Key<Session>>>,
+    subscriptions: Slab<Subscription>,
+    /// Groups with deliveries that their members' cursors have not been marked for. Here and in
+    /// `ready`, an entry stands while the flag of what it names does.
+    dirty_groups: Vec<Key<Group>>,
+    /// Sessions with dirty cursors and room, first come first served.
+    ready: VecDeque<Key<Session>>,
+    /// How many sessions have ever left `ready`: tells when all who were in it have had their turn.
+    turns: u64,
+    catch_up: CatchUp,
+    acknowledged: FxHashMap<(TenantId, PersonId, GroupId), Sequence>,
+    /// One write's chunks, what they are, and whose: kept for their memory only.
+    chunks: Vec<Bytes>,
+    prepared: Option<Prepared>,
+    spans: Vec<Span>,
+    gathered: Vec<Key<Subscription>>,
+}
+
+/// A group that some session here reads.
+#[derive(Debug)]
+struct Group {
+    tenant: TenantId,
+    id: GroupId,
+    ring: Ring,
+    members: Vec<Key<Subscription>>,
+    dirty: bool,
+    /// The last urgent sequence; 0 for none.
+    urgent: u64,
+}
+
+/// One attached device.
+#[derive(Debug)]
+struct Session {
+    id: u64,
+    /// Its dirty cursors, a list through [`Subscription::next_dirty`].
+    dirty: Option<DirtyList>,
+    /// It is in [`Core::ready`].
+    ready: bool,
+    /// Its sink took less than it was given; it waits for [`Core::writable`].
+    blocked: bool,
+    /// Some dirty cursor has an urgent envelope ahead.
+    urgent: bool,
+    /// Apart, so that a walk over sessions touches what it needs.
+    roster: Box<Roster>,
+}
+
+/// Whose session it is, and of what.
+#[derive(Debug)]
+struct Roster {
+    tenant: TenantId,
+    person: PersonId,
+    /// By group, for deltas and acknowledgements.
+    subscriptions: Vec<(Key<Group>, Key<Subscription>)>,
+    left: LeftGroups,
+}
+
+impl Session {
+    /// Whether it can be written to now and waits for nothing else.
+    fn is_free(&self) -> bool {
+        !self.blocked && self.dirty.is_none()
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct DirtyList {
+    first: Key<Subscription>,
+    last: Key<Subscription>,
+}
+
+/// Groups a session was removed from while attached, with the sequence its client stands before:
+/// what a later join must skip from. Bounded; of those forgotten the whole past is skipped.
+#[derive(Debug, Default)]
+struct LeftGroups {
+    latest: VecDeque<(GroupId, u64)>,
+    forgotten: bool,
+}
+
+impl Core {
+    /// An empty shard.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let config = config.in_range();
+        Self {
+            catch_up: CatchUp::new(config.fetches),
+            config,
+            groups: Slab::default(),
+            group_keys: FxHashMap::default(),
+            sessions: Slab::default(),
+            session_keys: FxHashMap::default(),
+            people: FxHashMap::default(),
+            subscriptions: Slab::default(),
+            dirty_groups: Vec::new(),
+            ready: VecDeque::new(),
+            turns: 0,
+            acknowledged: FxHashMap::default(),
+            chunks: Vec::new(),
+            prepared: None,
+            spans: Vec::new(),
+            gathered: Vec::new(),
+        }
+    }
+
+    /// Takes what the engine released. Answers, departures and stops are its owner's to act on.
+    pub fn on_item(&mut self, item: &Item) {
+        match item {
+            Item::Deliver(envelope) => self.deliver(envelope),
+            Item::Membership(delta) => self.on_membership(delta),
+            Item::Fetched { fetch, result } => self.on_fetched(fetch, result),
+            Item::Answer { .. }
+            | Item::Attached { .. }
+            | Item::Departed { .. }
+            | Item::Stopped
+            | Item::Records { .. } => {}
+        }
+    }
+
+    /// Its stream has room again.
+    pub fn writable(&mut self, session: u64) {
+        if let Some(&key) = self.session_keys.get(&session) {
+            self.sessions[key].blocked = false;
+            self.make_ready(key);
+        }
+    }
+
+    /// How many sessions are attached.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// How many groups have a ring here.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Appends to the group's ring. Its members are marked at the next flush, once for all that came.
+    fn deliver(&mut self, envelope: &Envelope) {
+        let header = envelope.header();
+        let Some(&key) = self.group_keys.get(&(header.tenant(), header.group())) else {
+            return;
+        };
+        let group = &mut self.groups[key];
+        let sequence = header.sequence().0;
+        let bytes = envelope.bytes().clone();
+        if !group.ring.push(sequence, bytes, self.config.ring_bytes) {
+            return;
+        }
+        if header.priority() == Priority::Urgent {
+            group.urgent = sequence;
+        }
+        if !group.dirty {
+            group.dirty = true;
+            self.dirty_groups.push(key);
+        }
+    }
+
+    /// Lists a cursor as dirty with its session, and its session as ready.
+    fn mark_dirty(&mut self, key: Key<Subscription>) {
+        let subscription = &mut self.subscriptions[key];
+        if subscription.place == Place::Dirty {
+            return;
+        }
+        subscription.place = Place::Dirty;
+        subscription.next_dirty = None;
+        let session_key = subscription.session;
+        let session = &mut self.sessions[session_key];
+        session.dirty = match session.dirty {
+            None => Some(DirtyList {
+                first: key,
+                last: key,
+            }),
+            Some(DirtyList { first, last }) => {
+                self.subscriptions[last].next_dirty = Some(key);
+                Some(DirtyList { first, last: key })
+            }
+        };
+        self.make_ready(session_key);
+    }
+
+    fn make_ready(&mut self, key: Key<Session>) {
+        let session = &mut self.sessions[key];
+        if session.dirty.is_some() && !session.ready && !session.blocked {
+            session.ready = true;
+            self.ready.push_back(key);
+        }
+    }
+
+    fn subscription_of(
+        &self,
+        session: Key<Session>,
+        group: Key<Group>,
+    ) -> Option<Key<Subscription>> {
+        let list = &self.sessions[session].roster.subscriptions;
+        let index = list.binary_search_by_key(&group, |entry| entry.0).ok()?;
+        Some(list[index].1)
+    }
+}
