@@ -391,16 +391,22 @@ pub(crate) fn text_envelope(group: GroupId, client_message_id: u128, text: &str)
     Envelope::new(&fields, text.as_bytes()).expect("short enough")
 }
 
-/// The payload of an attach of `person` on device 1.
+/// The payload of an attach of `person` on device 1, from their join on.
 pub(crate) fn attach_of(person: u64) -> Vec<u8> {
+    attach_from(person, false)
+}
+
+/// The payload of an attach of `person` on device 1, from now on.
+pub(crate) fn attach_live(person: u64) -> Vec<u8> {
+    attach_from(person, true)
+}
+
+fn attach_from(person: u64, live_only: bool) -> Vec<u8> {
     let entry = AttachEntry {
         person: PersonId(person),
         device: DeviceId(1),
         cursors: Vec::new(),
     };
-    Attach {
-        live_only: false,
-        people: vec![entry],
-    }
-    .encode()
+    let people = vec![entry];
+    Attach { live_only, people }.encode()
 }
