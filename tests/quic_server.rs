@@ -185,3 +185,24 @@ async fn a_server_speaks_ipv6_and_from_the_ipv6_wildcard_ipv4_too() {
         member.publish(group, "over any version").await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_the_company_is_disconnected_and_the_others_stay() {
+    let house = House::open();
+    let group = house.with_a_group(3).await;
+    let mut leaver = house.enter(&token_of(3)).await;
+    let (_lane, _) = leaver.attach(3).await;
+    let mut stays = house.enter(&token_of(1)).await;
+    let (_lane, _) = stays.attach(1).await;
+    let depart = throng::model::command::PersonV1 {
+        person: throng::wire::PersonId(3),
+    };
+    let departed = throng::model::command::TaggedCommand::DepartPerson(depart);
+    house
+        .engine
+        .call(throng::wire::TenantId(1), departed)
+        .expect("they leave");
+    let (code, reason) = leaver.closed().await;
+    assert_eq!((code, &*reason), (6, "the person has left the company"));
+    stays.publish(group, "still here").await;
+}

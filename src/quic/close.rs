@@ -147,6 +147,9 @@ pub enum CloseReason {
         /// The connection's own.
         own: TenantId,
     },
+    /// The person has left the company (SPEC D7).
+    #[error("the person has left the company")]
+    Departed,
     /// An acknowledgement or detach for somebody else.
     #[error("{kind:?}: a person speaks for themselves only")]
     OtherPerson {
@@ -189,7 +192,9 @@ impl CloseReason {
             | Self::AuthenticationLate { .. } => CloseCode::Unauthenticated,
             Self::TokenExpired => CloseCode::TokenExpired,
             Self::ShuttingDown => CloseCode::ShuttingDown,
-            Self::OtherTenant { .. } | Self::OtherPerson { .. } => CloseCode::NotPermitted,
+            Self::OtherTenant { .. } | Self::OtherPerson { .. } | Self::Departed => {
+                CloseCode::NotPermitted
+            }
         }
     }
 }

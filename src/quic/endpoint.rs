@@ -27,6 +27,7 @@ use super::socket::{Received, ShardSocket};
 use super::stats::{Published, ShardStats};
 use crate::engine::{Engine, Fetch, Item, Port};
 use crate::shard::{Core, Flushed};
+use crate::wire::{PersonId, TenantId};
 
 /// The socket's token; the waker's is [`WAKER`].
 const SOCKET: Token = Token(0);
@@ -38,6 +39,8 @@ const FLUSH_BUDGET: Duration = Duration::from_millis(1);
 const WAIT_MAX: Duration = Duration::from_secs(1);
 /// When to look again at what nobody will announce: a stop's progress, a fetch that was refused.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// How long the log is left alone after it could not be read.
+const FETCH_RETRY: Duration = Duration::from_secs(1);
 
 /// What the server tells a shard.
 pub(super) enum Control {
@@ -109,6 +112,7 @@ pub(super) struct Shard {
     more_items: bool,
     items: Vec<Item>,
     fetches: Vec<Fetch>,
+    retry_fetches_at: Instant,
     visits: Vec<u32>,
     due: Vec<u32>,
     /// Time the loop was not waiting.
@@ -181,6 +185,7 @@ impl Shard {
             more_items: false,
             items: Vec::new(),
             fetches: Vec::new(),
+            retry_fetches_at: Instant::now(),
             visits: Vec::new(),
             due: Vec::new(),
             busy: Duration::ZERO,
@@ -215,11 +220,11 @@ impl Shard {
             self.take_forwarded();
             let now_received = Instant::now();
             self.fire_timers(now_received);
-            self.take_items();
+            self.take_items(now_received);
             self.admit(now_received);
             self.visit_all(now_received);
             unflushed = self.flush_sessions();
-            self.request_fetches();
+            self.request_fetches(now_received);
             self.links.socket.flush();
             self.await_room()?;
             self.publish(now, waiting_since);
@@ -293,7 +298,7 @@ impl Shard {
         }
     }
 
-    fn take_items(&mut self) {
+    fn take_items(&mut self, now: Instant) {
         let mut items = core::mem::take(&mut self.items);
         self.port.poll(&mut items);
         // A port need not yield everything at once, nor wake again for the rest.
@@ -309,10 +314,22 @@ impl Shard {
                 item @ (Item::Deliver(_) | Item::Membership(_) | Item::Fetched { .. }) => {
                     self.core.on_item(&item);
                 }
+                Item::Departed { tenant, person } => self.on_departed(tenant, person, now),
+                // The engine's owner stops the server; until then there is nobody to answer.
                 _ => {}
             }
         }
         self.items = items;
+    }
+
+    /// Somebody left the company: every connection of theirs ends (SPEC D7).
+    fn on_departed(&mut self, tenant: TenantId, person: PersonId, now: Instant) {
+        for index in self.links.indexes() {
+            let theirs = self.links.get(index);
+            if theirs.is_some_and(|link| link.is_of(tenant, person)) {
+                self.close(index, &CloseReason::Departed, now);
+            }
+        }
     }
 
     fn visit_all(&mut self, now: Instant) {
@@ -351,7 +368,12 @@ impl Shard {
         matches!(flushed, Flushed::More)
     }
 
-    fn request_fetches(&mut self) {
+    /// What is behind comes from the log; what the log failed to give is asked for again in a while.
+    fn request_fetches(&mut self, now: Instant) {
+        if self.core.has_failed_fetches() && now >= self.retry_fetches_at {
+            self.retry_fetches_at = now + FETCH_RETRY;
+            self.core.retry_fetches();
+        }
         self.core.take_fetches(&mut self.fetches);
         let mut asked = 0;
         for fetch in &self.fetches {

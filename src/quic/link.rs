@@ -10,7 +10,7 @@ use super::options::Limits;
 use super::protocol;
 use super::streams::{Delivery, Inbound, Outbox};
 use super::wheel::Tick;
-use crate::wire::{Cursor, FrameKind};
+use crate::wire::{Cursor, FrameKind, PersonId, Role, TenantId};
 
 /// How long a client that said goodbye may take to acknowledge its last answers.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -98,6 +98,12 @@ impl Link {
             armed: Tick::MAX,
             dirty: false,
         }
+    }
+
+    /// Whether a person of this tenant speaks here.
+    pub(super) fn is_of(&self, tenant: TenantId, person: PersonId) -> bool {
+        matches!(&self.phase, Phase::Open { identity, .. }
+            if identity.role == Role::Person && (identity.tenant, identity.person) == (tenant, person))
     }
 
     /// Takes on a stream the client has opened; QUIC lets it open a third one only after a goodbye.
