@@ -202,7 +202,8 @@ async fn another_tenant_is_out_of_reach() {
         .await;
     let answer = stranger.requests.frame().await;
     assert_eq!((answer.kind, answer.request), (FrameKind::Refused, 5));
-    assert_eq!(Refused::read(answer.payload()).unwrap().code, 3);
+    // No such tenant, or no such group.
+    assert!([1, 3].contains(&Refused::read(answer.payload()).unwrap().code));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ mod shard_world;
 use shard_world::{
     ALICE, BOB, CLUB, LONG, TEAM, World, delta, message, messages, skip, team_of_two,
 };
+use throng::engine::Item;
 
 #[test]
 fn a_member_removed_at_a_sequence_gets_everything_before_it() {
@@ -164,4 +165,20 @@ fn what_comes_a_second_time_changes_nothing() {
     let next = world.publish(TEAM, b"and on");
     world.settle();
     assert_eq!(world.sent(1).last(), Some(&message(TEAM, next)));
+}
+
+#[test]
+fn a_removal_told_ahead_of_its_place_ends_there() {
+    let mut world = team_of_two();
+    world.attach_live(1, ALICE);
+    let leaves = delta(TEAM, ALICE, false, 5);
+    world.core.on_item(&Item::Membership(leaves));
+    for sequence in 3..=6 {
+        world.publish(TEAM, b"hello");
+        world.flush();
+        assert_eq!(world.core.groups(), usize::from(sequence < 4));
+    }
+    let mut expected = messages(TEAM, 3..=4);
+    expected.push(skip(TEAM, 5, 5));
+    assert_eq!(world.sent(1), expected);
 }

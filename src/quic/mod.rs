@@ -1,4 +1,13 @@
-//! The server endpoint on the shard loop, and authentication.
+//! The QUIC server: shards' loops driving quinn-proto, what frames mean, and authentication.
+//!
+//! [`Server`] starts a thread per shard. In it, `endpoint` turns: `socket` brings datagrams in batches,
+//! `arrivals` hands them to connections, other shards or the queue of newcomers, `visit` reads frames
+//! and writes answers of a connection (`link`, `streams`), `links` flushes the shard core's sessions
+//! into packets, `wheel` says when to look again. `protocol` is pure: it alone knows what frames mean.
+//!
+//! Keeps invariant 4 (per delivery no allocation, lock or re-encoding of ours), invariant 5 (bounded
+//! queues, nobody blocks) and invariant 8 (bytes from outside are checked at the door; whatever is wrong
+//! with them ends as a [`CloseReason`] or a refusal).
 
 mod arrivals;
 pub mod auth;

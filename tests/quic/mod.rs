@@ -31,6 +31,8 @@ pub(crate) struct House {
     pub(crate) server: Server,
     pub(crate) certificate: CertificateDer<'static>,
     pub(crate) engine: Engine,
+    /// Where clients look for it, where that is not the address it listens on.
+    pub(crate) host: Option<std::net::IpAddr>,
 }
 
 /// A certificate for `localhost`, and a server configuration that shows it.
@@ -98,21 +100,30 @@ impl House {
     }
 
     pub(crate) fn with(shards: u16, limits: Limits) -> Self {
+        Self::at(SocketAddr::from(([127, 0, 0, 1], 0)), shards, limits)
+    }
+
+    pub(crate) fn at(listen: SocketAddr, shards: u16, limits: Limits) -> Self {
         let (certificate, tls) = tls();
         let engine = Engine::in_memory(Arc::new(SystemClock::default()), 1);
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let options = options(listen, shards, tls, limits);
         let server = Server::start(&engine, options).expect("the server starts");
         Self {
             server,
             certificate,
             engine,
+            host: None,
         }
     }
 
     /// A connection that has said nothing yet.
     pub(crate) async fn dial(&self) -> Result<Connection, ConnectionError> {
-        let endpoint = Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let host = self.host.unwrap_or(self.server.local_addr().ip());
+        let any = match host {
+            std::net::IpAddr::V4(_) => SocketAddr::from(([0, 0, 0, 0], 0)),
+            std::net::IpAddr::V6(_) => SocketAddr::from(([0; 16], 0)),
+        };
+        let endpoint = Endpoint::client(any).unwrap();
         self.dial_from(&endpoint).await
     }
 
@@ -141,7 +152,8 @@ impl House {
         let crypto = QuicClientConfig::try_from(config).unwrap();
         let mut config = quinn::ClientConfig::new(Arc::new(crypto));
         config.transport_config(Arc::new(transport));
-        let address = self.server.local_addr();
+        let mut address = self.server.local_addr();
+        address.set_ip(self.host.unwrap_or(address.ip()));
         endpoint
             .connect_with(config, address, "localhost")
             .unwrap()
