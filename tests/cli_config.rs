@@ -1,5 +1,7 @@
 //! `throng config`, and where `throng serve` takes its configuration from.
 
+#![allow(clippy::unwrap_used)] // Also in what the tests share.
+
 mod command;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! A running `throng serve`: ready, looked at, connected to, reloaded, stopped.
 
+#![allow(clippy::unwrap_used)] // Also in what the tests share.
+
 mod command;
 
 use std::net::SocketAddr;

@@ -1,5 +1,7 @@
 //! What keeps a server from starting is one line that says what to do, and exit code 2.
 
+#![allow(clippy::unwrap_used)] // Also in what the tests share.
+
 mod command;
 
 use std::fs;

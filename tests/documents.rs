@@ -1,5 +1,7 @@
 //! What the documents point to exists.
 
+#![allow(clippy::unwrap_used)] // Also in what the tests share.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! Every knob: default, unit, range, cost.
 //!
-//! A knob is written down once, in [`knobs`]; its field, its documentation, its default, the range
+//! A knob is written down once, in `knobs`; its field, its documentation, its default, the range
 //! it is checked against, its environment variable, its flag and its lines of `throng config print`
 //! all come from there. Flags win over the environment, that over the file, that over defaults
 //! (SPEC O6); what no knob is called is refused.
