@@ -203,3 +203,37 @@ fn a_second_engine_on_the_same_directory_is_refused() {
         .close()
         .expect("a clean close");
 }
+
+#[test]
+fn a_repair_is_itself_a_record_and_voids_all_cursors() {
+    let disk = Faulty::new(4);
+    let town = Town::on(Arc::new(disk.clone()), small_segments(), 3);
+    let group = town.group(3);
+    let first = town.say(group, town.people[0], 1, "kept").expect("sent");
+    let lost = town.say(group, town.people[0], 2, "lost").expect("sent");
+    let before = town.engine.incarnation();
+    town.engine.clone().close().expect("a clean close");
+    let place = throng::archive::inspect(&disk, lost.record).expect("it is there");
+    disk.damage(&place.file, |bytes| bytes[place.offset as usize + 90] ^= 1);
+
+    let open = || {
+        let clock = Arc::new(ManualClock::at(NOON));
+        Engine::open_on(Arc::new(disk.clone()), small_segments(), clock, [3; 32])
+    };
+    let Err(refused) = open() else {
+        panic!("a damaged log opened")
+    };
+    let says = refused.to_string();
+    assert!(says.contains(&format!("record {}", lost.record)), "{says}");
+    throng::archive::repair(&disk, true, [5; 32]).expect("the loss is accepted");
+
+    let town = town.reopened(open().expect("a repaired log opens"));
+    assert_ne!(town.engine.incarnation(), before);
+    let record = &town.engine.reader().read(lost.record, 1).expect("read")[0];
+    let events = throng::model::event::decode_all(&record.private).expect("events");
+    let told = throng::model::event::LogRepairedV1 { at: lost.record };
+    assert_eq!(events, [throng::model::event::Event::LogRepaired(told)]);
+    let next = town.say(group, town.people[0], 3, "on").expect("sent");
+    assert_eq!(next.sequence, first.sequence.next());
+    assert_eq!(next.record, lost.record.next());
+}

@@ -269,6 +269,9 @@ fn events() -> Vec<Event> {
             policy: POLICY,
             limit: 500,
         }),
+        Event::LogRepaired(event::LogRepairedV1 {
+            at: RecordNumber(0x3132),
+        }),
     ]
 }
 

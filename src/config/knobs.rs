@@ -36,7 +36,7 @@ sections! {
         /// ready line then names.
         listen: SocketAddr = "127.0.0.1:4433", costs "nothing";
         /// Threads that own connections: encryption, fan-out and catch-up happen there. 0 is one
-        /// per processor, less one where there are more than two, for the sequencer and the log.
+        /// per processor, less one for the sequencer, the log and the kernel; at least one.
         shards: u16 = "0" in "0" to "64",
         costs "a thread, a socket and one ring per group that is online on it";
         /// What is asked of the system for datagrams that wait, each way, per shard. The start log

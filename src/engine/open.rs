@@ -19,7 +19,11 @@ use super::sequencer::Sequencer;
 use super::snapshot::Snapshotter;
 use super::stats::Counters;
 use super::{Engine, Inner, Options, Threads, fetch};
-use crate::log::{self, Directory, Log, Memory, Snapshots, Storage};
+use crate::log::{
+    self, AppendError, Directory, Entry, Log, Memory, Recovered, Repaired, Snapshots, Storage,
+};
+use crate::model::event::{self, Event, LogRepairedV1};
+use crate::wire::{Header, HeaderFields};
 
 /// Why an engine could not be opened. Nothing was changed that opening again would not repeat.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +32,9 @@ pub enum OpenError {
     /// The log could not be opened.
     #[error(transparent)]
     Log(#[from] log::OpenError),
+    /// The record of a repair could not be written.
+    #[error(transparent)]
+    Append(#[from] AppendError),
     /// The state could not be rebuilt from it.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -79,7 +86,11 @@ impl Engine {
         clock: Arc<dyn Clock>,
         entropy: [u8; 32],
     ) -> Result<Self, OpenError> {
-        let (log, recovered) = Log::open(Arc::clone(&storage), options.log.clone(), entropy)?;
+        let (mut log, mut recovered) =
+            Log::open(Arc::clone(&storage), options.log.clone(), entropy)?;
+        if let Some(repaired) = recovered.repaired {
+            append_repair(&mut log, &mut recovered, repaired, &*clock)?;
+        }
         let reader = log.reader();
         let snapshots = Snapshots::new(storage);
         let mut replayed = recovery::from_snapshot(&snapshots, recovered.next)?;
@@ -163,6 +174,32 @@ impl Engine {
             inner: Arc::new(inner),
         })
     }
+}
+
+/// A repair is itself a record (SPEC A1), the first one after what was lost.
+fn append_repair(
+    log: &mut Log,
+    recovered: &mut Recovered,
+    repaired: Repaired,
+    clock: &dyn Clock,
+) -> Result<(), OpenError> {
+    let header = Header::new(&HeaderFields {
+        record: recovered.next,
+        timestamp: recovered.last_timestamp.max(clock.wall()),
+        ..HeaderFields::default()
+    });
+    let mut private = Vec::new();
+    let event = LogRepairedV1 { at: repaired.at };
+    event::encode_all(&[Event::LogRepaired(event)], &mut private);
+    log.append(&[Entry {
+        header: &header,
+        takes: &[],
+        view: &[],
+        private: &private,
+    }])?;
+    recovered.last_timestamp = header.timestamp();
+    recovered.next = recovered.next.next();
+    Ok(())
 }
 
 fn spawn<T: Send + 'static>(

@@ -48,6 +48,8 @@ tagged_enum! {
         FreezeReleased(FeatureV1) = 0x041,
         /// The tenant has another limit for a policy.
         QuotaSet(QuotaSetV1) = 0x042,
+        /// An operator accepted the loss of damaged records. Of no tenant; changes nothing.
+        LogRepaired(LogRepairedV1) = 0x050,
     }
 }
 
@@ -254,6 +256,13 @@ body! {
         policy: QuotaPolicy,
         /// The limit.
         limit: u32,
+    }
+}
+body! {
+    /// Records were lost to damage and an operator accepted it.
+    LogRepairedV1 {
+        /// The first record that was lost; its number and those after it are given anew.
+        at: RecordNumber,
     }
 }
 

@@ -127,6 +127,7 @@ pub fn apply(state: &mut State, stamp: &Stamp, events: &[Event]) -> Applied {
     for event in events {
         match event {
             Event::TenantCreated(created) => directory::create_tenant(state, created),
+            Event::LogRepaired(_) => {}
             Event::MassSendAccepted(accepted) => {
                 mass_send::accept(state, stamp, accepted);
             }
@@ -184,6 +185,7 @@ fn apply_to_tenant(
         Event::QuotaSet(set) => quota::set_limit(tenant, set),
         // Applied to the whole state, above.
         Event::TenantCreated(_)
+        | Event::LogRepaired(_)
         | Event::MassSendAccepted(_)
         | Event::MassSendDelivered(_)
         | Event::MassSendTargetRefused(_) => {}

@@ -96,11 +96,10 @@ fn processors() -> u16 {
     available_parallelism().map_or(1, |count| u16::try_from(count.get()).unwrap_or(u16::MAX))
 }
 
-/// 0 is one per processor, less one where there are more than two.
+/// 0 is one per processor, less one for the sequencer, the log and the kernel; at least one.
 fn shards(configured: u16, processors: u16) -> u16 {
     match (configured, processors) {
-        (0, 0..=2) => processors.max(1),
-        (0, many) => (many - 1).min(64),
+        (0, processors) => processors.saturating_sub(1).clamp(1, 64),
         (configured, _) => configured,
     }
 }
@@ -127,7 +126,7 @@ mod tests {
     #[test]
     fn no_number_of_shards_means_one_per_processor_less_one_for_the_log() {
         let by_default: Vec<_> = [1, 2, 3, 8, 256].map(|count| shards(0, count)).into();
-        assert_eq!(by_default, [1, 2, 2, 7, 64]);
+        assert_eq!(by_default, [1, 1, 2, 7, 64]);
         assert_eq!(shards(5, 2), 5);
     }
 }

@@ -74,7 +74,7 @@ pub struct AttachEntry {
     pub cursors: Vec<Cursor>,
 }
 
-/// People who come online, with their cursors. Each is answered by [`Attached`] or [`Refused`].
+/// People who come online, with their cursors. Each is answered by [`Attached`] or [`Refused`](crate::wire::Refused).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Attach {
     /// Groups without a cursor start at their head instead of at one's own join.
