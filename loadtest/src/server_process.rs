@@ -51,7 +51,16 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let args = ["build", "--release", "-p", "throng", "--bin", "throng"];
     eprintln!("building the server: cargo {}", args.join(" "));
-    let output = Command::new(cargo)
+    let mut build = Command::new(cargo);
+    // What `cargo run` says of this package would make build scripts that read it run again, and
+    // everything behind them be built twice.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            build.env_remove(&*name);
+        }
+    }
+    let output = build
         .args(args)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(workspace())
