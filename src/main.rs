@@ -2,8 +2,8 @@
 
 mod cli;
 
-/// Deliveries are ours to count, but TLS, QUIC and the model allocate; mimalloc does it for less
-/// time and less memory than most systems' own.
+/// Deliveries allocate nothing of ours, but TLS, QUIC and the model do; docs/benchmarks.md has the
+/// figures beside the system's own allocator.
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -20,6 +20,7 @@ mod open;
 mod options;
 mod outbox;
 mod port;
+mod record;
 mod recovery;
 mod sequencer;
 mod snapshot;

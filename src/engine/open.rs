@@ -23,7 +23,10 @@ use crate::log::{
     self, AppendError, Directory, Entry, Log, Memory, Recovered, Repaired, Snapshots, Storage,
 };
 use crate::model::event::{self, Event, LogRepairedV1};
-use crate::wire::{Header, HeaderFields};
+use crate::wire::{BODY_LEN_MAX, Header, HeaderFields};
+
+/// One slice of the longest message always has room.
+const SLICE_BYTES_MAX: u64 = 2 * COMMAND_BYTES_MIN + BODY_LEN_MAX as u64;
 
 /// Why an engine could not be opened. Nothing was changed that opening again would not repeat.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +120,7 @@ impl Engine {
             mass_sends: FxHashMap::default(),
             reader: reader.clone(),
             space: log.space(),
-            budget: budget.clone(),
+            slices: Budget::new((options.admission_bytes / 8).max(SLICE_BYTES_MAX)),
             commands: commands_inbox,
             control: control_inbox,
             journal,

@@ -14,7 +14,7 @@ pub struct Options {
     /// How much of everything the model allows.
     pub limits: Limits,
     /// Bytes of commands on their way from the door to their release; past it requests are answered
-    /// `Busy`.
+    /// `Busy`. Mass sends being worked off have an eighth as much of their own.
     ///
     /// Default 64 MiB. Range 1 MiB to 4 GiB. Costs up to this much memory.
     pub admission_bytes: u64,

@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, select_biased};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, after, never, select_biased};
 use rustc_hash::FxHashMap;
 
 use super::budget::{Budget, COMMAND_BYTES_MIN, Permit};
@@ -16,14 +17,14 @@ use super::journal::{Pending, PendingRecord, ToJournal};
 use super::online::Online;
 use super::outbox::Outbox;
 use super::port::{AttachedPerson, Item, PortId};
+use super::record::{class_of, header_fields, stamp_of};
 use super::stats::Counters;
 use super::ticket::Answerer;
-use crate::log::{Class, Reader, Space, entry_len};
-use crate::model::command::{Actor, Command, CommandBody, Reply, TaggedCommand};
+use crate::log::{Reader, Space, entry_len};
+use crate::model::command::{Actor, Command, CommandBody, Reply};
 use crate::model::{self, Context, Decision, Refusal, Slice, Stamp, State};
 use crate::wire::{
-    AttachedGroup, ClientMessageId, DeviceId, Draft, Envelope, GroupId, HeaderFields, Kind,
-    PersonId, Priority, RecordNumber, Sequence, Take, TenantId,
+    AttachedGroup, DeviceId, Draft, Envelope, PersonId, RecordNumber, Take, TenantId,
 };
 
 /// Who is answered.
@@ -86,11 +87,25 @@ pub(crate) struct Sequencer {
     pub(crate) mass_sends: FxHashMap<RecordNumber, Envelope>,
     pub(crate) reader: Reader,
     pub(crate) space: Arc<Space>,
-    pub(crate) budget: Budget,
+    /// What slices may have on their way.
+    pub(crate) slices: Budget,
     pub(crate) commands: Receiver<Asked>,
     pub(crate) control: Receiver<Control>,
     pub(crate) journal: Sender<ToJournal>,
     pub(crate) counters: Arc<Counters>,
+}
+
+/// How long a slice waits for room: about a sync.
+const ROOM_RETRY: Duration = Duration::from_millis(1);
+
+/// What came of working something off.
+enum Sliced {
+    /// A record.
+    One,
+    /// It has to wait: for what is on its way to be released, or for space on the disk.
+    NoRoom,
+    /// There is nothing to work off.
+    Nothing,
 }
 
 /// Where a decision's answer goes, and what it holds meanwhile.
@@ -103,11 +118,10 @@ impl Sequencer {
     /// Runs until it is told to finish, or the log thread is gone.
     pub(crate) fn run(mut self) {
         loop {
-            let working = self.state.has_continuation() && self.slice();
-            let finish = if working {
-                self.take_waiting()
-            } else {
-                self.wait()
+            let finish = match self.slice() {
+                Sliced::One => self.take_waiting(),
+                Sliced::NoRoom => self.wait(&after(ROOM_RETRY)),
+                Sliced::Nothing => self.wait(&never()),
             };
             if finish {
                 break;
@@ -119,14 +133,15 @@ impl Sequencer {
         let _ = self.journal.send(ToJournal::Finish);
     }
 
-    /// Waits for something to do; attaches and the like before commands.
-    fn wait(&mut self) -> bool {
+    /// Waits for something to do, or for `timer`; attaches and the like before commands.
+    fn wait(&mut self, timer: &Receiver<Instant>) -> bool {
         select_biased! {
             recv(self.control) -> control => control.map_or(true, |control| self.control(control)),
             recv(self.commands) -> asked => match asked {
                 Ok(asked) => { self.decide(asked); false }
                 Err(_) => true,
             },
+            recv(timer) -> _ => false,
         }
     }
 
@@ -233,19 +248,18 @@ impl Sequencer {
         )
     }
 
-    /// One slice of what an earlier record left to be done; whether there was room for it.
-    fn slice(&mut self) -> bool {
+    /// One slice of what an earlier record left to be done, in room of its own: a mass send to
+    /// thousands never makes the door busy for others.
+    fn slice(&mut self) -> Sliced {
         let Some(slice) = self.state.next_slice() else {
-            return false;
+            return Sliced::Nothing;
         };
         let Some(parent) = self.mass_send(slice.mass_send) else {
-            return false;
+            return Sliced::NoRoom;
         };
         let body = parent.body();
-        let Some(permit) = self.budget.take(COMMAND_BYTES_MIN + body.len() as u64) else {
-            // Commands in flight give their share back as they are released; go on with others.
-            std::thread::yield_now();
-            return true;
+        let Some(permit) = self.slices.take(COMMAND_BYTES_MIN + body.len() as u64) else {
+            return Sliced::NoRoom;
         };
         let draft = Draft::new(body).ok();
         let command = Command {
@@ -254,15 +268,17 @@ impl Sequencer {
             body: CommandBody::Continue,
         };
         let decision = self.decision(&command, 0);
+        let next = self.next;
         self.commit_slice(&slice, &command, decision, draft, permit);
-        if self
-            .state
-            .next_slice()
-            .is_none_or(|next| next.mass_send != slice.mass_send)
-        {
+        if self.next == next {
+            // The disk is full: nothing was applied, so the same slice is tried again later.
+            return Sliced::NoRoom;
+        }
+        let unfinished = self.state.next_slice();
+        if unfinished.is_none_or(|next| next.mass_send != slice.mass_send) {
             self.mass_sends.remove(&slice.mass_send);
         }
-        true
+        Sliced::One
     }
 
     /// The message of a mass send: kept since it was accepted, or read back after a restart.
@@ -307,7 +323,7 @@ impl Sequencer {
         draft: Option<Draft>,
         origin: Origin,
     ) {
-        let stamp = self.stamp(command);
+        let stamp = stamp_of(command, self.next, self.decision_clock.last());
         self.commit_stamped(command, stamp, decision, draft, origin);
     }
 
@@ -436,76 +452,5 @@ impl Sequencer {
         };
         // A log thread that is gone has failed and said so; whoever waits finds out by its absence.
         let _ = self.journal.send(ToJournal::Pending(Box::new(pending)));
-    }
-
-    fn stamp(&self, command: &Command) -> Stamp {
-        let mut stamp = Stamp {
-            record: self.next,
-            timestamp: self.decision_clock.last(),
-            tenant: command.tenant,
-            sender: PersonId(0),
-            device: DeviceId(0),
-            client_message_id: ClientMessageId(0),
-            kind: Kind::Administrative,
-            priority: Priority::Normal,
-        };
-        if let Actor::Person { person, device } = command.actor {
-            (stamp.sender, stamp.device) = (person, device);
-        }
-        match &command.body {
-            CommandBody::Publish(publish) => {
-                (stamp.sender, stamp.device) = (publish.sender, publish.device);
-                (stamp.kind, stamp.priority) = (publish.kind, publish.priority);
-                stamp.client_message_id = publish.client_message_id;
-            }
-            CommandBody::Tagged(tagged) => {
-                if let TaggedCommand::MassSend(send) = &**tagged {
-                    stamp.sender = send.sender;
-                    stamp.client_message_id = send.client_message_id;
-                }
-            }
-            CommandBody::Continue => {}
-        }
-        stamp
-    }
-}
-
-/// Leaving and revoking must work on a full disk.
-fn class_of(command: &Command) -> Class {
-    match &command.body {
-        CommandBody::Tagged(tagged) => match **tagged {
-            TaggedCommand::DepartPerson(_)
-            | TaggedCommand::LeaveGroup(_)
-            | TaggedCommand::RemoveMembers(_)
-            | TaggedCommand::DissolveGroup(_) => Class::Essential,
-            _ => Class::Normal,
-        },
-        CommandBody::Publish(_) | CommandBody::Continue => Class::Normal,
-    }
-}
-
-/// A record's header: of one group where it takes one place, of none otherwise.
-fn header_fields(stamp: &Stamp, events: &[model::event::Event], takes: &[Take]) -> HeaderFields {
-    let none = Take {
-        group: GroupId(0),
-        sequence: Sequence(0),
-        membership_sequence: Sequence(0),
-        message_ordinal: 0,
-    };
-    let take = if let [take] = takes { *take } else { none };
-    HeaderFields {
-        kind: model::record_kind(events, stamp.kind),
-        priority: stamp.priority,
-        tenant: stamp.tenant,
-        group: take.group,
-        sequence: take.sequence,
-        sender: stamp.sender,
-        device: stamp.device,
-        timestamp: stamp.timestamp,
-        record: stamp.record,
-        membership_sequence: take.membership_sequence,
-        message_ordinal: take.message_ordinal,
-        client_message_id: stamp.client_message_id,
-        body_len: 0,
     }
 }

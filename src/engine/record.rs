@@ -1,0 +1,82 @@
+//! What a command's record says of itself: its stamp, its header, and which space it may use.
+
+use crate::log::Class;
+use crate::model::command::{Actor, Command, CommandBody, TaggedCommand};
+use crate::model::event::Event;
+use crate::model::{self, Stamp};
+use crate::wire::{
+    ClientMessageId, DeviceId, GroupId, HeaderFields, Kind, PersonId, Priority, RecordNumber,
+    Sequence, Take, Timestamp,
+};
+
+/// What a record of `command` says outside its events.
+pub(crate) fn stamp_of(command: &Command, record: RecordNumber, timestamp: Timestamp) -> Stamp {
+    let mut stamp = Stamp {
+        record,
+        timestamp,
+        tenant: command.tenant,
+        sender: PersonId(0),
+        device: DeviceId(0),
+        client_message_id: ClientMessageId(0),
+        kind: Kind::Administrative,
+        priority: Priority::Normal,
+    };
+    if let Actor::Person { person, device } = command.actor {
+        (stamp.sender, stamp.device) = (person, device);
+    }
+    match &command.body {
+        CommandBody::Publish(publish) => {
+            (stamp.sender, stamp.device) = (publish.sender, publish.device);
+            (stamp.kind, stamp.priority) = (publish.kind, publish.priority);
+            stamp.client_message_id = publish.client_message_id;
+        }
+        CommandBody::Tagged(tagged) => {
+            if let TaggedCommand::MassSend(send) = &**tagged {
+                stamp.sender = send.sender;
+                stamp.client_message_id = send.client_message_id;
+            }
+        }
+        CommandBody::Continue => {}
+    }
+    stamp
+}
+
+/// Leaving and revoking must work on a full disk.
+pub(crate) fn class_of(command: &Command) -> Class {
+    match &command.body {
+        CommandBody::Tagged(tagged) => match **tagged {
+            TaggedCommand::DepartPerson(_)
+            | TaggedCommand::LeaveGroup(_)
+            | TaggedCommand::RemoveMembers(_)
+            | TaggedCommand::DissolveGroup(_) => Class::Essential,
+            _ => Class::Normal,
+        },
+        CommandBody::Publish(_) | CommandBody::Continue => Class::Normal,
+    }
+}
+
+/// A record's header: of one group where it takes one place, of none otherwise.
+pub(crate) fn header_fields(stamp: &Stamp, events: &[Event], takes: &[Take]) -> HeaderFields {
+    let none = Take {
+        group: GroupId(0),
+        sequence: Sequence(0),
+        membership_sequence: Sequence(0),
+        message_ordinal: 0,
+    };
+    let take = if let [take] = takes { *take } else { none };
+    HeaderFields {
+        kind: model::record_kind(events, stamp.kind),
+        priority: stamp.priority,
+        tenant: stamp.tenant,
+        group: take.group,
+        sequence: take.sequence,
+        sender: stamp.sender,
+        device: stamp.device,
+        timestamp: stamp.timestamp,
+        record: stamp.record,
+        membership_sequence: take.membership_sequence,
+        message_ordinal: take.message_ordinal,
+        client_message_id: stamp.client_message_id,
+        body_len: 0,
+    }
+}
