@@ -83,6 +83,17 @@ fn a_full_disk_refuses_leaves_the_exits_open_and_recovers_without_a_restart() {
     }
 }
 
+#[test]
+fn a_disk_with_room_is_never_taken_for_full() {
+    let town = Town::on(Arc::new(throng::log::Memory::new()), small_segments(), 3);
+    let group = town.group(3);
+    // Reserving even a few bytes too many a record would use up all segments by now.
+    for id in 1..=12_000 {
+        let said = town.say(group, town.people[0], id, "tick");
+        assert!(said.is_ok(), "message {id}: {said:?}");
+    }
+}
+
 /// What one run before a crash was told.
 #[derive(Default)]
 struct Told {

@@ -358,7 +358,8 @@ fn a_full_door_answers_busy_and_takes_the_request_later() {
     let town = Town::on(Arc::new(Memory::new()), options, 3);
     let group = town.group(3);
     let long = "x".repeat(1_900);
-    let answer = town.say(group, town.people[0], 1, &long);
+    let message = throng::engine::Message::text(group, town.people[0], ClientMessageId(1), &long);
+    let answer = town.engine.try_publish(town.tenant, &message).map(drop);
     assert!(matches!(answer, Err(ExecuteError::Busy(_))), "{answer:?}");
     assert!(town.engine.stats().busy > 0);
     town.say(group, town.people[0], 2, "short")
@@ -421,10 +422,13 @@ fn a_mass_send_to_many_groups_leaves_the_door_open_for_others() {
         panic!("accepted")
     };
     // 2 MB of targets are on their way through a door of 400 kB; each of these needs most of it.
+    let body = "y".repeat(60_000);
     for id in 1..=20 {
-        let body = "y".repeat(60_000);
-        town.say(groups[0], town.people[1], id, &body)
-            .expect("the door is not busy");
+        let sender = town.people[1];
+        let message = throng::engine::Message::text(groups[0], sender, ClientMessageId(id), &body);
+        let ticket = town.engine.try_publish(town.tenant, &message);
+        let answer = ticket.expect("the door is not busy").wait();
+        assert!(answer.is_ok(), "{answer:?}");
     }
     wait_for_mass_send(&town, &accepted, 100);
 }

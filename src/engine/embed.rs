@@ -1,7 +1,9 @@
 //! The embedding API: one method for each thing a backend does every day.
 //!
 //! Each asks on behalf of the enterprise and blocks until the answer is durable; whoever wants to
-//! wait otherwise, or ask as a person, uses [`Engine::execute`] and [`Engine::publish`].
+//! wait otherwise, or ask as a person, uses [`Engine::execute`] and [`Engine::try_publish`].
+
+use std::time::Duration;
 
 use super::{Engine, ExecuteError, Ticket};
 use crate::model::command::{
@@ -9,6 +11,9 @@ use crate::model::command::{
     NewPersonV1, Publish, Reply, TaggedCommand,
 };
 use crate::wire::{ClientMessageId, DeviceId, Draft, GroupId, Kind, PersonId, Priority, TenantId};
+
+/// How long [`Engine::publish`] waits for room at the door.
+pub const ROOM_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// A message to publish, as an embedder says it.
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +56,30 @@ impl<'a> Message<'a> {
 }
 
 impl Engine {
-    /// Publishes a message; the ticket is answered when it is durable. Never blocks.
+    /// Publishes a message; the ticket is answered when it is durable.
+    ///
+    /// Waits for room at the door, for up to [`ROOM_WAIT_MAX`]; after that, [`ExecuteError::Busy`].
+    /// Who must not block uses [`Engine::try_publish`].
     pub fn publish(&self, tenant: TenantId, message: &Message<'_>) -> Result<Ticket, ExecuteError> {
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.try_publish(tenant, message) {
+                Err(ExecuteError::Busy(busy)) if waited < ROOM_WAIT_MAX => {
+                    let pause = Duration::from_micros(busy.retry_after_us);
+                    std::thread::sleep(pause);
+                    waited += pause;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Publishes a message, or says [`ExecuteError::Busy`] at once. Never blocks.
+    pub fn try_publish(
+        &self,
+        tenant: TenantId,
+        message: &Message<'_>,
+    ) -> Result<Ticket, ExecuteError> {
         let draft = Draft::new(message.body)?;
         let publish = Publish {
             group: message.group,

@@ -29,7 +29,7 @@ mod ticket;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use door::Busy;
-pub use embed::Message;
+pub use embed::{Message, ROOM_WAIT_MAX};
 pub use open::OpenError;
 pub use options::{OnFailure, Options};
 pub use port::{AttachedPerson, Fetch, FetchError, Item, Port, PortId};

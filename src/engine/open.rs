@@ -120,6 +120,7 @@ impl Engine {
             mass_sends: FxHashMap::default(),
             reader: reader.clone(),
             space: log.space(),
+            record_bytes_max: u64::from(options.log.record_bytes_max),
             slices: Budget::new((options.admission_bytes / 8).max(SLICE_BYTES_MAX)),
             commands: commands_inbox,
             control: control_inbox,

@@ -87,6 +87,7 @@ pub(crate) struct Sequencer {
     pub(crate) mass_sends: FxHashMap<RecordNumber, Envelope>,
     pub(crate) reader: Reader,
     pub(crate) space: Arc<Space>,
+    pub(crate) record_bytes_max: u64,
     /// What slices may have on their way.
     pub(crate) slices: Budget,
     pub(crate) commands: Receiver<Asked>,
@@ -352,6 +353,14 @@ impl Sequencer {
         let body_len = draft.as_ref().map_or(0, |draft| draft.body().len());
         let takes_max = model::event::takes_max(&events);
         let needed = entry_len(takes_max, body_len, private.len());
+        if needed > self.record_bytes_max {
+            let (field, rule) = (
+                "the command",
+                "one whose record fits `log.record_bytes_max`",
+            );
+            self.answer(origin, Err(Refusal::Invalid { field, rule }));
+            return;
+        }
         if self.space.reserve(needed, class_of(command)).is_err() {
             self.counters.refused.fetch_add(1, Ordering::Relaxed);
             self.answer(origin, Err(Refusal::DiskFull));
@@ -373,6 +382,8 @@ impl Sequencer {
         } else {
             Vec::new()
         };
+        self.space
+            .release(needed - entry_len(takes.len(), body_len, private.len()));
         self.next = self.next.next();
         let record = PendingRecord {
             envelope,
