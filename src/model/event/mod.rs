@@ -1,0 +1,85 @@
+//! What happened: the events a record carries, the only thing state is made of (invariant 1).
+//!
+//! An event states results, never intentions: ids given, windows computed, successors chosen. So
+//! replaying a log needs no rule, no clock and no time zone, and rules may change without changing
+//! the past. Tags and shapes are forever; a new shape is a new tag (docs/wire.md).
+
+mod bodies;
+mod codec;
+
+pub use bodies::*;
+pub use codec::{EventsError, decode_all, encode_all};
+
+use crate::wire::tagged::tagged_enum;
+
+tagged_enum! {
+    /// One thing that happened in a tenant; the record's header says when and by whom.
+    pub enum Event {
+        /// A tenant exists.
+        TenantCreated(TenantCreatedV1) = 0x001,
+        /// People exist.
+        PeopleAdded(PeopleAddedV1) = 0x002,
+        /// A person left the company and every group (SPEC M5, M6, D7).
+        PersonDeparted(PersonDepartedV1) = 0x003,
+        /// A group exists, with its first members.
+        GroupCreated(GroupCreatedV1) = 0x010,
+        /// People are members.
+        MembersJoined(MembersJoinedV1) = 0x011,
+        /// People are no members any more.
+        MembersLeft(MembersLeftV1) = 0x012,
+        /// A group is over; its records stay.
+        GroupDissolved(GroupDissolvedV1) = 0x013,
+        /// A member is an admin, or is none any more.
+        RoleChanged(RoleChangedV1) = 0x014,
+        /// An admin is the owner, and the owner an admin.
+        OwnershipTransferred(OwnershipTransferredV1) = 0x015,
+        /// A group has another name.
+        GroupRenamed(GroupRenamedV1) = 0x016,
+        /// A message took its place in its group.
+        Published(PublishedV1) = 0x020,
+        /// A mass send was charged and will go out.
+        MassSendAccepted(MassSendAcceptedV1) = 0x030,
+        /// A mass send reached one of its groups.
+        MassSendDelivered(MassSendTargetV1) = 0x031,
+        /// One of a mass send's groups could not have it any more; nothing is refunded (SPEC Q4).
+        MassSendTargetRefused(MassSendTargetV1) = 0x032,
+        /// A person's feature is frozen until it is released (SPEC Q2).
+        FeatureFrozen(FeatureV1) = 0x040,
+        /// A freeze is lifted; the count stays.
+        FreezeReleased(FeatureV1) = 0x041,
+        /// The tenant has another limit for a policy.
+        QuotaSet(QuotaSetV1) = 0x042,
+        /// An operator accepted the loss of damaged records. Of no tenant; changes nothing.
+        LogRepaired(LogRepairedV1) = 0x050,
+    }
+}
+/// Whether a record with these events has a message as its view.
+#[must_use]
+pub fn carries_message(events: &[Event]) -> bool {
+    events.iter().any(|event| {
+        matches!(
+            event,
+            Event::Published(_) | Event::MassSendAccepted(_) | Event::MassSendDelivered(_)
+        )
+    })
+}
+
+/// Whether a record with these events is the parent of a mass send, whose message its targets need.
+#[must_use]
+pub fn starts_mass_send(events: &[Event]) -> bool {
+    events
+        .iter()
+        .any(|event| matches!(event, Event::MassSendAccepted(_)))
+}
+
+/// At most how many places in groups these events take when they are applied.
+#[must_use]
+pub fn takes_max(events: &[Event]) -> usize {
+    events
+        .iter()
+        .map(|event| match event {
+            Event::PersonDeparted(departed) => departed.groups.len(),
+            _ => 1,
+        })
+        .sum()
+}
