@@ -62,6 +62,7 @@ impl Bench {
             now: self.now,
             record: self.record,
             body_digest: 1,
+            random: 7,
         }
     }
 
@@ -104,6 +105,7 @@ fn of_tenant(command: TaggedCommand) -> Command {
     Command {
         tenant,
         actor,
+        second_factor: false,
         body: command.into(),
     }
 }
@@ -115,6 +117,7 @@ fn publish(sender: PersonId, group: u64, id: u128) -> Command {
             person: sender,
             device: DeviceId(1),
         },
+        second_factor: false,
         body: CommandBody::Publish(Publish {
             group: GroupId(group),
             sender,

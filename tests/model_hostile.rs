@@ -291,12 +291,14 @@ fn ask_about(state: &State, now: Timestamp) {
             let command = Command {
                 tenant: TenantId(1),
                 actor: Actor::Enterprise,
+                second_factor: false,
                 body,
             };
             let context = Context {
                 now,
                 record,
                 body_digest,
+                random: 7,
             };
             let _ = decide(state, &command, context);
         }
@@ -324,8 +326,8 @@ proptest! {
         }
         ask_about(&state, Timestamp(0));
         while let Some(slice) = state.next_slice() {
-            let command = Command { tenant: slice.tenant, actor: Actor::System, body: CommandBody::Continue };
-            let context = Context { now: Timestamp(0), record: RecordNumber(99), body_digest: 0 };
+            let command = Command { tenant: slice.tenant, actor: Actor::System, second_factor: false, body: CommandBody::Continue };
+            let context = Context { now: Timestamp(0), record: RecordNumber(99), body_digest: 0, random: 7 };
             let decision = decide(&state, &command, context);
             let stamp = Stamp {
                 record: RecordNumber(99),

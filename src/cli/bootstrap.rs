@@ -82,6 +82,7 @@ impl Bootstrap {
             let command = Command {
                 tenant,
                 actor: Actor::Node,
+                second_factor: false,
                 body: command.into(),
             };
             anyhow::Ok(engine.execute(command)?.wait()?)

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::Sender;
 use siphasher::sip::SipHasher24;
+use siphasher::sip128::{self, Hasher128};
 
 use super::budget::{Budget, COMMAND_BYTES_MIN};
 use super::port::PortId;
 use super::sequencer::{Asked, Asker, Control};
 use crate::model::command::{Command, CommandBody, TaggedCommand};
-use crate::wire::{DeviceId, Draft, PersonId, TenantId};
+use crate::wire::{DeviceId, Draft, PersonId, RecordNumber, TenantId, Timestamp};
 
 /// Too much is on its way: this one request was not taken, nothing else is affected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +58,22 @@ impl BodyDigest {
         hasher.write(&[kind, priority]);
         hasher.write(body);
         hasher.finish()
+    }
+}
+
+/// Where decisions get what nobody may guess (join codes, activation codes): a keyed function of when
+/// they are made, so that a run with the same key and clock is the same run.
+pub(crate) struct Randomness {
+    pub(crate) key: [u8; 16],
+}
+
+impl Randomness {
+    pub(crate) fn of(&self, record: RecordNumber, now: Timestamp) -> u128 {
+        let mut hasher = sip128::SipHasher24::new_with_key(&self.key);
+        hasher.write(b"decision");
+        hasher.write_u64(record.0);
+        hasher.write_i64(now.0);
+        hasher.finish128().as_u128()
     }
 }
 

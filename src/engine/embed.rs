@@ -97,6 +97,7 @@ impl Engine {
         let command = Command {
             tenant,
             actor,
+            second_factor: false,
             body: CommandBody::Publish(publish),
         };
         Ok(self.submit(command, Some(draft))?)
@@ -109,6 +110,7 @@ impl Engine {
         let command = Command {
             tenant,
             actor: Actor::Enterprise,
+            second_factor: false,
             body: TaggedCommand::MassSend(send).into(),
         };
         Ok(self.submit(command, Some(draft))?)
@@ -119,6 +121,7 @@ impl Engine {
         self.execute(Command {
             tenant,
             actor: Actor::Enterprise,
+            second_factor: false,
             body: command.into(),
         })?
         .wait()
@@ -131,6 +134,7 @@ impl Engine {
             .execute(Command {
                 tenant: TenantId(0),
                 actor: Actor::Node,
+                second_factor: false,
                 body,
             })?
             .wait()?

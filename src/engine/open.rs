@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::budget::{Budget, COMMAND_BYTES_MIN};
 use super::clock::{Clock, DecisionClock, SystemClock};
-use super::door::{BodyDigest, Door};
+use super::door::{BodyDigest, Door, Randomness};
 use super::journal::Journal;
 use super::online::Online;
 use super::recovery::{self, ReplayError};
@@ -114,6 +114,9 @@ impl Engine {
         let sequencer = Sequencer {
             state: replayed.state.with_limits(options.limits),
             next: recovered.next,
+            randomness: Randomness {
+                key: recovered.digest_key,
+            },
             decision_clock: DecisionClock::new(recovered.last_timestamp, &*clock),
             clock: Arc::clone(&clock),
             online: Online::default(),

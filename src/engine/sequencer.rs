@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 
 use super::budget::{Budget, COMMAND_BYTES_MIN, Permit};
 use super::clock::{Clock, DecisionClock};
+use super::door::Randomness;
 use super::journal::{Pending, PendingRecord, ToJournal};
 use super::online::Online;
 use super::outbox::Outbox;
@@ -82,6 +83,7 @@ pub(crate) struct Sequencer {
     pub(crate) next: RecordNumber,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) decision_clock: DecisionClock,
+    pub(crate) randomness: Randomness,
     pub(crate) online: Online,
     /// Messages of mass sends that have targets left, by their parent record.
     pub(crate) mass_sends: FxHashMap<RecordNumber, Envelope>,
@@ -245,6 +247,10 @@ impl Sequencer {
                 now,
                 record: self.next,
                 body_digest,
+                random: match command.body {
+                    CommandBody::Tagged(_) => self.randomness.of(self.next, now),
+                    CommandBody::Publish(_) | CommandBody::Continue => 0,
+                },
             },
         )
     }
@@ -266,6 +272,7 @@ impl Sequencer {
         let command = Command {
             tenant: slice.tenant,
             actor: Actor::System,
+            second_factor: false,
             body: CommandBody::Continue,
         };
         let decision = self.decision(&command, 0);

@@ -1,12 +1,12 @@
 //! What a decision is made from and what comes of it.
 
-use crate::model::command::{Actor, Reply};
+use crate::model::command::{Actor, Command, Reply};
 use crate::model::event::Event;
 use crate::model::limits::Limits;
-use crate::model::permission::{self, Operation, Subject};
+use crate::model::permission::{self, Operation, Subject, Verdict};
 use crate::model::refusal::Refusal;
 use crate::model::state::{State, Tenant};
-use crate::wire::{RecordNumber, TenantId, Timestamp};
+use crate::wire::{RecordNumber, Timestamp};
 
 /// What the sequencer tells a decision from outside: no decision reads a clock (invariant 7).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +20,8 @@ pub struct Context {
     /// The key stays outside the model: a digest that anyone could compute would outlive the body's
     /// erasure.
     pub body_digest: u64,
+    /// Fresh randomness for what must not be guessed, such as join codes; 0 for a publish.
+    pub random: u128,
 }
 
 /// What was decided.
@@ -63,29 +65,51 @@ pub(crate) struct Request<'a> {
     pub(crate) tenant: &'a Tenant,
     pub(crate) limits: &'a Limits,
     pub(crate) actor: Actor,
+    /// The asker proved a second factor (SPEC D9).
+    pub(crate) second_factor: bool,
+    /// Somebody else has approved what is asked (SPEC P2).
+    pub(crate) approved: bool,
     pub(crate) now: Timestamp,
     pub(crate) record: RecordNumber,
     pub(crate) body_digest: u64,
+    pub(crate) random: u128,
 }
 
 impl<'a> Request<'a> {
     pub(crate) fn new(
         state: &'a State,
-        tenant: TenantId,
-        actor: Actor,
+        command: &Command,
         context: Context,
     ) -> Result<Self, Refusal> {
         Ok(Self {
-            tenant: state.tenant(tenant)?,
+            tenant: state.tenant(command.tenant)?,
             limits: &state.limits,
-            actor,
+            actor: command.actor,
+            second_factor: command.second_factor,
+            approved: false,
             now: context.now.max(state.clock),
             record: context.record,
             body_digest: context.body_digest,
+            random: context.random,
         })
     }
 
     pub(crate) fn permit(&self, operation: Operation, subject: Subject) -> Result<(), Refusal> {
-        permission::check(self.tenant, self.actor, operation, subject)
+        let verdict = permission::verdict(
+            self.tenant,
+            self.actor,
+            self.second_factor,
+            operation,
+            subject,
+        )?;
+        match verdict {
+            Verdict::Granted => Ok(()),
+            Verdict::NeedsApproval if self.approved => Ok(()),
+            Verdict::NeedsApproval => Err(Refusal::NeedsApproval {
+                operation: permission::name_of(operation),
+            }),
+            Verdict::NeedsSecondFactor => Err(Refusal::SecondFactorRequired),
+            Verdict::Refused => Err(permission::not_permitted(operation)),
+        }
     }
 }

@@ -9,6 +9,7 @@
 mod body;
 pub mod command;
 mod decision;
+mod department;
 mod directory;
 pub mod event;
 mod group;
@@ -48,7 +49,7 @@ use crate::wire::{
 pub fn decide(state: &State, command: &Command, context: Context) -> Decision {
     match &command.body {
         CommandBody::Publish(publish) => {
-            let request = Request::new(state, command.tenant, command.actor, context);
+            let request = Request::new(state, command, context);
             request
                 .and_then(|request| message::decide_publish(&request, publish))
                 .into()
@@ -65,27 +66,44 @@ fn decide_tagged(
     context: Context,
 ) -> Result<Decision, Refusal> {
     use TaggedCommand as T;
-    let request = Request::new(state, command.tenant, command.actor, context);
+    let request = Request::new(state, command, context);
     match tagged {
+        // Directory
         T::CreateTenant(create) => directory::decide_create_tenant(state, command.actor, create),
         T::AddPeople(add) => directory::decide_add_people(&request?, add),
         T::DepartPerson(depart) => directory::decide_depart(&request?, depart),
+        // Departments and rosters
+        // Making groups
         T::CreateGroup(create) => group::decide_create(&request?, create),
+        // Members and roles
         T::AddMembers(add) => group::decide_add_members(&request?, add),
         T::LeaveGroup(leave) => group::decide_leave(&request?, leave),
         T::RemoveMembers(remove) => group::decide_remove_members(&request?, remove),
-        T::DissolveGroup(dissolve) => group::decide_dissolve(&request?, dissolve),
         T::SetRole(set) => group::decide_set_role(&request?, set),
         T::TransferOwnership(transfer) => group::decide_transfer(&request?, transfer),
+        // The life of a group
+        T::DissolveGroup(dissolve) => group::decide_dissolve(&request?, dissolve),
         T::RenameGroup(rename) => group::decide_rename(&request?, rename),
-        T::MassSend(send) => mass_send::decide_mass_send(&request?, send),
+        // Join codes, face-to-face, outward calls
+        // Approvals and the audit trail
+        // Quotas
         T::ReleaseFreeze(release) => quota::decide_release(&request?, release),
         T::SetQuota(set) => quota::decide_set_quota(&request?, set),
+        // Mass sends
+        T::MassSend(send) => mass_send::decide_mass_send(&request?, send),
+        // History from elsewhere
+        // What is only read: the directory
+        // ... departments
+        // ... groups and members
         T::GetGroup(get) => query::get_group(&request?, get).map(Decision::answered),
         T::ListMembers(list) => query::list_members(&request?, list).map(Decision::answered),
-        T::GetQuotas(get) => query::get_quotas(&request?, get).map(Decision::answered),
-        T::GetMassSend(get) => query::get_mass_send(&request?, get).map(Decision::answered),
         T::ListGroups(list) => query::list_groups(&request?, list).map(Decision::answered),
+        // ... codes
+        // ... approvals and the audit trail
+        // ... quotas
+        T::GetQuotas(get) => query::get_quotas(&request?, get).map(Decision::answered),
+        // ... mass sends
+        T::GetMassSend(get) => query::get_mass_send(&request?, get).map(Decision::answered),
     }
 }
 
@@ -154,10 +172,13 @@ fn apply_to_tenant(
     takes: &mut Vec<Take>,
 ) {
     match event {
-        Event::Published(published) => takes.extend(message::publish(tenant, stamp, published)),
+        // Directory
         Event::PeopleAdded(added) => directory::add_people(tenant, added),
         Event::PersonDeparted(departed) => directory::depart(tenant, departed, takes),
+        // Departments and rosters
+        // Making groups
         Event::GroupCreated(created) => takes.extend(group::create(tenant, created)),
+        // Members and roles
         Event::MembersJoined(joined) => takes.extend(group::join(tenant, joined)),
         Event::MembersLeft(left) => {
             let fate = group::Fate {
@@ -166,12 +187,18 @@ fn apply_to_tenant(
             };
             takes.extend(group::leave(tenant, left.group, &left.people, fate));
         }
-        Event::GroupDissolved(dissolved) => takes.extend(group::dissolve(tenant, dissolved)),
         Event::RoleChanged(changed) => takes.extend(group::change_role(tenant, changed)),
         Event::OwnershipTransferred(transferred) => {
             takes.extend(group::transfer_ownership(tenant, transferred));
         }
+        // The life of a group
+        Event::GroupDissolved(dissolved) => takes.extend(group::dissolve(tenant, dissolved)),
         Event::GroupRenamed(renamed) => takes.extend(group::rename(tenant, renamed)),
+        // Messages
+        Event::Published(published) => takes.extend(message::publish(tenant, stamp, published)),
+        // Join codes, face-to-face, outward calls
+        // Approvals and the audit trail
+        // Quotas
         Event::FeatureFrozen(feature) => {
             if let Some(sender) = tenant.find_person(feature.person) {
                 quota::freeze(tenant, sender, stamp.timestamp);
@@ -183,6 +210,7 @@ fn apply_to_tenant(
             }
         }
         Event::QuotaSet(set) => quota::set_limit(tenant, set),
+        // History from elsewhere
         // Applied to the whole state, above.
         Event::TenantCreated(_)
         | Event::LogRepaired(_)

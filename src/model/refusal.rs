@@ -3,7 +3,7 @@
 //! Something of another tenant is answered exactly as something that does not exist (SPEC D1).
 
 use crate::model::command::QuotaPolicy;
-use crate::wire::{GroupId, PersonId, Refused, Timestamp};
+use crate::wire::{DepartmentId, GroupId, PersonId, Refused, Timestamp};
 
 /// Why a command was refused. Nothing was charged and no sequence was used (SPEC Q3).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -144,6 +144,27 @@ pub enum Refusal {
     /// A string id of the backend that another person has.
     #[error("an external id is already in use")]
     DuplicateExternalId,
+    /// The account is frozen until an admin thaws it (SPEC D3).
+    #[error("the account of person {person} is frozen: an admin must thaw it")]
+    AccountFrozen {
+        /// Whose.
+        person: PersonId,
+    },
+    /// Somebody else has to approve it first (SPEC P2).
+    #[error("{operation} needs the approval of somebody else")]
+    NeedsApproval {
+        /// What was asked.
+        operation: &'static str,
+    },
+    /// The tenant ties admin operations to a second factor (SPEC D9).
+    #[error("admin operations need a second factor: sign in with one")]
+    SecondFactorRequired,
+    /// No such department in the tenant.
+    #[error("department {department} does not exist")]
+    NoSuchDepartment {
+        /// Which was named.
+        department: DepartmentId,
+    },
     /// No space left for records (SPEC A2); nothing was changed.
     #[error("the log's disk is full: free space and try again")]
     DiskFull,
@@ -176,6 +197,10 @@ impl Refusal {
             Self::DuplicateExternalId => 20,
             Self::DiskFull => 21,
             Self::GroupDisabled { .. } => 22,
+            Self::AccountFrozen { .. } => 23,
+            Self::NeedsApproval { .. } => 24,
+            Self::SecondFactorRequired => 25,
+            Self::NoSuchDepartment { .. } => 26,
         }
     }
 
@@ -196,7 +221,8 @@ impl Refusal {
             | Self::NotAMember { person, .. }
             | Self::AlreadyAMember { person, .. }
             | Self::NotAnEmployee { person }
-            | Self::Departed { person } => refused.subject = person.0,
+            | Self::Departed { person }
+            | Self::AccountFrozen { person } => refused.subject = person.0,
             Self::NoSuchGroup { group }
             | Self::GroupDissolved { group }
             | Self::GroupDisabled { group } => {
@@ -232,14 +258,9 @@ impl Refusal {
                 refused.subject = person.0;
                 refused.policy = *policy as u16;
             }
-            Self::NoSuchTenant
-            | Self::NotPermitted { .. }
-            | Self::NotVerified
-            | Self::IdempotencyMismatch
-            | Self::KindNotAllowed
-            | Self::Invalid { .. }
-            | Self::DuplicateExternalId
-            | Self::DiskFull => {}
+            Self::NoSuchDepartment { department } => refused.subject = department.0,
+            // The text says it all.
+            _ => {}
         }
         refused
     }

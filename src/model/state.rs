@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
 
-use crate::model::command::{OrgRole, PersonKind, Succession};
+use crate::model::command::{OrgRole, PersonKind, PersonStatus, Succession};
+use crate::model::department::Departments;
 use crate::model::directory::Person;
 use crate::model::group::Group;
 use crate::model::limits::Limits;
@@ -17,7 +18,7 @@ use crate::model::mass_send::MassSends;
 use crate::model::message::Remembered;
 use crate::model::quota::Account;
 use crate::model::refusal::Refusal;
-use crate::wire::{GroupId, PersonId, TenantId, Timestamp};
+use crate::wire::{DepartmentId, GroupId, PersonId, TenantId, Timestamp};
 
 macro_rules! index {
     ($(#[$doc:meta])* $name:ident of $id:ident) => {
@@ -37,7 +38,7 @@ macro_rules! index {
                 $id(u64::from(self.0) + 1)
             }
 
-            fn of(self) -> usize {
+            pub(crate) fn of(self) -> usize {
                 self.0 as usize
             }
         }
@@ -47,6 +48,10 @@ macro_rules! index {
 index! {
     /// Where a tenant keeps a person.
     PersonIndex of PersonId
+}
+index! {
+    /// Where a tenant keeps a department.
+    DepartmentIndex of DepartmentId
 }
 index! {
     /// Where a tenant keeps a group.
@@ -118,10 +123,13 @@ pub(crate) struct Tenant {
     pub(crate) zone: TimeZone,
     pub(crate) verified_until: Timestamp,
     pub(crate) succession: Succession,
+    /// Admin operations need a second-factor claim (SPEC D9).
+    pub(crate) requires_second_factor: bool,
     /// The tenant's own limit, where it has set one.
     pub(crate) mass_sends_per_day_max: Option<u32>,
     pub(crate) people: Vec<Person>,
     pub(crate) external_ids: BTreeMap<Box<str>, PersonIndex>,
+    pub(crate) departments: Departments,
     pub(crate) groups: Vec<Group>,
     pub(crate) remembered: Remembered,
     /// Of people who have sent to many, or are frozen.
@@ -146,6 +154,8 @@ impl Tenant {
             mass_sends_per_day_max: None,
             people: Vec::new(),
             external_ids: BTreeMap::new(),
+            departments: Departments::default(),
+            requires_second_factor: false,
             groups: Vec::new(),
             remembered: Remembered::default(),
             mass_send_accounts: FxHashMap::default(),
@@ -182,8 +192,17 @@ impl Tenant {
         let index = self
             .find_person(id)
             .ok_or(Refusal::NoSuchPerson { person: id })?;
-        if self.person(index).departed {
+        if self.person(index).has_departed() {
             return Err(Refusal::Departed { person: id });
+        }
+        Ok(index)
+    }
+
+    /// The person, who must be with the company and not frozen: whoever asks.
+    pub(crate) fn usable_person(&self, id: PersonId) -> Result<PersonIndex, Refusal> {
+        let index = self.active_person(id)?;
+        if self.person(index).status == PersonStatus::Frozen {
+            return Err(Refusal::AccountFrozen { person: id });
         }
         Ok(index)
     }

@@ -135,6 +135,7 @@ fn read_publish(
     let command = Command {
         tenant,
         actor: actor(identity),
+        second_factor: false,
         body: CommandBody::Publish(Publish {
             group: header.group(),
             sender,
@@ -159,6 +160,7 @@ fn read_command(tag: u16, payload: &[u8], identity: &Identity) -> Result<Asked, 
     let command = Command {
         tenant: identity.tenant,
         actor: actor(identity),
+        second_factor: false,
         body: tagged.into(),
     };
     Ok(Asked::Command { command, draft })

@@ -36,6 +36,10 @@ id! {
     GroupId(u64)
 }
 id! {
+    /// A department of a tenant. 0 is no department.
+    DepartmentId(u64)
+}
+id! {
     /// One of a person's devices, numbered by whoever issues their tokens. 0 is no device.
     DeviceId(u32)
 }

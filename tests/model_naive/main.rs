@@ -146,12 +146,14 @@ impl Pair {
         let command = Command {
             tenant,
             actor,
+            second_factor: false,
             body,
         };
         let context = Context {
             now: self.now,
             record: self.next,
             body_digest,
+            random: 7,
         };
         let decision = decide(&self.state, &command, context);
         if decision.events.is_empty() {

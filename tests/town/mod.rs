@@ -123,6 +123,7 @@ impl Town {
             .execute(Command {
                 tenant: self.tenant,
                 actor,
+                second_factor: false,
                 body,
             })?
             .wait()

@@ -18,12 +18,29 @@ code! {
     }
 }
 code! {
+    /// Where a person is in their life with the enterprise (SPEC D3).
+    PersonStatus {
+        /// Known, but has not activated the account: deals with no external contact.
+        Invited = 0,
+        /// In use.
+        Active = 1,
+        /// Asks for nothing until an admin thaws the account.
+        Frozen = 2,
+        /// Has left the company.
+        Departed = 3,
+    }
+}
+code! {
     /// An employee's role in the whole enterprise (SPEC D5).
     OrgRole {
         /// No rights beyond one's own groups.
         Employee = 0,
         /// All rights; at most 3 a tenant.
         SuperAdmin = 1,
+        /// Runs the departments given to them, sub-departments included.
+        DepartmentAdmin = 2,
+        /// Runs bots, webhooks and API clients, and nothing else.
+        AppAdmin = 3,
     }
 }
 code! {
@@ -33,6 +50,10 @@ code! {
         Internal = 0,
         /// Employees with customers or partners, up to 500 (200 when the tenant is not verified).
         External = 1,
+        /// Employees who may speak, up to 2,000, and viewers apart.
+        Training = 2,
+        /// Two people.
+        Direct = 3,
     }
 }
 code! {

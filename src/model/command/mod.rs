@@ -35,6 +35,8 @@ pub struct Command {
     pub tenant: TenantId,
     /// Who asks.
     pub actor: Actor,
+    /// Whether the asker proved a second factor, by a claim of their token (SPEC D9).
+    pub second_factor: bool,
     /// What is asked.
     pub body: CommandBody,
 }
@@ -107,6 +109,15 @@ tagged_enum! {
         ReleaseFreeze(PersonV1) = 0x021,
         /// A tenant's limit for a quota policy (SPEC Q1); applies at once to the count so far; `Done`.
         SetQuota(SetQuotaV1) = 0x022,
+        // 0x030 Directory
+        // 0x050 Departments and rosters
+        // 0x060 Making groups
+        // 0x070 The life of a group
+        // 0x090 Join codes, face-to-face, outward calls
+        // 0x0a0 Approvals and the audit trail
+        // 0x0b0 Quotas
+        // 0x0c0 Mass sends
+        // 0x0d0 History from elsewhere
         /// A group's state; answered by `Group`.
         GetGroup(GroupV1) = 0x100,
         /// A page of a group's members; answered by `Members`.
@@ -117,6 +128,15 @@ tagged_enum! {
         GetMassSend(GetMassSendV1) = 0x103,
         /// The groups of a person; answered by `Groups`.
         ListGroups(PersonV1) = 0x104,
+        // 0x120 Directory
+        // 0x130 Departments and rosters
+        // 0x140 Making groups
+        // 0x150 The life of a group
+        // 0x160 Join codes, face-to-face, outward calls
+        // 0x170 Approvals and the audit trail
+        // 0x180 Quotas
+        // 0x190 Mass sends
+        // 0x1a0 History from elsewhere
     }
 }
 
@@ -147,5 +167,14 @@ tagged_enum! {
         MassSendProgress(MassSendProgressV1) = 0x103,
         /// A person's groups.
         Groups(GroupsV1) = 0x104,
+        // 0x120 Directory
+        // 0x130 Departments and rosters
+        // 0x140 Making groups
+        // 0x150 The life of a group
+        // 0x160 Join codes, face-to-face, outward calls
+        // 0x170 Approvals and the audit trail
+        // 0x180 Quotas
+        // 0x190 Mass sends
+        // 0x1a0 History from elsewhere
     }
 }

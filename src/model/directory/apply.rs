@@ -1,5 +1,6 @@
 //! What tenants and people are after an event. An event that does not fit changes nothing.
 
+use crate::model::command::PersonStatus;
 use crate::model::event::{PeopleAddedV1, PersonDepartedV1, TenantCreatedV1};
 use crate::model::group::{Fate, leave};
 use crate::model::state::{State, Tenant};
@@ -44,7 +45,7 @@ pub(crate) fn depart(tenant: &mut Tenant, departed: &PersonDepartedV1, takes: &m
     let Some(leaver) = tenant.find_person(departed.person) else {
         return;
     };
-    tenant.person_mut(leaver).departed = true;
+    tenant.person_mut(leaver).status = PersonStatus::Departed;
     takes.reserve_exact(departed.groups.len());
     for left in &departed.groups {
         let fate = Fate {

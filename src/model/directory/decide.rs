@@ -94,7 +94,7 @@ fn check_super_admins(request: &Request<'_>, people: &[NewPersonV1]) -> Result<(
         return Ok(());
     }
     let known = request.tenant.people.iter();
-    let known = known.filter(|person| person.role == OrgRole::SuperAdmin && !person.departed);
+    let known = known.filter(|person| person.role == OrgRole::SuperAdmin && !person.has_departed());
     let limit = request.limits.super_admins_max;
     if known.count() + new > limit as usize {
         return Err(Refusal::TooManySuperAdmins { limit });

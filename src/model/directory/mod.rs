@@ -5,14 +5,15 @@
 
 mod apply;
 mod decide;
+pub(crate) mod snapshot;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use apply::{add_people, create_tenant, depart};
 pub(crate) use decide::{decide_add_people, decide_create_tenant, decide_depart};
 
-use crate::model::command::{OrgRole, PersonKind};
-use crate::model::state::{GroupIndex, insert_snug};
+use crate::model::command::{OrgRole, PersonKind, PersonStatus};
+use crate::model::state::{DepartmentIndex, GroupIndex, insert_snug};
 use crate::wire::Sequence;
 
 /// Bytes an external id may have.
@@ -23,7 +24,9 @@ pub(crate) struct Person {
     pub(crate) name: Box<str>,
     pub(crate) kind: PersonKind,
     pub(crate) role: OrgRole,
-    pub(crate) departed: bool,
+    pub(crate) status: PersonStatus,
+    /// In order of index; those the person is in themselves, not those above.
+    pub(crate) departments: Box<[DepartmentIndex]>,
     /// In group order.
     memberships: Vec<Membership>,
 }
@@ -42,9 +45,15 @@ impl Person {
             name: name.into(),
             kind,
             role,
-            departed: false,
+            status: PersonStatus::Active,
+            departments: Box::default(),
             memberships: Vec::new(),
         }
+    }
+
+    /// Whether the person has left the company.
+    pub(crate) fn has_departed(&self) -> bool {
+        self.status == PersonStatus::Departed
     }
 
     /// In group order.

@@ -51,6 +51,15 @@ tagged_enum! {
         QuotaSet(QuotaSetV1) = 0x042,
         /// An operator accepted the loss of damaged records. Of no tenant; changes nothing.
         LogRepaired(LogRepairedV1) = 0x050,
+        // 0x100 Directory
+        // 0x120 Departments and rosters
+        // 0x130 Making groups
+        // 0x140 The life of a group
+        // 0x160 Join codes, face-to-face, outward calls
+        // 0x170 Approvals and the audit trail
+        // 0x180 Quotas
+        // 0x190 Mass sends
+        // 0x1a0 History from elsewhere
     }
 }
 /// Whether a record with these events has a message as its view.

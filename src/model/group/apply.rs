@@ -28,6 +28,8 @@ pub(crate) fn create(tenant: &mut Tenant, created: &GroupCreatedV1) -> Option<Ta
         kind: created.kind,
         name: created.name.as_str().into(),
         status: GroupStatus::Active,
+        creator: None,
+        department: None,
         owner: Some(owner),
         admins: Vec::new(),
         members: Vec::with_capacity(created.members.len() + 1),
@@ -58,7 +60,7 @@ pub(crate) fn join(tenant: &mut Tenant, joined: &MembersJoinedV1) -> Option<Take
 }
 
 fn enter(tenant: &mut Tenant, group: GroupIndex, person: PersonIndex, joined: Sequence) {
-    if tenant.person(person).departed || !tenant.person_mut(person).join(group, joined) {
+    if tenant.person(person).has_departed() || !tenant.person_mut(person).join(group, joined) {
         return;
     }
     let members = &mut tenant.group_mut(group).members;

@@ -22,6 +22,8 @@ pub(crate) fn decide_create(
     let operation = match create.kind {
         GroupKind::Internal => Operation::CreateInternalGroup,
         GroupKind::External => Operation::CreateExternalGroup,
+        GroupKind::Training => Operation::CreateTrainingGroup,
+        GroupKind::Direct => Operation::CreateDirectGroup,
     };
     request.permit(operation, Subject::Tenant)?;
     let for_oneself =

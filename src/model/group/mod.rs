@@ -5,6 +5,7 @@
 
 mod apply;
 mod decide;
+pub(crate) mod snapshot;
 mod succession;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ use crate::model::command::{GroupKind, GroupRole};
 use crate::model::event::GroupStatus;
 use crate::model::limits::Limits;
 use crate::model::refusal::Refusal;
-use crate::model::state::{GroupIndex, PersonIndex, Tenant};
+use crate::model::state::{DepartmentIndex, GroupIndex, PersonIndex, Tenant};
 use crate::wire::{GroupId, Sequence, Take, Timestamp};
 
 /// Other people a group needs to be made (SPEC G3).
@@ -33,6 +34,10 @@ pub(crate) struct Group {
     pub(crate) kind: GroupKind,
     pub(crate) name: Box<str>,
     pub(crate) status: GroupStatus,
+    /// Who had it made; none for the enterprise's systems.
+    pub(crate) creator: Option<PersonIndex>,
+    /// The department it is bound to.
+    pub(crate) department: Option<DepartmentIndex>,
     /// None unless active.
     pub(crate) owner: Option<PersonIndex>,
     /// In the order they were appointed, without the owner.
@@ -94,7 +99,8 @@ impl Group {
 /// How many people a group of `kind` may have at `now` (SPEC G1, D1).
 pub(crate) fn cap(tenant: &Tenant, limits: &Limits, kind: GroupKind, now: Timestamp) -> u32 {
     match kind {
-        GroupKind::Internal => limits.internal_members_max,
+        GroupKind::Internal | GroupKind::Training => limits.internal_members_max,
+        GroupKind::Direct => 2,
         GroupKind::External if tenant.is_verified(now) => limits.external_members_max,
         GroupKind::External => limits.external_members_max_unverified,
     }

@@ -5,6 +5,7 @@
 
 mod apply;
 mod decide;
+pub(crate) mod snapshot;
 #[cfg(test)]
 mod tests;
 

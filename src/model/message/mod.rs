@@ -3,6 +3,7 @@
 mod apply;
 mod decide;
 mod idempotency;
+pub(crate) mod snapshot;
 #[cfg(test)]
 mod tests;
 

@@ -1,136 +1,22 @@
 //! Who may do what (SPEC P1, M2): one table, the only place that decides.
 //!
-//! An actor holds claims — what they are to the enterprise, and to the group or person concerned.
-//! An operation is permitted to whoever holds one of the claims in its row.
+//! An actor holds claims: what they are to the enterprise, and to the group, person or department
+//! concerned. An operation is permitted to whoever holds one of the claims in its row.
 
-use crate::model::command::{Actor, PersonKind};
+mod claims;
+mod table;
+
+use self::claims::*;
+use self::table::TABLE;
+use crate::model::command::{Actor, OrgRole, PersonKind};
 use crate::model::refusal::Refusal;
-use crate::model::state::{GroupIndex, Tenant};
+use crate::model::state::{DepartmentIndex, GroupIndex, PersonIndex, Tenant};
 use crate::wire::PersonId;
+
+pub(crate) use self::table::Operation;
 
 #[cfg(test)]
 mod tests;
-
-/// What is asked, as the table's rows name it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Operation {
-    CreateTenant,
-    AddPeople,
-    DepartPerson,
-    CreateInternalGroup,
-    CreateExternalGroup,
-    CreateGroupForAnother,
-    AddMembers,
-    LeaveGroup,
-    RemoveMembers,
-    RemoveOwner,
-    DissolveGroup,
-    RenameGroup,
-    SetRole,
-    TransferOwnership,
-    Publish,
-    PublishAsSystem,
-    MassSend,
-    ReleaseFreeze,
-    SetQuota,
-    ReadGroup,
-    ReadPerson,
-    ReadMassSend,
-    Continue,
-}
-
-/// What an actor is; a set.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Claims(u16);
-
-impl Claims {
-    const fn or(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    const fn shares_one_with(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-}
-
-const NODE: Claims = Claims(1 << 0);
-const ENTERPRISE: Claims = Claims(1 << 1);
-const SYSTEM: Claims = Claims(1 << 2);
-/// A super admin of the tenant, in the group concerned or not.
-const SUPER_ADMIN: Claims = Claims(1 << 3);
-/// Any employee, super admins too.
-const EMPLOYEE: Claims = Claims(1 << 4);
-/// A customer or partner.
-const CONTACT: Claims = Claims(1 << 5);
-/// Owner of the group concerned.
-const OWNER: Claims = Claims(1 << 6);
-/// Admin of the group concerned; its owner is none.
-const ADMIN: Claims = Claims(1 << 7);
-/// An employee in the group concerned, in any role.
-const COLLEAGUE: Claims = Claims(1 << 8);
-/// In the group concerned, in any role.
-const MEMBER: Claims = Claims(1 << 9);
-/// The person concerned.
-const ONESELF: Claims = Claims(1 << 10);
-
-/// Acts for the enterprise from outside.
-const BACKEND: Claims = NODE.or(ENTERPRISE);
-/// Runs the enterprise.
-const MANAGEMENT: Claims = BACKEND.or(SUPER_ADMIN);
-/// Runs the group concerned.
-const LEADERS: Claims = OWNER.or(ADMIN);
-/// Anybody with an account.
-const ANYONE: Claims = EMPLOYEE.or(CONTACT);
-
-struct Rule {
-    operation: Operation,
-    name: &'static str,
-    granted: Claims,
-    needs: &'static str,
-}
-
-const fn rule(
-    operation: Operation,
-    name: &'static str,
-    granted: Claims,
-    needs: &'static str,
-) -> Rule {
-    Rule {
-        operation,
-        name,
-        granted,
-        needs,
-    }
-}
-
-use Operation as O;
-/// In the order of [`Operation`], which a test holds.
-#[rustfmt::skip]
-const TABLE: [Rule; 23] = [
-    rule(O::CreateTenant,          "creating a tenant",             NODE,                                "the node's operator"),
-    rule(O::AddPeople,             "adding people",                 MANAGEMENT,                          "the enterprise or a super admin"),
-    rule(O::DepartPerson,          "ending an employment",          MANAGEMENT,                          "the enterprise or a super admin"),
-    rule(O::CreateInternalGroup,   "creating an internal group",    BACKEND.or(EMPLOYEE),                "the enterprise or an employee"),
-    rule(O::CreateExternalGroup,   "creating an external group",    MANAGEMENT,                          "the enterprise or a super admin"),
-    rule(O::CreateGroupForAnother, "creating a group for another",  BACKEND,                             "the enterprise"),
-    rule(O::AddMembers,            "adding members",                BACKEND.or(LEADERS).or(COLLEAGUE),   "the enterprise or an employee in the group"),
-    rule(O::LeaveGroup,            "leaving a group",               ANYONE,                              "the member"),
-    rule(O::RemoveMembers,         "removing members",              BACKEND.or(LEADERS),                 "the enterprise, the group's owner or an admin of it"),
-    rule(O::RemoveOwner,           "removing the owner",            BACKEND,                             "the enterprise"),
-    rule(O::DissolveGroup,         "dissolving a group",            MANAGEMENT.or(OWNER),                "the enterprise, a super admin or the group's owner"),
-    rule(O::RenameGroup,           "renaming a group",              MANAGEMENT.or(LEADERS),              "the enterprise, a super admin, the group's owner or an admin of it"),
-    rule(O::SetRole,               "appointing admins",             BACKEND.or(OWNER),                   "the enterprise or the group's owner"),
-    rule(O::TransferOwnership,     "transferring a group",          BACKEND.or(OWNER),                   "the enterprise or the group's owner"),
-    rule(O::Publish,               "publishing",                    BACKEND.or(ONESELF),                 "the enterprise or the sender"),
-    rule(O::PublishAsSystem,       "publishing a system message",   BACKEND,                             "the enterprise"),
-    rule(O::MassSend,              "sending to many groups",        BACKEND.or(ONESELF),                 "the enterprise or the sender"),
-    rule(O::ReleaseFreeze,         "releasing a freeze",            MANAGEMENT,                          "the enterprise or a super admin"),
-    rule(O::SetQuota,              "setting a quota",               MANAGEMENT,                          "the enterprise or a super admin"),
-    rule(O::ReadGroup,             "reading about a group",         MANAGEMENT.or(MEMBER),               "the enterprise, a super admin or a member"),
-    rule(O::ReadPerson,            "reading about a person",        MANAGEMENT.or(ONESELF),              "the enterprise, a super admin or the person"),
-    rule(O::ReadMassSend,          "reading about a mass send",     MANAGEMENT.or(ONESELF),              "the enterprise, a super admin or the sender"),
-    rule(O::Continue,              "continuing",                    SYSTEM,                              "Throng itself"),
-];
 
 /// What is concerned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -141,39 +27,85 @@ pub(crate) enum Subject {
     Group(GroupIndex),
     /// One person.
     Person(PersonId),
+    /// One department.
+    Department(DepartmentIndex),
+}
+
+/// What the table says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    Granted,
+    /// Once somebody else has approved (SPEC P2).
+    NeedsApproval,
+    /// Granted by a role in the enterprise, which the tenant ties to a second factor (SPEC D9).
+    NeedsSecondFactor,
+    Refused,
 }
 
 /// Whether `actor` of `tenant` may do `operation` to `subject`; a person must still be with the company.
-pub(crate) fn check(
+pub(crate) fn verdict(
     tenant: &Tenant,
     actor: Actor,
+    second_factor: bool,
     operation: Operation,
     subject: Subject,
-) -> Result<(), Refusal> {
-    verdict(claims(tenant, actor, subject)?, operation)
+) -> Result<Verdict, Refusal> {
+    let held = claims(tenant, actor, subject)?;
+    let has_factor = second_factor || !tenant.requires_second_factor;
+    Ok(judge(held, has_factor, operation))
 }
 
-/// [`check`] where no tenant is concerned.
+/// The refusal of `operation`, by its row.
+pub(crate) fn not_permitted(operation: Operation) -> Refusal {
+    let rule = &TABLE[operation as usize];
+    Refusal::NotPermitted {
+        operation: rule.name,
+        needs: rule.needs,
+    }
+}
+
+/// Whether a role in the enterprise can allow it: then being refused it is recorded (SPEC P3).
+pub(crate) fn is_admin_operation(operation: Operation) -> bool {
+    let rule = &TABLE[operation as usize];
+    let allowed = rule.granted.or(rule.with_approval);
+    !allowed.and(ORG_ROLES).is_empty()
+}
+
+/// The operation's name for people.
+pub(crate) fn name_of(operation: Operation) -> &'static str {
+    TABLE[operation as usize].name
+}
+
+/// [`verdict`] where no tenant is concerned.
 pub(crate) fn check_node(actor: Actor, operation: Operation) -> Result<(), Refusal> {
-    let claims = match actor {
+    let held = match actor {
         Actor::Node => NODE,
         Actor::Enterprise => ENTERPRISE,
         Actor::System => SYSTEM,
         Actor::Person { .. } => ANYONE,
     };
-    verdict(claims, operation)
+    match judge(held, true, operation) {
+        Verdict::Granted => Ok(()),
+        _ => Err(not_permitted(operation)),
+    }
 }
 
-fn verdict(claims: Claims, operation: Operation) -> Result<(), Refusal> {
+fn judge(held: Claims, has_factor: bool, operation: Operation) -> Verdict {
     let rule = &TABLE[operation as usize];
     debug_assert!(rule.operation == operation, "the table is in order");
-    if claims.shares_one_with(rule.granted) {
-        return Ok(());
+    let grants = held.and(rule.granted);
+    let approvable = held.and(rule.with_approval);
+    if !grants.without(ORG_ROLES).is_empty() {
+        Verdict::Granted
+    } else if grants.or(approvable).is_empty() {
+        Verdict::Refused
+    } else if !has_factor {
+        Verdict::NeedsSecondFactor
+    } else if grants.is_empty() {
+        Verdict::NeedsApproval
+    } else {
+        Verdict::Granted
     }
-    Err(Refusal::NotPermitted {
-        operation: rule.name,
-        needs: rule.needs,
-    })
 }
 
 fn claims(tenant: &Tenant, actor: Actor, subject: Subject) -> Result<Claims, Refusal> {
@@ -183,14 +115,21 @@ fn claims(tenant: &Tenant, actor: Actor, subject: Subject) -> Result<Claims, Ref
         Actor::System => return Ok(SYSTEM),
         Actor::Person { person, .. } => person,
     };
-    let index = tenant.active_person(person)?;
+    let index = tenant.usable_person(person)?;
     let employee = tenant.person(index).kind == PersonKind::Employee;
     let mut held = if employee { EMPLOYEE } else { CONTACT };
-    if tenant.is_super_admin(index) {
-        held = held.or(SUPER_ADMIN);
+    let role = tenant.person(index).role;
+    match role {
+        OrgRole::Employee => {}
+        OrgRole::SuperAdmin => held = held.or(SUPER_ADMIN),
+        OrgRole::DepartmentAdmin => held = held.or(DEPARTMENT_ADMIN),
+        OrgRole::AppAdmin => held = held.or(APP_ADMIN),
+    }
+    if role == OrgRole::DepartmentAdmin && in_own_subtree(tenant, index, subject) {
+        held = held.or(SUBTREE_ADMIN);
     }
     match subject {
-        Subject::Tenant => {}
+        Subject::Tenant | Subject::Department(_) => {}
         Subject::Person(concerned) => {
             if concerned == person {
                 held = held.or(ONESELF);
@@ -213,4 +152,22 @@ fn claims(tenant: &Tenant, actor: Actor, subject: Subject) -> Result<Claims, Ref
         }
     }
     Ok(held)
+}
+
+/// "Own subtree" (SPEC P1): bound to, or created by someone in, the subtree that `admin` runs.
+fn in_own_subtree(tenant: &Tenant, admin: PersonIndex, subject: Subject) -> bool {
+    let runs = |department: DepartmentIndex| tenant.departments.is_run_by(department, admin);
+    let runs_department_of = |person: PersonIndex| {
+        let departments = tenant.person(person).departments.iter();
+        departments.copied().any(runs)
+    };
+    match subject {
+        Subject::Tenant => false,
+        Subject::Department(department) => runs(department),
+        Subject::Person(person) => tenant.find_person(person).is_some_and(runs_department_of),
+        Subject::Group(group) => {
+            let group = tenant.group(group);
+            group.department.is_some_and(runs) || group.creator.is_some_and(runs_department_of)
+        }
+    }
 }

@@ -152,12 +152,14 @@ impl Town {
         let command = Command {
             tenant,
             actor,
+            second_factor: false,
             body,
         };
         let context = Context {
             now: self.now,
             record: self.next,
             body_digest: digest,
+            random: 0x5eed_0000_0000_0000_0000_0000_0000_0000 + u128::from(self.next.0),
         };
         let decision = decide(&self.state, &command, context);
         assert_eq!(decision, decide(&self.state, &command, context), "pure");

@@ -1,26 +1,24 @@
-//! Bytes of today must be readable forever: one golden line a tag of every command, reply and event.
-//!
-//! A tag without a line, or a line whose bytes are written differently now, fails with the line it
-//! should have. Only lines of new tags may be added to tests/golden/model_tags.txt.
-
-#![allow(clippy::unwrap_used)] // A test's own helpers may panic.
-
-use std::collections::BTreeMap;
-use std::fmt::Write;
+//! What there was first: tenants, people, groups, publishing, mass sends.
 
 use throng::model::command::*;
 use throng::model::event::{self, Event, GroupStatus, LeaveCause};
-use throng::model::{Stamp, State, apply};
 use throng::wire::{
     ClientMessageId, DeviceId, GroupId, Kind, PersonId, Priority, RecordNumber, Sequence, TenantId,
     Timestamp,
 };
 
-const GOLDEN: &str = include_str!("golden/model_tags.txt");
+use crate::Section;
 
-const TIME: Timestamp = Timestamp(1_772_377_200_000_000);
-const POLICY: QuotaPolicy = QuotaPolicy::MassSendsPerSenderPerDay;
-const ID: ClientMessageId = ClientMessageId(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
+pub(crate) const SECTION: Section = Section {
+    golden: include_str!("../golden/model_core.txt"),
+    commands,
+    replies,
+    events,
+};
+
+pub(crate) const TIME: Timestamp = Timestamp(1_772_377_200_000_000);
+pub(crate) const POLICY: QuotaPolicy = QuotaPolicy::MassSendsPerSenderPerDay;
+pub(crate) const ID: ClientMessageId = ClientMessageId(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
 
 fn person() -> PersonV1 {
     let person = PersonId(0x0102_0304_0506_0708);
@@ -39,7 +37,7 @@ fn members() -> MembersV1 {
     }
 }
 
-fn new_person() -> NewPersonV1 {
+pub(crate) fn new_person() -> NewPersonV1 {
     NewPersonV1 {
         name: "王小明".to_owned(),
         external_id: "wang.xiaoming@example".to_owned(),
@@ -180,7 +178,7 @@ fn replies() -> Vec<Reply> {
     ]
 }
 
-fn events() -> Vec<Event> {
+pub(crate) fn events() -> Vec<Event> {
     let group = group().group;
     let feature = event::FeatureV1 {
         person: PersonId(4),
@@ -273,147 +271,4 @@ fn events() -> Vec<Event> {
             at: RecordNumber(0x3132),
         }),
     ]
-}
-
-/// A state with something in each of its tables.
-fn state() -> State {
-    let mut state = State::new();
-    let created = event::GroupCreatedV1 {
-        group: GroupId(1),
-        kind: GroupKind::Internal,
-        name: "项目组".to_owned(),
-        owner: PersonId(1),
-        members: vec![PersonId(2)],
-    };
-    let published = event::PublishedV1 {
-        group: GroupId(1),
-        body_digest: 9,
-    };
-    let accepted = event::MassSendAcceptedV1 {
-        sender: PersonId(1),
-        device: DeviceId(7),
-        groups: vec![GroupId(1)],
-        kind: Kind::Text as u8,
-        priority: Priority::Normal as u8,
-        client_message_id: ID,
-        body_digest: 9,
-        window_starts: TIME,
-        window_ends: TIME.plus_micros(86_400_000_000),
-    };
-    let mut people = vec![new_person(); 2];
-    people[1].external_id.clear();
-    let events = [
-        events()[0].clone(),
-        Event::PeopleAdded(event::PeopleAddedV1 {
-            first: PersonId(1),
-            people,
-        }),
-        Event::GroupCreated(created),
-        Event::Published(published),
-        Event::MassSendAccepted(accepted),
-        Event::FeatureFrozen(event::FeatureV1 {
-            person: PersonId(1),
-            policy: POLICY,
-        }),
-    ];
-    let stamp = Stamp {
-        record: RecordNumber(12),
-        timestamp: TIME,
-        tenant: TenantId(1),
-        sender: PersonId(1),
-        device: DeviceId(7),
-        client_message_id: ID,
-        kind: Kind::Text,
-        priority: Priority::Normal,
-    };
-    apply(&mut state, &stamp, &events);
-    state
-}
-
-type Lines = BTreeMap<(String, u16), Vec<u8>>;
-
-fn golden() -> Lines {
-    let lines = GOLDEN.lines().filter(|line| !line.starts_with('#'));
-    let read = |line: &str| {
-        let mut words = line.split_whitespace();
-        let kind = words.next().unwrap().to_owned();
-        let tag = u16::from_str_radix(words.next().unwrap(), 16).unwrap();
-        let hex = words.next().unwrap_or("");
-        let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-        let bytes = (0..hex.len()).step_by(2).map(byte).collect();
-        ((kind, tag), bytes)
-    };
-    lines.map(read).collect()
-}
-
-fn written() -> Lines {
-    let mut lines = Lines::new();
-    for command in commands() {
-        let key = ("command".to_owned(), command.tag());
-        lines.insert(key, command.encode().to_vec());
-    }
-    for reply in replies() {
-        let key = ("reply".to_owned(), reply.tag());
-        lines.insert(key, reply.encode().to_vec());
-    }
-    for event in events() {
-        let key = ("event".to_owned(), event.tag());
-        lines.insert(key, event.encode().to_vec());
-    }
-    lines.insert(("state".to_owned(), 1), state().to_snapshot());
-    lines
-}
-
-#[test]
-fn every_tag_is_written_as_it_always_was() {
-    let golden = golden();
-    let mut wrong = String::new();
-    for (key, bytes) in &written() {
-        if golden.get(key) != Some(bytes) {
-            write!(wrong, "{} {:03x} ", key.0, key.1).unwrap();
-            for byte in bytes {
-                write!(wrong, "{byte:02x}").unwrap();
-            }
-            wrong.push('\n');
-        }
-    }
-    assert!(
-        wrong.is_empty(),
-        "tests/golden/model_tags.txt differs:\n{wrong}"
-    );
-}
-
-#[test]
-fn every_tag_in_use_has_a_golden_line_and_no_other_has() {
-    let mut tags: Vec<(String, u16)> = vec![("state".to_owned(), 1)];
-    tags.extend(
-        TaggedCommand::TAGS
-            .iter()
-            .map(|tag| ("command".to_owned(), *tag)),
-    );
-    tags.extend(Reply::TAGS.iter().map(|tag| ("reply".to_owned(), *tag)));
-    tags.extend(Event::TAGS.iter().map(|tag| ("event".to_owned(), *tag)));
-    tags.sort();
-    let golden: Vec<_> = golden().into_keys().collect();
-    assert_eq!(golden, tags);
-}
-
-#[test]
-fn every_golden_line_is_read_as_what_was_written() {
-    let golden = golden();
-    let bytes = |kind: &str, tag| &golden[&(kind.to_owned(), tag)];
-    for command in commands() {
-        let read = TaggedCommand::decode(command.tag(), bytes("command", command.tag()));
-        assert_eq!(read, Ok(command));
-    }
-    for reply in replies() {
-        let read = Reply::decode(reply.tag(), bytes("reply", reply.tag()));
-        assert_eq!(read, Ok(reply));
-    }
-    for event in events() {
-        let read = Event::decode(event.tag(), bytes("event", event.tag()));
-        assert_eq!(read, Ok(event));
-    }
-    let read = State::from_snapshot(bytes("state", 1)).unwrap();
-    assert_eq!(read.hash(), state().hash());
 }

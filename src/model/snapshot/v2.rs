@@ -1,0 +1,74 @@
+//! The state as it is written now: one part an aggregate, each in that aggregate's `snapshot` module.
+
+use crate::model::body::body;
+use crate::model::command::Succession;
+use crate::model::state::Tenant;
+use crate::model::{department, directory, group, mass_send, message, quota};
+use crate::wire::{TenantId, Timestamp};
+
+body! {
+    /// A whole state.
+    StateV2 {
+        clock: Timestamp,
+        tenants: Vec<TenantStateV2>,
+        sending: Vec<TenantId>,
+    }
+}
+body! {
+    /// One tenant.
+    TenantStateV2 {
+        name: String,
+        zone: String,
+        verified_until: Timestamp,
+        succession: Succession,
+        requires_second_factor: bool,
+        directory: directory::snapshot::DirectoryStateV1,
+        departments: department::snapshot::DepartmentsStateV1,
+        groups: group::snapshot::GroupsStateV1,
+        remembered: message::snapshot::RememberedStateV1,
+        quotas: quota::snapshot::QuotasStateV1,
+        mass_sends: mass_send::snapshot::MassSendsStateV1,
+    }
+}
+
+pub(super) fn write_tenant(tenant: &Tenant, clock: Timestamp) -> TenantStateV2 {
+    TenantStateV2 {
+        name: tenant.name.to_string(),
+        zone: tenant.zone_name.to_string(),
+        verified_until: tenant.verified_until,
+        succession: tenant.succession,
+        requires_second_factor: tenant.requires_second_factor,
+        directory: directory::snapshot::write(tenant),
+        departments: department::snapshot::write(tenant),
+        groups: group::snapshot::write(tenant),
+        remembered: message::snapshot::write(tenant, clock),
+        quotas: quota::snapshot::write(tenant),
+        mass_sends: mass_send::snapshot::write(tenant),
+    }
+}
+
+/// In an order in which each part finds what it names: people, departments, groups, the rest.
+pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> {
+    let TenantStateV2 {
+        name,
+        zone,
+        verified_until,
+        succession,
+        requires_second_factor,
+        directory,
+        departments,
+        groups,
+        remembered,
+        quotas,
+        mass_sends,
+    } = state;
+    let mut tenant = Tenant::new(&name, &zone, verified_until, succession);
+    tenant.requires_second_factor = requires_second_factor;
+    directory::snapshot::read(&mut tenant, directory)?;
+    department::snapshot::read(&mut tenant, departments)?;
+    group::snapshot::read(&mut tenant, groups)?;
+    message::snapshot::read(&mut tenant, remembered)?;
+    quota::snapshot::read(&mut tenant, quotas)?;
+    mass_send::snapshot::read(&mut tenant, mass_sends)?;
+    Ok(tenant)
+}

@@ -1,0 +1,65 @@
+//! A whole state, in every version of its snapshot.
+
+use throng::model::command::*;
+use throng::model::event::{self, Event};
+use throng::model::{Stamp, State, apply};
+use throng::wire::{DeviceId, GroupId, Kind, PersonId, Priority, RecordNumber, TenantId};
+
+use crate::core::{ID, POLICY, TIME, events, new_person};
+
+pub(crate) const GOLDEN: &str = include_str!("../golden/model_state.txt");
+
+/// A state with something in each of its tables.
+pub(crate) fn state() -> State {
+    let mut state = State::new();
+    let created = event::GroupCreatedV1 {
+        group: GroupId(1),
+        kind: GroupKind::Internal,
+        name: "项目组".to_owned(),
+        owner: PersonId(1),
+        members: vec![PersonId(2)],
+    };
+    let published = event::PublishedV1 {
+        group: GroupId(1),
+        body_digest: 9,
+    };
+    let accepted = event::MassSendAcceptedV1 {
+        sender: PersonId(1),
+        device: DeviceId(7),
+        groups: vec![GroupId(1)],
+        kind: Kind::Text as u8,
+        priority: Priority::Normal as u8,
+        client_message_id: ID,
+        body_digest: 9,
+        window_starts: TIME,
+        window_ends: TIME.plus_micros(86_400_000_000),
+    };
+    let mut people = vec![new_person(); 2];
+    people[1].external_id.clear();
+    let events = [
+        events()[0].clone(),
+        Event::PeopleAdded(event::PeopleAddedV1 {
+            first: PersonId(1),
+            people,
+        }),
+        Event::GroupCreated(created),
+        Event::Published(published),
+        Event::MassSendAccepted(accepted),
+        Event::FeatureFrozen(event::FeatureV1 {
+            person: PersonId(1),
+            policy: POLICY,
+        }),
+    ];
+    let stamp = Stamp {
+        record: RecordNumber(12),
+        timestamp: TIME,
+        tenant: TenantId(1),
+        sender: PersonId(1),
+        device: DeviceId(7),
+        client_message_id: ID,
+        kind: Kind::Text,
+        priority: Priority::Normal,
+    };
+    apply(&mut state, &stamp, &events);
+    state
+}
