@@ -52,6 +52,7 @@ impl Tenant {
             GroupKind::Internal => self.caps.internal,
             GroupKind::External if now < self.verified_until => self.caps.external,
             GroupKind::External => self.caps.external_unverified,
+            GroupKind::Training | GroupKind::Direct => unreachable!("the runs make none"),
         }
     }
 
@@ -66,6 +67,7 @@ impl Tenant {
             let may = match create.kind {
                 GroupKind::Internal => self.is_employee(person),
                 GroupKind::External => self.is_super_admin(person),
+                GroupKind::Training | GroupKind::Direct => unreachable!("the runs make none"),
             };
             if !may || person != create.owner {
                 return not_permitted();
