@@ -2,10 +2,24 @@
 
 /// A plain struct with public, documented fields.
 macro_rules! body {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[doc = $meaning:literal])* $field:ident: $type:ty,)* }) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
-        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+        #[derive(
+            Clone, PartialEq, Eq, Debug,
+            rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize, serde::Deserialize,
+        )]
+        #[serde(deny_unknown_fields)]
+        pub struct $name { $($(#[doc = $meaning])* pub $field: $type,)* }
+
+        impl $crate::wire::tagged::Described for $name {
+            const FIELDS: &'static [$crate::wire::tagged::Field] = &[
+                $($crate::wire::tagged::Field {
+                    name: stringify!($field),
+                    kind: stringify!($type),
+                    meaning: &[$($meaning),*],
+                },)*
+            ];
+        }
     };
 }
 pub(crate) use body;

@@ -56,19 +56,74 @@ where
     rkyv::from_bytes::<T, Error>(&aligned).map_err(invalid)
 }
 
+/// One field of a body, as a form shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// Its Rust type, as written.
+    pub kind: &'static str,
+    /// What it means; one entry a line.
+    pub meaning: &'static [&'static str],
+}
+
+/// A body that says what it consists of.
+pub trait Described {
+    /// Its fields, in order.
+    const FIELDS: &'static [Field];
+}
+
+/// What a form for one tag shows: command lines and web forms are made from these, so that none can
+/// miss a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Form {
+    /// The stable number.
+    pub tag: u16,
+    /// The variant's name, as written.
+    pub name: &'static str,
+    /// What it means; one entry a line.
+    pub meaning: &'static [&'static str],
+    /// What it consists of.
+    pub fields: &'static [Field],
+}
+
 /// An enum whose variants are versioned bodies with a tag each: `Name { Variant(Type) = tag }`.
 macro_rules! tagged_enum {
-    ($(#[$outer:meta])* pub enum $name:ident { $($(#[$doc:meta])* $variant:ident($body:ty) = $tag:literal,)* }) => {
+    ($(#[$outer:meta])* pub enum $name:ident { $($(#[doc = $doc:literal])* $variant:ident($body:ty) = $tag:literal,)* }) => {
         $(#[$outer])*
-        #[derive(Clone, PartialEq, Eq, Debug)]
+        #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+        #[serde(rename_all = "kebab-case")]
         #[non_exhaustive]
         pub enum $name {
-            $($(#[$doc])* $variant($body),)*
+            $($(#[doc = $doc])* $variant($body),)*
         }
 
         impl $name {
             /// Every tag in use, for the golden-bytes tests.
             pub const TAGS: &'static [u16] = &[$($tag),*];
+
+            /// What a form for each tag shows.
+            pub const FORMS: &'static [$crate::wire::tagged::Form] = &[
+                $($crate::wire::tagged::Form {
+                    tag: $tag,
+                    name: stringify!($variant),
+                    meaning: &[$($doc),*],
+                    fields: <$body as $crate::wire::tagged::Described>::FIELDS,
+                },)*
+            ];
+
+            /// The body of `tag` from a self-describing format, such as JSON.
+            pub fn deserialize<'de, D: serde::Deserializer<'de>>(
+                tag: u16,
+                from: D,
+            ) -> Result<Self, D::Error> {
+                match tag {
+                    $($tag => <$body as serde::Deserialize>::deserialize(from).map(Self::$variant),)*
+                    found => Err(serde::de::Error::custom(
+                        $crate::wire::tagged::TaggedError::Tag { found },
+                    )),
+                }
+            }
 
             /// The stable number of this variant.
             #[must_use]
