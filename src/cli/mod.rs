@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 it ran and found, or met, damage; 2 it could not run, and one line on
 //! standard error says what to do.
 
+mod admin;
 mod archive;
 mod bootstrap;
 mod certificate;
@@ -38,6 +39,7 @@ enum Sub {
     Bootstrap(bootstrap::Bootstrap),
     Token(token::Token),
     Certificate(certificate::Certificate),
+    Admin(admin::Admin),
     #[command(subcommand)]
     Archive(archive::Archive),
     #[command(subcommand)]
@@ -51,6 +53,7 @@ pub(crate) fn run() -> ExitCode {
         Sub::Bootstrap(bootstrap) => bootstrap.run(),
         Sub::Token(token) => token.run(),
         Sub::Certificate(certificate) => certificate.run(),
+        Sub::Admin(admin) => admin.run(),
         Sub::Archive(archive) => archive.run(),
         Sub::Config(config) => config.run(),
     };
