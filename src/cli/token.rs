@@ -28,6 +28,9 @@ pub(super) struct Token {
     /// Which of the person's devices.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     device: u32,
+    /// They have proved a second factor, which a tenant may ask of its admins.
+    #[arg(long)]
+    second_factor: bool,
     /// How long it is valid.
     #[arg(long, default_value = "1 h", value_name = "TIME")]
     ttl: TimeSpan,
@@ -44,10 +47,11 @@ impl Token {
                 format!("`throng bootstrap --data {root}` makes it")
             })?;
         let issuer = TokenIssuer::from_pem(&pem).with_context(|| path.display().to_string())?;
-        let token = issuer.issue(
+        let token = issuer.issue_for(
             TenantId(self.tenant),
             PersonId(self.person),
             DeviceId(self.device),
+            self.second_factor,
             SystemClock::default().wall(),
             self.ttl.duration(),
         );

@@ -35,6 +35,8 @@ pub struct Identity {
     pub person: PersonId,
     /// From which device; 0 unless the role is [`Role::Person`].
     pub device: DeviceId,
+    /// Whether the person proved a second factor when they signed in (SPEC D9).
+    pub second_factor: bool,
     /// When a connection of this identity is to be closed.
     pub expires: Timestamp,
 }
@@ -157,6 +159,8 @@ struct IssuedClaims {
     device: u32,
     iat: i64,
     exp: i64,
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    second_factor: bool,
 }
 
 /// The claims read back. `iss` and `aud` are the library's to check, times are ours.
@@ -168,6 +172,8 @@ struct Claims {
     iat: i64,
     exp: i64,
     nbf: Option<i64>,
+    #[serde(default)]
+    second_factor: bool,
 }
 
 /// Signs people's tokens. A tenant's backend does this with the same key, or with its own.
@@ -200,6 +206,21 @@ impl TokenIssuer {
         now: Timestamp,
         ttl: Duration,
     ) -> String {
+        self.issue_for(tenant, person, device, false, now, ttl)
+    }
+
+    /// [`TokenIssuer::issue`] to somebody who has proved a second factor, if `second_factor` says so
+    /// (SPEC D9).
+    #[must_use]
+    pub fn issue_for(
+        &self,
+        tenant: TenantId,
+        person: PersonId,
+        device: DeviceId,
+        second_factor: bool,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> String {
         let iat = now.0.div_euclid(MICROS_PER_SECOND);
         let ttl_s = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
         self.sign(&IssuedClaims {
@@ -210,6 +231,7 @@ impl TokenIssuer {
             device: device.0,
             iat,
             exp: iat.saturating_add(ttl_s),
+            second_factor,
         })
         .expect("the key has signed when it was loaded, and numbers always serialise")
     }
@@ -301,6 +323,7 @@ impl TokenVerifier {
             tenant: TenantId(claims.tenant),
             person: PersonId(claims.person),
             device: DeviceId(claims.device),
+            second_factor: claims.second_factor,
             expires,
         })
     }
@@ -376,6 +399,7 @@ pub fn identity_of_certificate(der: &[u8]) -> Result<Identity, AuthError> {
         tenant,
         person: PersonId(0),
         device: DeviceId(0),
+        second_factor: false,
         expires: timestamp(certificate.validity().not_after.timestamp()),
     })
 }

@@ -135,7 +135,7 @@ fn read_publish(
     let command = Command {
         tenant,
         actor: actor(identity),
-        second_factor: false,
+        second_factor: identity.second_factor,
         body: CommandBody::Publish(Publish {
             group: header.group(),
             sender,
@@ -160,7 +160,7 @@ fn read_command(tag: u16, payload: &[u8], identity: &Identity) -> Result<Asked, 
     let command = Command {
         tenant: identity.tenant,
         actor: actor(identity),
-        second_factor: false,
+        second_factor: identity.second_factor,
         body: tagged.into(),
     };
     Ok(Asked::Command { command, draft })

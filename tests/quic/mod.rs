@@ -82,6 +82,7 @@ fn check_token(token: &str, now: Timestamp) -> Result<Identity, AuthError> {
         tenant: TenantId(tenant as u32),
         person: PersonId(person),
         device: DeviceId(device as u32),
+        second_factor: false,
         expires: now.plus_micros(seconds as i64 * 1_000_000),
     })
 }

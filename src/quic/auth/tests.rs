@@ -53,11 +53,14 @@ fn a_token_speaks_for_the_person_and_device_it_was_issued_for_until_it_expires()
             tenant: TENANT,
             person: PERSON,
             device: DEVICE,
+            second_factor: false,
             expires: NOW.plus_micros(3_605_000_000),
         }
     );
     let last = identity.expires.plus_micros(-1);
     assert_eq!(verifier.verify(&token, last), Ok(identity));
+    let token = issuer.issue_for(TENANT, PERSON, DEVICE, true, NOW, HOUR);
+    assert!(verifier.verify(&token, NOW).unwrap().second_factor);
     assert_eq!(
         verifier.verify(&token, identity.expires),
         Err(AuthError::Expired {

@@ -13,6 +13,7 @@ fn identity(role: Role, tenant: u32, person: u64, device: u32) -> Identity {
         tenant: TenantId(tenant),
         person: PersonId(person),
         device: DeviceId(device),
+        second_factor: false,
         expires: Timestamp(0),
     }
 }
