@@ -9,6 +9,7 @@ use std::cell::Cell;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -16,27 +17,42 @@ struct Counting;
 // SAFETY: as the module's head says.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        count(layout.size(), 0);
         // SAFETY: the caller keeps `alloc`'s contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        BYTES.set(BYTES.get() - layout.size() as i64);
         // SAFETY: the caller keeps `dealloc`'s contract.
         unsafe { System.dealloc(block, layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        count(size, layout.size());
         // SAFETY: the caller keeps `realloc`'s contract.
         unsafe { System.realloc(block, layout, size) }
     }
 }
 
+fn count(new: usize, old: usize) {
+    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+    BYTES.set(BYTES.get() + new as i64 - old as i64);
+}
+
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
+/// What `work` returns, and how many bytes it left allocated on this thread.
+#[allow(dead_code)] // Each test that shares this module counts one or the other.
+pub(crate) fn bytes_kept_by<T>(work: impl FnOnce() -> T) -> (T, i64) {
+    let before = BYTES.get();
+    let done = work();
+    (done, BYTES.get() - before)
+}
+
 /// How many allocations `work` makes on this thread.
+#[allow(dead_code)] // As above.
 pub(crate) fn allocations_of(work: impl FnOnce()) -> u64 {
     let before = ALLOCATIONS.get();
     work();
