@@ -9,8 +9,10 @@ const DOCUMENTS: &[&str] = &[
     "README.md",
     "docs/architecture.md",
     "docs/benchmarks.md",
+    "docs/features.md",
     "docs/log.md",
     "docs/operations.md",
+    "docs/vocabulary.md",
     "docs/wire.md",
 ];
 
