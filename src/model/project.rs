@@ -7,8 +7,8 @@
 use crate::model::command::GroupRole;
 use crate::model::event::{Event, GroupStatus, LeaveCause};
 use crate::wire::{
-    ClientMessageId, DeviceId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, PersonId, Priority,
-    Sequence, Take, TenantId,
+    ClientMessageId, DeviceId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, PersonId,
+    Priority, Sequence, Take, TenantId,
 };
 
 /// What a record changes for those who watch: deltas come before the envelopes.

@@ -130,9 +130,9 @@ fn is_email(text: &str) -> bool {
     let unprintable = |c: char| c.is_whitespace() || c.is_control();
     text.len() <= EMAIL_LEN_MAX
         && !text.contains(unprintable)
-        && text
-            .split_once('@')
-            .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains('@'))
+        && text.split_once('@').is_some_and(|(local, host)| {
+            !local.is_empty() && !host.is_empty() && !host.contains('@')
+        })
 }
 
 /// Who has the employee number, or had it last.

@@ -42,7 +42,8 @@ impl Reader {
         let departments = &tenant.departments;
         let works_above = |department: DepartmentIndex| {
             let own = &tenant.person(reader).departments;
-            own.iter().any(|own| departments.is_within(department, *own))
+            own.iter()
+                .any(|own| departments.is_within(department, *own))
         };
         let is_admin = tenant.person(reader).role == OrgRole::DepartmentAdmin;
         let mut theirs = tenant.person(index).departments.iter();
@@ -61,8 +62,9 @@ pub(crate) fn list_people(request: &Request<'_>, list: &ListPeopleV1) -> Result<
     let page = PAGE_MAX.min(list.limit as usize);
     let (people, more) = match reader {
         Reader::Management => {
-            let ids = (list.after.0.saturating_add(1)..).map(PersonId);
-            let people = ids.map_while(|id| tenant.find_person(id));
+            let last = tenant.people.len() as u64;
+            let ids = (list.after.0.min(last) + 1..=last).map(PersonId);
+            let people = ids.filter_map(|id| tenant.find_person(id));
             page_of(people, page)
         }
         Reader::Employee(_) => {
@@ -70,7 +72,10 @@ pub(crate) fn list_people(request: &Request<'_>, list: &ListPeopleV1) -> Result<
                 .employees
                 .partition_point(|employee| employee.id() <= list.after);
             let employees = tenant.employees[start..].iter().copied();
-            page_of(employees.filter(|it| !tenant.person(*it).has_departed()), page)
+            page_of(
+                employees.filter(|it| !tenant.person(*it).has_departed()),
+                page,
+            )
         }
     };
     let entries = people.into_iter();
