@@ -2,7 +2,7 @@
 
 use crate::model::command::{GroupRole, PersonKind};
 use crate::model::event::{
-    GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus, MembersJoinedV1,
+    GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus, LeftGroupV2, MembersJoinedV1,
     OwnershipTransferredV1, RoleChangedV1,
 };
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
@@ -101,9 +101,29 @@ pub(crate) fn leave(
         }
         GroupStatus::Disabled => {
             group.status = GroupStatus::Disabled;
-            group.owner = None;
+            group.owner = successor;
         }
         GroupStatus::Dissolved => end(tenant, index),
+    }
+    Some(take)
+}
+
+/// Someone leaves with the company; who takes their place joins at the same sequence (SPEC D7).
+pub(crate) fn leave_to(
+    tenant: &mut Tenant,
+    leaver: PersonIndex,
+    left: &LeftGroupV2,
+) -> Option<Take> {
+    let fate = Fate {
+        successor: left.successor,
+        status: left.status,
+    };
+    // After the leaver: the place that is free is taken, and the list of members does not grow.
+    let take = leave(tenant, left.group, &[leaver.id()], fate)?;
+    let index = living_group(tenant, left.group);
+    let joins = tenant.find_person(left.successor).filter(|_| left.joined);
+    if let Some((index, successor)) = index.zip(joins) {
+        enter(tenant, index, successor, take.sequence);
     }
     Some(take)
 }
