@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use throng::config::TimeSpan;
 use throng::engine::{Clock, SystemClock};
-use throng::quic::auth::TokenIssuer;
+use throng::model::command::Platform;
+use throng::quic::auth::{Bearer, TokenIssuer};
 use throng::wire::{DeviceId, PersonId, TenantId};
 
 use super::directory::{DATA_VARIABLE, DataDirectory};
@@ -28,12 +29,38 @@ pub(super) struct Token {
     /// Which of the person's devices.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     device: u32,
+    /// What the device is.
+    #[arg(long, default_value = "unknown")]
+    platform: DevicePlatform,
     /// They have proved a second factor, which a tenant may ask of its admins.
     #[arg(long)]
     second_factor: bool,
     /// How long it is valid.
     #[arg(long, default_value = "1 h", value_name = "TIME")]
     ttl: TimeSpan,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum DevicePlatform {
+    /// Not said.
+    Unknown,
+    /// A telephone or tablet.
+    Mobile,
+    /// A computer's own application.
+    Desktop,
+    /// A browser.
+    Web,
+}
+
+impl From<DevicePlatform> for Platform {
+    fn from(platform: DevicePlatform) -> Self {
+        match platform {
+            DevicePlatform::Unknown => Self::Unknown,
+            DevicePlatform::Mobile => Self::Mobile,
+            DevicePlatform::Desktop => Self::Desktop,
+            DevicePlatform::Web => Self::Web,
+        }
+    }
 }
 
 impl Token {
@@ -47,14 +74,15 @@ impl Token {
                 format!("`throng bootstrap --data {root}` makes it")
             })?;
         let issuer = TokenIssuer::from_pem(&pem).with_context(|| path.display().to_string())?;
-        let token = issuer.issue_for(
-            TenantId(self.tenant),
-            PersonId(self.person),
-            DeviceId(self.device),
-            self.second_factor,
-            SystemClock::default().wall(),
-            self.ttl.duration(),
-        );
+        let bearer = Bearer {
+            tenant: TenantId(self.tenant),
+            person: PersonId(self.person),
+            device: DeviceId(self.device),
+            platform: self.platform.into(),
+            second_factor: self.second_factor,
+        };
+        let now = SystemClock::default().wall();
+        let token = issuer.issue_to(&bearer, now, self.ttl.duration());
         println!("{token}");
         Ok(ExitCode::SUCCESS)
     }

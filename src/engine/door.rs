@@ -11,6 +11,7 @@ use siphasher::sip128::{self, Hasher128};
 use super::budget::{Budget, COMMAND_BYTES_MIN};
 use super::port::PortId;
 use super::sequencer::{Asked, Asker, Control};
+use super::sign_in::SignIn;
 use crate::model::command::{Command, CommandBody, TaggedCommand};
 use crate::wire::{DeviceId, Draft, PersonId, RecordNumber, TenantId, Timestamp};
 
@@ -132,6 +133,22 @@ impl Door {
             permit,
         };
         let _ = self.control.send(attach);
+        Ok(())
+    }
+
+    /// Admits a sign-in by the same room as attaches.
+    pub(crate) fn sign_in(&self, port: PortId, request: u64, come: SignIn) -> Result<(), Busy> {
+        let permit = self
+            .attach_budget
+            .take(COMMAND_BYTES_MIN)
+            .ok_or_else(|| self.busy())?;
+        let sign_in = Control::SignIn {
+            port,
+            request,
+            come,
+            permit,
+        };
+        let _ = self.control.send(sign_in);
         Ok(())
     }
 

@@ -117,15 +117,15 @@ fn records(
         }
         next = record.envelope.header().record().next();
         let shown = projection(&record);
+        let ended: Vec<_> = shown.ended().collect();
         items.extend(shown.deltas.into_iter().map(Item::Membership));
         items.extend(shown.envelopes.into_iter().map(Item::Deliver));
         let tenant = record.envelope.header().tenant();
-        items.extend(
-            shown
-                .departed
-                .into_iter()
-                .map(|person| Item::Departed { tenant, person }),
-        );
+        items.extend(ended.into_iter().map(|(person, device)| Item::Ended {
+            tenant,
+            person,
+            device,
+        }));
     }
     Ok((next, items))
 }

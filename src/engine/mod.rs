@@ -23,6 +23,7 @@ mod port;
 mod record;
 mod recovery;
 mod sequencer;
+mod sign_in;
 mod snapshot;
 mod stats;
 mod ticket;
@@ -34,6 +35,7 @@ pub use open::OpenError;
 pub use options::{OnFailure, Options};
 pub use port::{AttachedPerson, Fetch, FetchError, Item, Port, PortId};
 pub use recovery::ReplayError;
+pub use sign_in::SignIn;
 pub use stats::Stats;
 pub use ticket::{Answer, ExecuteError, Ticket};
 

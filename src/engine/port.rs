@@ -14,6 +14,7 @@ use super::door::Door;
 use super::fetch::FetchJob;
 use super::outbox::{Outbox, Released};
 use super::sequencer::Control;
+use super::sign_in::SignIn;
 use crate::log::ReadError;
 use crate::model::command::{Command, Reply};
 use crate::model::{MembershipDelta, Refusal};
@@ -105,12 +106,15 @@ pub enum Item {
         /// The envelopes, in order.
         result: Result<Vec<Envelope>, FetchError>,
     },
-    /// A person left the company: their sessions end (SPEC D7).
-    Departed {
+    /// Somebody's sessions end.
+    Ended {
         /// The enterprise.
         tenant: TenantId,
-        /// Who.
+        /// Whose.
         person: PersonId,
+        /// On which device; on all of them where there is none, because the person has left the
+        /// company or the account is frozen (SPEC D7, D3).
+        device: Option<DeviceId>,
     },
     /// The engine has stopped: nothing more will come, and no answer either.
     Stopped,
@@ -129,7 +133,7 @@ impl Item {
     pub(crate) fn projection_bytes(&self) -> usize {
         match self {
             Self::Deliver(envelope) => envelope.bytes().len(),
-            Self::Membership(_) | Self::Departed { .. } => DELTA_BYTES,
+            Self::Membership(_) | Self::Ended { .. } => DELTA_BYTES,
             Self::Answer { .. }
             | Self::Attached { .. }
             | Self::Fetched { .. }
@@ -182,6 +186,11 @@ impl Port {
                 request,
             },
         )
+    }
+
+    /// Asks whether a person may come in; answered by [`Item::Answer`] with the same `request`.
+    pub fn sign_in(&self, request: u64, come: SignIn) -> Result<(), Busy> {
+        self.door.sign_in(self.id, request, come)
     }
 
     /// Brings a person's session online; answered by [`Item::Attached`]. A session number that is

@@ -19,6 +19,7 @@ use super::online::Online;
 use super::outbox::Outbox;
 use super::port::{AttachedPerson, Item, PortId};
 use super::record::{class_of, header_fields, stamp_of};
+use super::sign_in::SignIn;
 use super::stats::Counters;
 use super::ticket::Answerer;
 use crate::log::{Reader, Space, entry_len};
@@ -64,6 +65,12 @@ pub(crate) enum Control {
     Detach {
         port: PortId,
         session: u64,
+    },
+    SignIn {
+        port: PortId,
+        request: u64,
+        come: SignIn,
+        permit: Permit,
     },
     OpenPort {
         port: PortId,
@@ -112,9 +119,9 @@ enum Sliced {
 }
 
 /// Where a decision's answer goes, and what it holds meanwhile.
-struct Origin {
-    asker: Option<Asker>,
-    permit: Option<Permit>,
+pub(super) struct Origin {
+    pub(super) asker: Option<Asker>,
+    pub(super) permit: Option<Permit>,
 }
 
 impl Sequencer {
@@ -191,6 +198,12 @@ impl Sequencer {
                 self.send(None, vec![(port, item)], None, Some(permit));
             }
             Control::Detach { port, session } => self.detach(port, session),
+            Control::SignIn {
+                port,
+                request,
+                come,
+                permit,
+            } => self.sign_in(port, request, &come, permit),
             Control::OpenPort { port, outbox } => {
                 let _ = self.journal.send(ToJournal::Open(port, outbox));
             }
@@ -235,7 +248,7 @@ impl Sequencer {
         self.commit(&command, decision, draft, origin);
     }
 
-    fn decision(&mut self, command: &Command, body_digest: u64) -> Decision {
+    pub(super) fn decision(&mut self, command: &Command, body_digest: u64) -> Decision {
         let now = self.decision_clock.now(&*self.clock);
         self.counters
             .clock_held_back_us
@@ -324,7 +337,7 @@ impl Sequencer {
         self.commit_stamped(command, stamp, decision, draft, origin);
     }
 
-    fn commit(
+    pub(super) fn commit(
         &mut self,
         command: &Command,
         decision: Decision,
@@ -414,6 +427,7 @@ impl Sequencer {
     ) -> Vec<(PortId, Item)> {
         let mut items = Vec::new();
         let shown = model::project(envelope, takes, events);
+        let ended: Vec<_> = shown.ended().collect();
         for delta in shown.deltas {
             let ports = self.online.change(&delta);
             items.extend(
@@ -432,18 +446,22 @@ impl Sequencer {
             );
         }
         let tenant = envelope.header().tenant();
-        for person in shown.departed {
+        for (person, device) in ended {
             let ports = self.online.ports_of((tenant, person));
-            items.extend(
-                ports
-                    .iter()
-                    .map(|(port, _)| (*port, Item::Departed { tenant, person })),
-            );
+            let ended = |(port, _): &(PortId, _)| {
+                let item = Item::Ended {
+                    tenant,
+                    person,
+                    device,
+                };
+                (*port, item)
+            };
+            items.extend(ports.iter().map(ended));
         }
         items
     }
 
-    fn answer(&mut self, origin: Origin, outcome: Result<Reply, Refusal>) {
+    pub(super) fn answer(&mut self, origin: Origin, outcome: Result<Reply, Refusal>) {
         self.send(
             None,
             Vec::new(),

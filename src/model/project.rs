@@ -202,6 +202,13 @@ fn change_of(event: &Event) -> Option<Change<'_>> {
 }
 
 impl Projection {
+    /// Whose sessions end: on one device, or on all.
+    pub fn ended(&self) -> impl Iterator<Item = (PersonId, Option<DeviceId>)> {
+        let everywhere = self.departed.iter().map(|person| (*person, None));
+        let revoked = self.revoked.iter();
+        everywhere.chain(revoked.map(|(person, device)| (*person, Some(*device))))
+    }
+
     fn add(&mut self, record: &Envelope, take: &Take, change: &Change<'_>) {
         let header = record.header();
         let delta = |person: &PersonId, joined, at| MembershipDelta {

@@ -11,6 +11,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
 use serde::{Deserialize, Serialize};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use crate::model::command::Platform;
 use crate::wire::{DeviceId, PersonId, Role, TenantId, Timestamp};
 
 /// The only issuer and audience of tokens.
@@ -35,6 +36,8 @@ pub struct Identity {
     pub person: PersonId,
     /// From which device; 0 unless the role is [`Role::Person`].
     pub device: DeviceId,
+    /// What the device is; unknown unless the role is [`Role::Person`].
+    pub platform: Platform,
     /// Whether the person proved a second factor when they signed in (SPEC D9).
     pub second_factor: bool,
     /// When a connection of this identity is to be closed.
@@ -150,7 +153,36 @@ impl TokenKeys {
     }
 }
 
-#[derive(Serialize, Default)]
+/// Whom a token speaks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bearer {
+    /// Of which tenant.
+    pub tenant: TenantId,
+    /// Who.
+    pub person: PersonId,
+    /// On which device.
+    pub device: DeviceId,
+    /// What the device is.
+    pub platform: Platform,
+    /// They have proved a second factor (SPEC D9).
+    pub second_factor: bool,
+}
+
+impl Bearer {
+    /// On a device of which nothing is said, without a second factor.
+    #[must_use]
+    pub fn new(tenant: TenantId, person: PersonId, device: DeviceId) -> Self {
+        Self {
+            tenant,
+            person,
+            device,
+            platform: Platform::Unknown,
+            second_factor: false,
+        }
+    }
+}
+
+#[derive(Serialize)]
 struct IssuedClaims {
     iss: &'static str,
     aud: &'static str,
@@ -159,8 +191,24 @@ struct IssuedClaims {
     device: u32,
     iat: i64,
     exp: i64,
-    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    platform: Platform,
     second_factor: bool,
+}
+
+impl IssuedClaims {
+    fn of(bearer: &Bearer, iat: i64, exp: i64) -> Self {
+        Self {
+            iss: TOKEN_NAME,
+            aud: TOKEN_NAME,
+            tenant: bearer.tenant.0,
+            person: bearer.person.0,
+            device: bearer.device.0,
+            iat,
+            exp,
+            platform: bearer.platform,
+            second_factor: bearer.second_factor,
+        }
+    }
 }
 
 /// The claims read back. `iss` and `aud` are the library's to check, times are ours.
@@ -172,8 +220,14 @@ struct Claims {
     iat: i64,
     exp: i64,
     nbf: Option<i64>,
+    #[serde(default = "unknown")]
+    platform: Platform,
     #[serde(default)]
     second_factor: bool,
+}
+
+fn unknown() -> Platform {
+    Platform::Unknown
 }
 
 /// Signs people's tokens. A tenant's backend does this with the same key, or with its own.
@@ -192,7 +246,8 @@ impl TokenIssuer {
             .map_err(|_| TokenKeyError::NotPrivate)?;
         let issuer = Self { key };
         // The library reads any PKCS#8 for an Ed25519 key and fails only when it signs.
-        issuer.sign(&IssuedClaims::default())?;
+        let nobody = Bearer::new(TenantId(0), PersonId(0), DeviceId(0));
+        issuer.sign(&IssuedClaims::of(&nobody, 0, 0))?;
         Ok(issuer)
     }
 
@@ -206,34 +261,16 @@ impl TokenIssuer {
         now: Timestamp,
         ttl: Duration,
     ) -> String {
-        self.issue_for(tenant, person, device, false, now, ttl)
+        self.issue_to(&Bearer::new(tenant, person, device), now, ttl)
     }
 
-    /// [`TokenIssuer::issue`] to somebody who has proved a second factor, if `second_factor` says so
-    /// (SPEC D9).
+    /// [`TokenIssuer::issue`], with all that a token says of its bearer.
     #[must_use]
-    pub fn issue_for(
-        &self,
-        tenant: TenantId,
-        person: PersonId,
-        device: DeviceId,
-        second_factor: bool,
-        now: Timestamp,
-        ttl: Duration,
-    ) -> String {
+    pub fn issue_to(&self, bearer: &Bearer, now: Timestamp, ttl: Duration) -> String {
         let iat = now.0.div_euclid(MICROS_PER_SECOND);
         let ttl_s = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
-        self.sign(&IssuedClaims {
-            iss: TOKEN_NAME,
-            aud: TOKEN_NAME,
-            tenant: tenant.0,
-            person: person.0,
-            device: device.0,
-            iat,
-            exp: iat.saturating_add(ttl_s),
-            second_factor,
-        })
-        .expect("the key has signed when it was loaded, and numbers always serialise")
+        self.sign(&IssuedClaims::of(bearer, iat, iat.saturating_add(ttl_s)))
+            .expect("the key has signed when it was loaded, and numbers always serialise")
     }
 
     fn sign(&self, claims: &IssuedClaims) -> Result<String, TokenKeyError> {
@@ -323,6 +360,7 @@ impl TokenVerifier {
             tenant: TenantId(claims.tenant),
             person: PersonId(claims.person),
             device: DeviceId(claims.device),
+            platform: claims.platform,
             second_factor: claims.second_factor,
             expires,
         })
@@ -399,6 +437,7 @@ pub fn identity_of_certificate(der: &[u8]) -> Result<Identity, AuthError> {
         tenant,
         person: PersonId(0),
         device: DeviceId(0),
+        platform: Platform::Unknown,
         second_factor: false,
         expires: timestamp(certificate.validity().not_after.timestamp()),
     })

@@ -6,6 +6,7 @@
 use quinn_proto::VarInt;
 
 use super::auth::AuthError;
+use crate::model::Refusal;
 use crate::wire::tagged::TaggedError;
 use crate::wire::{EnvelopeError, FrameError, FrameKind, MessageError, TenantId};
 
@@ -147,9 +148,21 @@ pub enum CloseReason {
         /// The connection's own.
         own: TenantId,
     },
-    /// The person has left the company (SPEC D7).
-    #[error("the person has left the company")]
+    /// The person has left the company (SPEC D7), or the account is frozen (SPEC D3).
+    #[error("the person has left the company, or the account is frozen")]
     Departed,
+    /// The device is locked out (SPEC D9).
+    #[error("the device is locked out: sign in from another")]
+    DeviceRevoked,
+    /// The enterprise does not let them in, or not from there (SPEC D9).
+    #[error("not admitted: {refusal}")]
+    NotAdmitted {
+        /// By which rule.
+        refusal: Refusal,
+    },
+    /// Too much is on its way to be let in now.
+    #[error("too many come in at once: come back in a moment")]
+    Busy,
     /// An acknowledgement or detach for somebody else.
     #[error("{kind:?}: a person speaks for themselves only")]
     OtherPerson {
@@ -192,9 +205,12 @@ impl CloseReason {
             | Self::AuthenticationLate { .. } => CloseCode::Unauthenticated,
             Self::TokenExpired => CloseCode::TokenExpired,
             Self::ShuttingDown => CloseCode::ShuttingDown,
-            Self::OtherTenant { .. } | Self::OtherPerson { .. } | Self::Departed => {
-                CloseCode::NotPermitted
-            }
+            Self::Busy => CloseCode::OverLimit,
+            Self::OtherTenant { .. }
+            | Self::OtherPerson { .. }
+            | Self::Departed
+            | Self::DeviceRevoked
+            | Self::NotAdmitted { .. } => CloseCode::NotPermitted,
         }
     }
 }

@@ -27,7 +27,7 @@ use super::socket::{Received, ShardSocket};
 use super::stats::{Published, ShardStats};
 use crate::engine::{Engine, Fetch, Item, Port};
 use crate::shard::{Core, Flushed};
-use crate::wire::{PersonId, TenantId};
+use crate::wire::{DeviceId, PersonId, TenantId};
 
 /// The socket's token; the waker's is [`WAKER`].
 const SOCKET: Token = Token(0);
@@ -305,7 +305,7 @@ impl Shard {
         self.more_items = !items.is_empty();
         for item in items.drain(..) {
             match item {
-                Item::Answer { request, result } => self.on_answer(request, &result),
+                Item::Answer { request, result } => self.on_answer(request, &result, now),
                 Item::Attached {
                     session,
                     position,
@@ -314,7 +314,11 @@ impl Shard {
                 item @ (Item::Deliver(_) | Item::Membership(_) | Item::Fetched { .. }) => {
                     self.core.on_item(&item);
                 }
-                Item::Departed { tenant, person } => self.on_departed(tenant, person, now),
+                Item::Ended {
+                    tenant,
+                    person,
+                    device,
+                } => self.on_ended(tenant, person, device, now),
                 // The engine's owner stops the server; until then there is nobody to answer.
                 _ => {}
             }
@@ -322,12 +326,22 @@ impl Shard {
         self.items = items;
     }
 
-    /// Somebody left the company: every connection of theirs ends (SPEC D7).
-    fn on_departed(&mut self, tenant: TenantId, person: PersonId, now: Instant) {
+    /// Somebody's connections end, on one device or on all (SPEC D7, D9).
+    fn on_ended(
+        &mut self,
+        tenant: TenantId,
+        person: PersonId,
+        device: Option<DeviceId>,
+        now: Instant,
+    ) {
+        let reason = match device {
+            Some(_) => CloseReason::DeviceRevoked,
+            None => CloseReason::Departed,
+        };
         for index in self.links.indexes() {
             let theirs = self.links.get(index);
-            if theirs.is_some_and(|link| link.is_of(tenant, person)) {
-                self.close(index, &CloseReason::Departed, now);
+            if theirs.is_some_and(|link| link.is_of(tenant, person, device)) {
+                self.close(index, &reason, now);
             }
         }
     }

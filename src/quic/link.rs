@@ -1,5 +1,6 @@
 //! One connection: its QUIC state, its streams, who it speaks for, what it waits for.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use quinn_proto::{Connection, StreamId};
@@ -10,7 +11,7 @@ use super::options::Limits;
 use super::protocol;
 use super::streams::{Delivery, Inbound, Outbox};
 use super::wheel::Tick;
-use crate::wire::{Cursor, FrameKind, PersonId, Role, TenantId};
+use crate::wire::{Cursor, DeviceId, FrameKind, PersonId, Role, TenantId};
 
 /// How long a client that said goodbye may take to acknowledge its last answers.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,7 +21,14 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) enum Phase {
     /// Not authenticated yet.
     Unknown,
-    /// Authenticated.
+    /// Authenticated, and asked for at the door.
+    SigningIn {
+        /// Who speaks.
+        identity: Identity,
+        /// When the token or certificate ends.
+        expires: Option<Instant>,
+    },
+    /// Let in.
     Open {
         /// Who speaks.
         identity: Identity,
@@ -65,6 +73,8 @@ pub(super) struct Link {
     /// Tells it from earlier ones in the same place.
     pub(super) serial: u32,
     pub(super) phase: Phase,
+    /// The address that the person was let in from.
+    pub(super) admitted_from: Option<IpAddr>,
     accepted: Instant,
     begun: bool,
     pub(super) requests: Option<Channel>,
@@ -87,6 +97,7 @@ impl Link {
             conn,
             serial,
             phase: Phase::Unknown,
+            admitted_from: None,
             accepted: now,
             begun: false,
             requests: None,
@@ -100,10 +111,17 @@ impl Link {
         }
     }
 
-    /// Whether a person of this tenant speaks here.
-    pub(super) fn is_of(&self, tenant: TenantId, person: PersonId) -> bool {
-        matches!(&self.phase, Phase::Open { identity, .. }
-            if identity.role == Role::Person && (identity.tenant, identity.person) == (tenant, person))
+    /// Whether a person of this tenant speaks here, on that device or any.
+    pub(super) fn is_of(
+        &self,
+        tenant: TenantId,
+        person: PersonId,
+        device: Option<DeviceId>,
+    ) -> bool {
+        matches!(&self.phase, Phase::Open { identity, .. } | Phase::SigningIn { identity, .. }
+            if identity.role == Role::Person
+                && (identity.tenant, identity.person) == (tenant, person)
+                && device.is_none_or(|device| device == identity.device))
     }
 
     /// Takes on a stream the client has opened; QUIC lets it open a third one only after a goodbye.
@@ -201,7 +219,7 @@ impl Link {
                 let reason = CloseReason::FirstByteLate { limit_ms };
                 Some((self.accepted + timeout, reason))
             }
-            Phase::Unknown => {
+            Phase::Unknown | Phase::SigningIn { .. } => {
                 let timeout = limits.authentication_timeout;
                 let limit_ms = timeout.as_millis() as u64;
                 let reason = CloseReason::AuthenticationLate { limit_ms };

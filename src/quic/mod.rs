@@ -24,6 +24,7 @@ mod protocol;
 mod registry;
 mod requests;
 mod server;
+mod sign_in;
 mod socket;
 mod stats;
 mod streams;

@@ -1,5 +1,14 @@
 //! Requests the engine has not answered yet: whose they are and what they are called there.
 
+/// What the engine was asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ToEngine {
+    /// A request of the client's.
+    Command,
+    /// Whether the client may come in, or stay.
+    SignIn,
+}
+
 /// A request in the engine's hands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Pending {
@@ -9,6 +18,8 @@ pub(super) struct Pending {
     pub(super) serial: u32,
     /// The client's own number.
     pub(super) request: u64,
+    /// What the engine was asked.
+    pub(super) asked: ToEngine,
     /// Bytes its answer may take.
     pub(super) reserved: usize,
 }
@@ -51,6 +62,7 @@ mod tests {
             index: 1,
             serial: 2,
             request: 3,
+            asked: ToEngine::Command,
             reserved: 4,
         };
         let mut requests = Requests::default();

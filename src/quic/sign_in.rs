@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 use quinn_proto::Connection;
 use rustls::pki_types::CertificateDer;
 
+use super::SessionEntry;
 use super::auth::{Identity, identity_of_certificate};
 use super::close::CloseReason;
 use super::endpoint::Shard;
-use super::link::{Link, Phase};
+use super::link::Phase;
 use super::protocol;
-use super::requests::{Asked, Pending};
+use super::requests::{Pending, ToEngine};
 use super::visit::{answer, registry_number};
 use crate::engine::SignIn;
 use crate::model::Refusal;
-use crate::quic::SessionEntry;
 use crate::wire::{Frame, Role};
 
 impl Shard {
@@ -67,7 +67,7 @@ impl Shard {
             index,
             serial: link.serial,
             request,
-            asked: Asked::SignIn,
+            asked: ToEngine::SignIn,
             reserved: 0,
         });
         let sign_in = SignIn {
@@ -100,21 +100,19 @@ impl Shard {
     }
 
     /// The model's answer.
-    pub(super) fn signed_in(
-        &mut self,
-        pending: &Pending,
-        result: Result<(), Refusal>,
-        now: Instant,
-    ) {
+    pub(super) fn signed_in(&mut self, pending: &Pending, refused: Option<&Refusal>, now: Instant) {
         let Some(link) = self.links.get(pending.index) else {
             return;
         };
         if link.serial != pending.serial {
             return;
         }
-        match (result, link.phase) {
-            (Ok(()), Phase::SigningIn { .. }) => self.welcome(pending.index, pending.request),
-            (Err(refusal), Phase::SigningIn { .. } | Phase::Open { .. }) => {
+        // A device that a full disk cannot keep is let in, and asked for again next time.
+        let refused = refused.filter(|refusal| **refusal != Refusal::DiskFull);
+        match (refused, link.phase) {
+            (None, Phase::SigningIn { .. }) => self.welcome(pending.index, pending.request),
+            (Some(refusal), Phase::SigningIn { .. } | Phase::Open { .. }) => {
+                let refusal = refusal.clone();
                 let reason = CloseReason::NotAdmitted { refusal };
                 self.close(pending.index, &reason, now);
             }
@@ -145,13 +143,6 @@ impl Shard {
         self.registry.insert(number, entry);
         self.stats.sessions += 1;
         self.links.mark_dirty(index);
-    }
-}
-
-impl Link {
-    /// Whether a Hello has come and its answer has not.
-    pub(super) fn is_signing_in(&self) -> bool {
-        matches!(self.phase, Phase::SigningIn { .. })
     }
 }
 

@@ -1,17 +1,15 @@
 //! A visit to one connection: what QUIC has to say, what the client asks, what it is answered.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use quinn_proto::{ConnectionHandle, Dir, Event, StreamEvent, StreamId};
-use rustls::pki_types::CertificateDer;
 
-use super::auth::{Identity, identity_of_certificate};
+use super::auth::Identity;
 use super::close::{ClientStream, CloseReason};
 use super::endpoint::Shard;
 use super::link::{Attaching, Channel, Link, Phase, Session};
 use super::protocol::{self, Asked, AttachAsked, Rejected};
-use super::registry::SessionEntry;
-use super::requests::Pending;
+use super::requests::{Pending, ToEngine};
 use super::streams::Delivery;
 use crate::engine::AttachedPerson;
 use crate::model::Refusal;
@@ -62,6 +60,7 @@ impl Shard {
 
     fn take_events(&mut self, index: u32, now: Instant) -> Result<(), CloseReason> {
         self.pass_endpoint_events(index);
+        self.check_address(index)?;
         while let Some(event) = self.links.get(index).and_then(|link| link.conn.poll()) {
             match event {
                 Event::Connected => self.stats.handshakes_completed += 1,
@@ -165,7 +164,7 @@ impl Shard {
         let identity = match link.phase {
             Phase::Unknown => return self.on_hello(index, frame, now),
             Phase::Open { identity, .. } => identity,
-            Phase::Leaving { .. } | Phase::Closed => return Ok(()),
+            Phase::SigningIn { .. } | Phase::Leaving { .. } | Phase::Closed => return Ok(()),
         };
         let engine = &self.engine;
         let digest = |kind, priority, body: &[u8]| engine.body_digest(kind, priority, body);
@@ -191,6 +190,7 @@ impl Shard {
             index,
             serial: link.serial,
             request: frame.request,
+            asked: ToEngine::Command,
             reserved,
         });
         match self.port.submit(number, command, draft) {
@@ -206,38 +206,6 @@ impl Shard {
                 });
             }
         }
-    }
-
-    fn on_hello(&mut self, index: u32, frame: &Frame, now: Instant) -> Result<(), CloseReason> {
-        let hello = protocol::read_hello(frame)?;
-        let clock = self.engine.now();
-        let Some((link, limits)) = self.links.get_with_limits(index) else {
-            return Ok(());
-        };
-        let identity = if hello.token.is_empty() {
-            identity_of_peer(link)?
-        } else {
-            (self.tokens)(hello.token, clock)
-                .map_err(|error| CloseReason::Unauthenticated { error })?
-        };
-        let identity = protocol::in_tenant(identity, hello.tenant)?;
-        let left_us = identity.expires.micros_since(clock).max(0);
-        let expires = now.checked_add(Duration::from_micros(left_us as u64));
-        link.open(identity, expires, limits);
-        answer(&mut link.requests, |out| {
-            let incarnation = self.engine.incarnation();
-            protocol::write_welcome(frame.request, &identity, incarnation, clock, out);
-        });
-        let entry = SessionEntry {
-            identity,
-            since: clock,
-            remote: link.conn.remote_address(),
-            shard: self.shard,
-        };
-        let number = registry_number(self.shard, link.serial);
-        self.registry.insert(number, entry);
-        self.stats.sessions += 1;
-        Ok(())
     }
 
     fn on_attachment(&mut self, index: u32, frame: &Frame) -> Result<(), CloseReason> {
@@ -323,10 +291,14 @@ impl Shard {
     }
 
     /// The engine's answer to a request.
-    pub(super) fn on_answer(&mut self, number: u64, result: &Result<Reply, Refusal>) {
+    pub(super) fn on_answer(&mut self, number: u64, result: &Result<Reply, Refusal>, now: Instant) {
         let Some(pending) = self.requests.remove(number) else {
             return;
         };
+        if pending.asked == ToEngine::SignIn {
+            self.signed_in(&pending, result.as_ref().err(), now);
+            return;
+        }
         let Some(link) = self.links.get(pending.index) else {
             return;
         };
@@ -441,12 +413,12 @@ impl Shard {
 }
 
 /// A connection's number in the registry.
-fn registry_number(shard: u16, serial: u32) -> u64 {
+pub(super) fn registry_number(shard: u16, serial: u32) -> u64 {
     u64::from(shard) << 48 | u64::from(serial)
 }
 
 /// Appends an answer to a stream, where the stream still is.
-fn answer(channel: &mut Option<Channel>, write: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn answer(channel: &mut Option<Channel>, write: impl FnOnce(&mut Vec<u8>)) {
     if let Some(channel) = channel {
         write(channel.outbox.frames());
     }
@@ -475,13 +447,4 @@ fn stopped(link: &Link, id: StreamId) -> CloseReason {
             },
         },
     }
-}
-
-/// Who the client certificate names.
-fn identity_of_peer(link: &Link) -> Result<Identity, CloseReason> {
-    let chain = link.conn.crypto_session().peer_identity();
-    let chain = chain.and_then(|chain| chain.downcast::<Vec<CertificateDer<'static>>>().ok());
-    let certificate = chain.as_ref().and_then(|chain| chain.first());
-    let certificate = certificate.ok_or(CloseReason::NoCertificate)?;
-    identity_of_certificate(certificate).map_err(|error| CloseReason::Unauthenticated { error })
 }

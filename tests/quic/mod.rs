@@ -12,8 +12,8 @@ use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use throng::engine::{Engine, SystemClock};
 use throng::model::command::{
-    CreateGroupV1, CreateTenantV1, GroupKind, NewPersonV1, OrgRole, PersonKind, Reply, Succession,
-    TaggedCommand,
+    CreateGroupV1, CreateTenantV1, GroupKind, NewPersonV1, OrgRole, PersonKind, Platform, Reply,
+    Succession, TaggedCommand,
 };
 use throng::quic::auth::{AuthError, Identity};
 use throng::quic::{Limits, Server, ServerOptions};
@@ -82,6 +82,7 @@ fn check_token(token: &str, now: Timestamp) -> Result<Identity, AuthError> {
         tenant: TenantId(tenant as u32),
         person: PersonId(person),
         device: DeviceId(device as u32),
+        platform: Platform::Unknown,
         second_factor: false,
         expires: now.plus_micros(seconds as i64 * 1_000_000),
     })

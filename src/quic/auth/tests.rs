@@ -53,14 +53,22 @@ fn a_token_speaks_for_the_person_and_device_it_was_issued_for_until_it_expires()
             tenant: TENANT,
             person: PERSON,
             device: DEVICE,
+            platform: Platform::Unknown,
             second_factor: false,
             expires: NOW.plus_micros(3_605_000_000),
         }
     );
     let last = identity.expires.plus_micros(-1);
     assert_eq!(verifier.verify(&token, last), Ok(identity));
-    let token = issuer.issue_for(TENANT, PERSON, DEVICE, true, NOW, HOUR);
-    assert!(verifier.verify(&token, NOW).unwrap().second_factor);
+    let bearer = Bearer {
+        platform: Platform::Mobile,
+        second_factor: true,
+        ..Bearer::new(TENANT, PERSON, DEVICE)
+    };
+    let token = issuer.issue_to(&bearer, NOW, HOUR);
+    let identity = verifier.verify(&token, NOW).unwrap();
+    assert!(identity.second_factor);
+    assert_eq!(identity.platform, Platform::Mobile);
     assert_eq!(
         verifier.verify(&token, identity.expires),
         Err(AuthError::Expired {

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::command::Platform;
 use crate::model::command::{CreateTenantV1, GroupV1, GroupsV1, MassSendV1, Succession};
 use crate::wire::{
     AttachEntry, ClientMessageId, FRAME_PREFIX_LEN, FrameDecoder, GroupId, HeaderFields, Refused,
@@ -13,6 +14,7 @@ fn identity(role: Role, tenant: u32, person: u64, device: u32) -> Identity {
         tenant: TenantId(tenant),
         person: PersonId(person),
         device: DeviceId(device),
+        platform: Platform::Unknown,
         second_factor: false,
         expires: Timestamp(0),
     }

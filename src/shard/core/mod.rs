@@ -152,7 +152,7 @@ impl Core {
             Item::Fetched { fetch, result } => self.on_fetched(fetch, result),
             Item::Answer { .. }
             | Item::Attached { .. }
-            | Item::Departed { .. }
+            | Item::Ended { .. }
             | Item::Stopped
             | Item::Records { .. } => {}
         }

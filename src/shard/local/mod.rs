@@ -72,9 +72,12 @@ pub enum Closed {
     /// The engine or its in-process sessions have stopped.
     #[error("the engine or its in-process sessions have stopped: attach again once they run")]
     Stopped,
-    /// The person has left the company (SPEC D7).
-    #[error("the person has left the company")]
+    /// The person has left the company (SPEC D7), or the account is frozen (SPEC D3).
+    #[error("the person has left the company, or the account is frozen")]
     Departed,
+    /// The device is locked out (SPEC D9).
+    #[error("the device is locked out: sign in from another")]
+    Revoked,
 }
 
 /// In-process sessions of one engine. Dropping it stops them.

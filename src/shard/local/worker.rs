@@ -50,6 +50,7 @@ struct Inboxes(FxHashMap<u64, Place>);
 struct Place {
     tenant: TenantId,
     person: PersonId,
+    device: DeviceId,
     inbox: Arc<Inbox>,
 }
 
@@ -148,7 +149,11 @@ impl Worker {
                 Item::Attached {
                     session, result, ..
                 } => self.attached(session, result),
-                Item::Departed { tenant, person } => self.departed(tenant, person),
+                Item::Ended {
+                    tenant,
+                    person,
+                    device,
+                } => self.ended((tenant, person), device),
                 Item::Stopped => engine_stopped = true,
                 other => self.core.on_item(&other),
             }
@@ -165,6 +170,7 @@ impl Worker {
             let place = Place {
                 tenant: attached.tenant,
                 person: attached.person,
+                device: attached.device,
                 inbox: Arc::new(Inbox::new(self.unsent_bytes)),
             };
             self.core
@@ -177,12 +183,15 @@ impl Worker {
         drop(request.answer.send(result));
     }
 
-    fn departed(&mut self, tenant: TenantId, person: PersonId) {
+    /// Somebody's sessions end, on one device or on all.
+    fn ended(&mut self, whose: (TenantId, PersonId), device: Option<DeviceId>) {
         let (core, port) = (&mut self.core, &self.port);
         self.inboxes.0.retain(|session, place| {
-            let stays = (place.tenant, place.person) != (tenant, person);
+            let is_theirs = (place.tenant, place.person) == whose;
+            let stays = !is_theirs || device.is_some_and(|device| device != place.device);
             if !stays {
-                place.inbox.close(Closed::Departed);
+                let revoked = device.map(|_| Closed::Revoked);
+                place.inbox.close(revoked.unwrap_or(Closed::Departed));
                 core.detach(*session);
                 port.detach(*session);
             }
