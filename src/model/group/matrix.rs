@@ -13,6 +13,9 @@ use crate::model::refusal::Refusal;
 use crate::model::state::{GroupIndex, Tenant};
 use crate::wire::{GroupId, MatrixId};
 
+#[cfg(test)]
+mod tests;
+
 /// Sets of a page, at most.
 const PAGE_MAX: usize = 10;
 

@@ -13,6 +13,9 @@ use crate::model::refusal::Refusal;
 use crate::model::state::PersonIndex;
 use crate::wire::{DepartmentId, GroupId, PersonId};
 
+#[cfg(test)]
+mod tests;
+
 /// Groups that one can become, the core included.
 const PARTS_MAX: u32 = 20;
 
