@@ -30,6 +30,7 @@ pub(crate) fn create(tenant: &mut Tenant, created: &GroupCreatedV1) -> Option<Ta
         status: GroupStatus::Active,
         creator: None,
         department: None,
+        follows_department: false,
         owner: Some(owner),
         admins: Vec::new(),
         members: Vec::with_capacity(created.members.len() + 1),
