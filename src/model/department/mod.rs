@@ -13,6 +13,8 @@ mod follow;
 mod moving;
 mod query;
 pub(crate) mod snapshot;
+#[cfg(test)]
+mod tests;
 mod visibility;
 
 pub(crate) use apply::{

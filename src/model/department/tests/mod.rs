@@ -1,0 +1,3 @@
+mod follow;
+mod tree;
+mod visibility;
