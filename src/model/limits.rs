@@ -70,6 +70,44 @@ pub struct Limits {
     ///
     /// Default 2,000. Range 1 to 5,000. Applying one record must stay below 2 ms.
     pub sync_departments_max: u32,
+    // Directory
+    /// People with their entries in one command (SPEC D3).
+    ///
+    /// Default 500. Range 1 to 1,000. Applying one record must stay below 2 ms.
+    pub new_people_max: u32,
+    /// How long a one-time code to activate an account works, in hours (SPEC D3).
+    ///
+    /// Default 72. Range 1 to 8,760.
+    pub activation_hours: u32,
+    /// Wrong guesses after which a one-time code is void (SPEC D3).
+    ///
+    /// Default 5. Range 1 to 100. A guess finds an 8-digit code with a chance of 1 in 100 million.
+    pub activation_guesses_max: u32,
+    /// Devices of a person that are remembered (SPEC D9).
+    ///
+    /// Default 64. Range 1 to 1,000. Beyond, the oldest in use is forgotten: when it comes back, it
+    /// is a new one.
+    pub devices_per_person_max: u32,
+    /// Networks in a tenant's IP allow-list (SPEC D9).
+    ///
+    /// Default 256. Range 1 to 4,096. All of them are compared when somebody connects.
+    pub ip_allow_list_max: u32,
+    /// External contacts of an employee (SPEC D4).
+    ///
+    /// Default 50,000. Range 1 to 200,000.
+    pub contacts_per_employee_max: u32,
+    /// External contacts an employee may have before each further one needs a tag (SPEC D4).
+    ///
+    /// Default 2,000. Range 0 to `contacts_per_employee_max`.
+    pub untagged_contacts_max: u32,
+    /// Tags of an employee for one contact (SPEC D4).
+    ///
+    /// Default 32. Range 1 to 256.
+    pub tags_per_contact_max: u32,
+    /// How long a contact may take to confirm a hand-over, in hours (SPEC D4).
+    ///
+    /// Default 168. Range 1 to 8,760.
+    pub hand_over_hours: u32,
 }
 
 impl Default for Limits {
@@ -90,6 +128,15 @@ impl Default for Limits {
             follow_changes_max: 5_000,
             sync_rows_max: 500,
             sync_departments_max: 2_000,
+            new_people_max: 500,
+            activation_hours: 72,
+            activation_guesses_max: 5,
+            devices_per_person_max: 64,
+            ip_allow_list_max: 256,
+            contacts_per_employee_max: 50_000,
+            untagged_contacts_max: 2_000,
+            tags_per_contact_max: 32,
+            hand_over_hours: 168,
         }
     }
 }
@@ -99,6 +146,15 @@ pub(crate) fn check_name(field: &'static str, name: &str) -> Result<(), Refusal>
     let short = name.chars().nth(NAME_CHARS_MAX).is_none();
     if name.is_empty() || !short {
         let rule = "1 to 64 characters";
+        return Err(Refusal::Invalid { field, rule });
+    }
+    Ok(())
+}
+
+/// Refuses a text, which may be empty, that is longer than 64 characters.
+pub(crate) fn check_length(field: &'static str, text: &str) -> Result<(), Refusal> {
+    if text.chars().nth(NAME_CHARS_MAX).is_some() {
+        let rule = "at most 64 characters";
         return Err(Refusal::Invalid { field, rule });
     }
     Ok(())

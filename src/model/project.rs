@@ -9,6 +9,8 @@ use crate::model::event::{DepartmentFollowedV1, Event, GroupStatus, LeaveCause};
 use crate::wire::{
     ClientMessageId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, MovedBody, PersonId,
     Priority, Sequence, Take, TenantId,
+    ClientMessageId, DeviceId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, PersonId, Priority,
+    Sequence, Take, TenantId,
 };
 
 /// What a record changes for those who watch: deltas come before the envelopes.
@@ -18,8 +20,11 @@ pub struct Projection {
     pub deltas: Vec<MembershipDelta>,
     /// What each group sees.
     pub envelopes: Vec<Envelope>,
-    /// Who left the company: their sessions end (SPEC D7).
+    /// Who left the company, or is out because the account is frozen: their sessions end
+    /// (SPEC D7, D3).
     pub departed: Vec<PersonId>,
+    /// Devices that are locked out: their sessions end (SPEC D9).
+    pub revoked: Vec<(PersonId, DeviceId)>,
 }
 
 /// One person's membership begins or ends.
@@ -54,6 +59,10 @@ pub fn record_kind(events: &[Event], message: Kind) -> Kind {
             [left] => kind_left(left.status),
             _ => Kind::Administrative,
         },
+        Event::PersonDepartedV2(departed) => match departed.groups.as_slice() {
+            [left] => kind_left(left.status),
+            _ => Kind::Administrative,
+        },
         event => change_of(event).map_or(Kind::Administrative, |change| change.kind),
     }
 }
@@ -85,6 +94,23 @@ pub fn project(record: &Envelope, takes: &[Take], events: &[Event]) -> Projectio
                     projection.add(record, &take, &change);
                 }
             }
+        } else if let Event::PersonDepartedV2(departed) = event {
+            projection.departed.push(departed.person);
+            for left in &departed.groups {
+                if let Some(take) = take_of(left.group) {
+                    let people = [departed.person];
+                    let mut change =
+                        Change::left(left.group, &people, LeaveCause::Departed, left.status);
+                    if left.joined {
+                        change.joined = vec![left.successor];
+                    }
+                    projection.add(record, &take, &change);
+                }
+            }
+        } else if let Event::PersonFrozen(frozen) = event {
+            projection.departed.push(frozen.person);
+        } else if let Event::DeviceRevoked(revoked) = event {
+            projection.revoked.push((revoked.person, revoked.device));
         } else if let Some(change) = change_of(event)
             && let Some(take) = take_of(change.group)
         {

@@ -5,6 +5,8 @@ use crate::model::department;
 use crate::model::event::{
     DepartmentFollowedV1, GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus,
     MembersJoinedV1, OwnershipTransferredV1, RoleChangedV1,
+    GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus, MembersJoinedV1,
+    LeftGroupV2, OwnershipTransferredV1, RoleChangedV1,
 };
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
 use crate::wire::{GroupId, PersonId, Sequence, Take};
@@ -136,10 +138,30 @@ fn part(tenant: &mut Tenant, index: GroupIndex, people: &[PersonId], fate: Fate)
         }
         GroupStatus::Disabled => {
             group.status = GroupStatus::Disabled;
-            group.owner = None;
+            group.owner = successor;
         }
         GroupStatus::Dissolved => end(tenant, index),
     }
+}
+
+/// Someone leaves with the company; who takes their place joins at the same sequence (SPEC D7).
+pub(crate) fn leave_to(
+    tenant: &mut Tenant,
+    leaver: PersonIndex,
+    left: &LeftGroupV2,
+) -> Option<Take> {
+    let fate = Fate {
+        successor: left.successor,
+        status: left.status,
+    };
+    // After the leaver: the place that is free is taken, and the list of members does not grow.
+    let take = leave(tenant, left.group, &[leaver.id()], fate)?;
+    let index = living_group(tenant, left.group);
+    let joins = tenant.find_person(left.successor).filter(|_| left.joined);
+    if let Some((index, successor)) = index.zip(joins) {
+        enter(tenant, index, successor, take.sequence);
+    }
+    Some(take)
 }
 
 /// Takes `leaving`, in order of index, out of `list`. One alone is the common case: a leaver of

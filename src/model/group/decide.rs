@@ -40,12 +40,8 @@ pub(crate) fn decide_create(
     }
     check_count("members", create.members.len(), limit)?;
     let mut people = admissible(request, create.kind, &create.members)?;
-    let owner = request.tenant.active_person(create.owner)?;
-    if !request.tenant.is_employee(owner) {
-        let person = create.owner;
-        return Err(Refusal::NotAnEmployee { person });
-    }
-    people.push(owner);
+    request.tenant.active_employee(create.owner)?;
+    people.extend(admissible(request, create.kind, &[create.owner])?);
     check_distinct("members", people)?;
     let cap = cap(request.tenant, request.limits, create.kind, request.now);
     if have.saturating_add(1) > cap {
@@ -258,6 +254,9 @@ fn admissible(
         if kind == GroupKind::Internal && !request.tenant.is_employee(index) {
             let person = *person;
             return Err(Refusal::NotAnEmployee { person });
+        }
+        if kind == GroupKind::External {
+            request.tenant.check_deals_with_contacts(index)?;
         }
         Ok(index)
     };

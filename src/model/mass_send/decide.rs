@@ -25,7 +25,7 @@ pub(crate) fn decide_mass_send(
 ) -> Result<Decision, Refusal> {
     let subject = Subject::Person(send.sender);
     request.permit(Operation::MassSend, subject)?;
-    let sender = request.tenant.active_person(send.sender)?;
+    let sender = request.tenant.usable_person(send.sender)?;
     let key = Key {
         group: GroupId(0),
         client_message_id: send.client_message_id,
@@ -160,7 +160,7 @@ pub(crate) fn decide_next(
         group: slice.group,
     };
     let group = tenant
-        .active_person(slice.sender)
+        .usable_person(slice.sender)
         .and_then(|sender| check_target(tenant, slice.group, sender, slice.kind));
     let Ok(group) = group else {
         let event = Event::MassSendTargetRefused(target);
