@@ -98,6 +98,7 @@ fn decide_tagged(
         T::SetVisibility(set) => department::decide_set_visibility(&request?, set),
         T::MovePerson(moved) => department::decide_move_person(&request?, moved),
         T::FollowDepartment(follow) => department::decide_follow(&request?, follow),
+        T::SyncPeople(sync) => department::decide_sync(&request?, sync),
         // Making groups
         T::CreateGroup(create) => group::decide_create(&request?, create),
         // Members and roles

@@ -7,10 +7,8 @@
 use crate::model::command::GroupRole;
 use crate::model::event::{DepartmentFollowedV1, Event, GroupStatus, LeaveCause};
 use crate::wire::{
-    ClientMessageId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, MovedBody, PersonId,
-    Priority, Sequence, Take, TenantId,
-    ClientMessageId, DeviceId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, PersonId, Priority,
-    Sequence, Take, TenantId,
+    ClientMessageId, DeviceId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, MovedBody,
+    PersonId, Priority, Sequence, Take, TenantId,
 };
 
 /// What a record changes for those who watch: deltas come before the envelopes.

@@ -209,6 +209,7 @@ pub enum Refusal {
         what: &'static str,
         /// How many one command may concern.
         limit: u32,
+    },
     /// Has not activated the account, and so deals with no external contact (SPEC D3).
     #[error("person {person} has not activated the account, which dealing with contacts needs")]
     NotActivated {
@@ -392,7 +393,6 @@ impl Refusal {
             Self::DepartmentLimit { limit, .. } | Self::TooMuchAtOnce { limit, .. } => {
                 refused.limit = u64::from(*limit);
             }
-            Self::NoSuchDepartment { department } => refused.subject = department.0,
             Self::WrongActivationCode { person, left } => {
                 refused.subject = person.0;
                 refused.limit = u64::from(*left);

@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
 
 use crate::model::command::{OrgRole, PersonKind, PersonStatus, Succession};
-use crate::model::department::Departments;
 use crate::model::contact::Contacts;
+use crate::model::department::Departments;
 use crate::model::directory::{Activation, AllowList, Devices, Holders, Person};
 use crate::model::group::Group;
 use crate::model::limits::Limits;
@@ -253,11 +253,7 @@ impl Tenant {
     }
 
     /// Refuses a device that is locked out. Asked on every request: almost nobody has one.
-    pub(crate) fn check_device(
-        &self,
-        index: PersonIndex,
-        device: DeviceId,
-    ) -> Result<(), Refusal> {
+    pub(crate) fn check_device(&self, index: PersonIndex, device: DeviceId) -> Result<(), Refusal> {
         if !self.person(index).has_revoked_device {
             return Ok(());
         }

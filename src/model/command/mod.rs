@@ -161,6 +161,8 @@ tagged_enum! {
         MovePerson(MovePersonV1) = 0x055,
         /// A group that follows a department from now on (SPEC D8); `Done`.
         FollowDepartment(FollowDepartmentV1) = 0x056,
+        /// Rows of a roster, each by itself (SPEC D6); answered by `PeopleSynced`.
+        SyncPeople(SyncPeopleV1) = 0x057,
         // 0x060 Making groups
         // 0x070 The life of a group
         // 0x090 Join codes, face-to-face, outward calls
@@ -249,6 +251,8 @@ tagged_enum! {
         // 0x130 Departments and rosters
         /// The new department.
         DepartmentCreated(DepartmentCreatedV1) = 0x050,
+        /// What became of each row.
+        PeopleSynced(PeopleSyncedV1) = 0x057,
         /// A department.
         Department(DepartmentDetailV1) = 0x130,
         /// A page of departments.

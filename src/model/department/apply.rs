@@ -1,7 +1,7 @@
 //! What departments are after an event, who is in them, and who is in a following group by hand.
 //! An event that does not fit changes nothing.
 
-use crate::model::command::{OrgRole, VisibilityV1};
+use crate::model::command::VisibilityV1;
 use crate::model::event::{
     DepartmentCreatedV1, DepartmentMovedV1, DepartmentRemovedV1, DepartmentRenamedV1, GroupBoundV1,
     PersonMovedV1, VisibilitySetV1,
@@ -124,10 +124,15 @@ pub(crate) fn place(tenant: &mut Tenant, moved: &PersonMovedV1) {
     let Some(person) = tenant.find_person(moved.person) else {
         return;
     };
+    enter(tenant, person, &moved.departments);
+}
+
+/// Sets the departments of an employee, who may be a newcomer.
+pub(crate) fn enter(tenant: &mut Tenant, person: PersonIndex, departments: &[DepartmentId]) {
     if tenant.person(person).has_departed() || !tenant.is_employee(person) {
         return;
     }
-    let found = moved.departments.iter();
+    let found = departments.iter();
     let after = in_order(found.filter_map(|id| tenant.departments.standing(*id)));
     set_departments(tenant, person, after);
 }
@@ -149,14 +154,9 @@ fn set_departments(tenant: &mut Tenant, person: PersonIndex, after: Box<[Departm
     tenant.person_mut(person).departments = after;
 }
 
-/// Takes who has left the company out of every department, and from its admins.
+/// Takes who has left the company out of every department.
 pub(crate) fn remove_person(tenant: &mut Tenant, person: PersonIndex) {
     set_departments(tenant, person, Box::default());
-    if tenant.person(person).role == OrgRole::DepartmentAdmin {
-        for department in &mut tenant.departments.list {
-            department.admins.retain(|admin| *admin != person);
-        }
-    }
 }
 
 pub(crate) fn start_following(tenant: &mut Tenant, bound: &GroupBoundV1) {

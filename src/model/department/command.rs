@@ -73,7 +73,7 @@ body! {
 body! {
     /// A department for a group to follow (SPEC D8).
     FollowDepartmentV1 {
-        /// Which group: in use, no direct one, and bound to no other department.
+        /// Which group: an internal or training one in use, and bound to no other department.
         group: GroupId,
         /// Which department.
         department: DepartmentId,

@@ -175,10 +175,11 @@ pub(crate) fn decide_follow(
     let group = tenant.group(index);
     group.check_active(follow.group)?;
     let elsewhere = group.department.is_some_and(|other| other != department);
-    if elsewhere || group.kind == GroupKind::Direct {
+    // External groups are for who deals with contacts, which moving there does not make anybody.
+    if elsewhere || !matches!(group.kind, GroupKind::Internal | GroupKind::Training) {
         return Err(Refusal::Invalid {
             field: "group",
-            rule: "no direct one, and not bound to another department",
+            rule: "an internal or training one, and not bound to another department",
         });
     }
     let mut events = Vec::new();

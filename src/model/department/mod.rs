@@ -13,12 +13,13 @@ mod follow;
 mod moving;
 mod query;
 pub(crate) mod snapshot;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod visibility;
 
 pub(crate) use apply::{
-    bind, create, group_ended, joined_by_hand, left_group, move_below, place, remove,
+    bind, create, enter, group_ended, joined_by_hand, left_group, move_below, place, remove,
     remove_person, rename, set_visibility, start_following,
 };
 pub(crate) use decide::{
@@ -27,6 +28,7 @@ pub(crate) use decide::{
 pub(crate) use follow::{Follow, Following, follow};
 pub(crate) use moving::decide_move_person;
 pub(crate) use query::{get, list};
+pub(crate) use sync::decide_sync;
 pub(crate) use visibility::{Sight, Visibility, is_visible};
 
 use std::collections::BTreeMap;

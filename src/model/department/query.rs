@@ -7,10 +7,10 @@ use crate::model::command::{
 use crate::model::decision::Request;
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
-use crate::model::state::DepartmentIndex;
+use crate::model::state::{DepartmentIndex, PersonIndex};
 use crate::wire::DepartmentId;
 
-use super::{Department, Sight, Visibility};
+use super::{Department, Sight, Visibility, is_visible};
 
 /// Departments a page looks at, at most, seen or not.
 const PAGE_MAX: usize = 1_000;
@@ -19,7 +19,7 @@ pub(crate) fn get(request: &Request<'_>, get: &DepartmentV1) -> Result<Reply, Re
     request.permit(Operation::ReadDepartments, Subject::Tenant)?;
     let department = get.department;
     let index = request.tenant.departments.known(department)?;
-    if sight(request)?.is_some_and(|mut sight| !sight.sees(index)) {
+    if viewer(request)?.is_some_and(|viewer| !is_visible(request.tenant, index, viewer)) {
         return Err(Refusal::NoSuchDepartment { department });
     }
     let departments = &request.tenant.departments;
@@ -36,7 +36,7 @@ pub(crate) fn get(request: &Request<'_>, get: &DepartmentV1) -> Result<Reply, Re
 
 pub(crate) fn list(request: &Request<'_>, list: &ListDepartmentsV1) -> Result<Reply, Refusal> {
     request.permit(Operation::ReadDepartments, Subject::Tenant)?;
-    let mut sight = sight(request)?;
+    let mut sight = viewer(request)?.map(|viewer| Sight::of(request.tenant, viewer));
     let all = &request.tenant.departments.list;
     let page = PAGE_MAX.min(list.limit as usize);
     let first = usize::try_from(list.after.0).unwrap_or(usize::MAX);
@@ -61,13 +61,12 @@ pub(crate) fn list(request: &Request<'_>, list: &ListDepartmentsV1) -> Result<Re
     }))
 }
 
-/// What the asker sees; none for who acts for the enterprise, and sees all.
-fn sight<'a>(request: &Request<'a>) -> Result<Option<Sight<'a>>, Refusal> {
-    let Actor::Person { person, .. } = request.actor else {
-        return Ok(None);
-    };
-    let viewer = request.tenant.active_person(person)?;
-    Ok(Some(Sight::of(request.tenant, viewer)))
+/// Who asks; none for who acts for the enterprise, and sees all.
+fn viewer(request: &Request<'_>) -> Result<Option<PersonIndex>, Refusal> {
+    match request.actor {
+        Actor::Person { person, .. } => request.tenant.active_person(person).map(Some),
+        _ => Ok(None),
+    }
 }
 
 fn state_of(id: DepartmentId, department: &Department) -> DepartmentStateV1 {

@@ -100,10 +100,7 @@ pub(crate) fn decide_activate(
     })
 }
 
-pub(crate) fn decide_freeze(
-    request: &Request<'_>,
-    freeze: &PersonV1,
-) -> Result<Decision, Refusal> {
+pub(crate) fn decide_freeze(request: &Request<'_>, freeze: &PersonV1) -> Result<Decision, Refusal> {
     let person = freeze.person;
     request.permit(Operation::FreezePerson, Subject::Person(person))?;
     let index = request.tenant.active_person(person)?;

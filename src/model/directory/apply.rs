@@ -1,10 +1,6 @@
 //! What tenants and people of the first days are after an event. An event that does not fit changes
 //! nothing.
 
-use crate::model::command::PersonStatus;
-use crate::model::department;
-use crate::model::event::{PeopleAddedV1, PersonDepartedV1, TenantCreatedV1};
-use crate::model::group::{Fate, leave};
 use crate::model::event::{PeopleAddedV1, TenantCreatedV1};
 use crate::model::state::{State, Tenant};
 use crate::wire::{PersonId, TenantId};
@@ -36,20 +32,4 @@ pub(crate) fn add_people(tenant: &mut Tenant, added: &PeopleAddedV1) {
             profile::set(tenant, index, new.into());
         }
     }
-}
-
-pub(crate) fn depart(tenant: &mut Tenant, departed: &PersonDepartedV1, takes: &mut Vec<Take>) {
-    let Some(leaver) = tenant.find_person(departed.person) else {
-        return;
-    };
-    tenant.person_mut(leaver).status = PersonStatus::Departed;
-    takes.reserve_exact(departed.groups.len());
-    for left in &departed.groups {
-        let fate = Fate {
-            successor: left.successor,
-            status: left.status,
-        };
-        takes.extend(leave(tenant, left.group, &[departed.person], fate));
-    }
-    department::remove_person(tenant, leaver);
 }

@@ -22,7 +22,7 @@ mod tests;
 
 pub(crate) use account::{
     Activation, activate, decide_activate, decide_freeze, decide_invite_again, decide_thaw,
-    fail_activation, freeze, issue_activations, thaw,
+    fail_activation, freeze, issue, issue_activations, thaw,
 };
 pub(crate) use apply::{add_people, create_tenant};
 pub(crate) use decide::{decide_add_people, decide_create_tenant};
@@ -34,10 +34,10 @@ pub(crate) use leaving::{decide_depart, decide_depart_v2, depart, depart_v2};
 pub(crate) use people::{
     add_people_v2, check_person, decide_add_people_v2, decide_update_person, set_profile,
 };
+pub use policy::admission;
 pub(crate) use policy::{
     AllowList, decide_set_policy, decide_verify, get_policy, set_policy, verify,
 };
-pub use policy::admission;
 pub(crate) use profile::Holders;
 pub(crate) use read::{PAGE_MAX, get_person, list_people};
 pub(crate) use role::{decide_set_org_role, set_org_role};

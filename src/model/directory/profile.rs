@@ -15,7 +15,7 @@ use crate::model::state::{PersonIndex, Tenant};
 use super::{EXTERNAL_ID_LEN_MAX, Person, phone};
 
 /// Bytes an e-mail address may have (RFC 5321, 4.5.3.1.3, without the brackets).
-const EMAIL_LEN_MAX: usize = 254;
+pub(crate) const EMAIL_LEN_MAX: usize = 254;
 
 /// What is written of a person; each is empty where nothing is.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -126,13 +126,13 @@ impl Entry<'_> {
 }
 
 /// Whether `text` has the shape of an address. Only a message to it can tell whether it is one.
-fn is_email(text: &str) -> bool {
+pub(crate) fn is_email(text: &str) -> bool {
     let unprintable = |c: char| c.is_whitespace() || c.is_control();
     text.len() <= EMAIL_LEN_MAX
         && !text.contains(unprintable)
-        && text
-            .split_once('@')
-            .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains('@'))
+        && text.split_once('@').is_some_and(|(local, host)| {
+            !local.is_empty() && !host.is_empty() && !host.contains('@')
+        })
 }
 
 /// Who has the employee number, or had it last.

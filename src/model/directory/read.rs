@@ -42,7 +42,8 @@ impl Reader {
         let departments = &tenant.departments;
         let works_above = |department: DepartmentIndex| {
             let own = &tenant.person(reader).departments;
-            own.iter().any(|own| departments.is_within(department, *own))
+            own.iter()
+                .any(|own| departments.is_within(department, *own))
         };
         let is_admin = tenant.person(reader).role == OrgRole::DepartmentAdmin;
         let mut theirs = tenant.person(index).departments.iter();
@@ -70,7 +71,10 @@ pub(crate) fn list_people(request: &Request<'_>, list: &ListPeopleV1) -> Result<
                 .employees
                 .partition_point(|employee| employee.id() <= list.after);
             let employees = tenant.employees[start..].iter().copied();
-            page_of(employees.filter(|it| !tenant.person(*it).has_departed()), page)
+            page_of(
+                employees.filter(|it| !tenant.person(*it).has_departed()),
+                page,
+            )
         }
     };
     let entries = people.into_iter();

@@ -63,8 +63,7 @@ pub(crate) fn check_not_last_super_admin(
     index: PersonIndex,
 ) -> Result<(), Refusal> {
     let tenant = request.tenant;
-    let by_themself =
-        matches!(request.actor, Actor::Person { person, .. } if person == index.id());
+    let by_themself = matches!(request.actor, Actor::Person { person, .. } if person == index.id());
     if !by_themself || !tenant.is_super_admin(index) {
         return Ok(());
     }
@@ -79,9 +78,7 @@ pub(crate) fn check_not_last_super_admin(
 
 fn super_admins(tenant: &Tenant) -> impl Iterator<Item = PersonIndex> + '_ {
     let employees = tenant.employees.iter().copied();
-    employees.filter(|index| {
-        tenant.is_super_admin(*index) && !tenant.person(*index).has_departed()
-    })
+    employees.filter(|index| tenant.is_super_admin(*index) && !tenant.person(*index).has_departed())
 }
 
 pub(crate) fn set_org_role(tenant: &mut Tenant, set: &event::OrgRoleSetV1) {

@@ -169,7 +169,9 @@ pub(crate) fn read(tenant: &mut Tenant, state: DirectoryStateV1) -> Result<(), &
         let mut known = Person::new(&person.name, person.kind, person.role);
         known.status = person.status;
         known.activated = person.activated;
-        known.profile = person.profile.map(|profile| Box::new(read_profile(profile)));
+        known.profile = person
+            .profile
+            .map(|profile| Box::new(read_profile(profile)));
         tenant.push_person(known).ok_or("a person")?;
     }
     let held = |profile: &Profile| profile.external_id.clone();

@@ -4,9 +4,7 @@ use crate::model::command::{GroupRole, PersonKind};
 use crate::model::department;
 use crate::model::event::{
     DepartmentFollowedV1, GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus,
-    MembersJoinedV1, OwnershipTransferredV1, RoleChangedV1,
-    GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus, MembersJoinedV1,
-    LeftGroupV2, OwnershipTransferredV1, RoleChangedV1,
+    LeftGroupV2, MembersJoinedV1, OwnershipTransferredV1, RoleChangedV1,
 };
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
 use crate::wire::{GroupId, PersonId, Sequence, Take};

@@ -11,8 +11,7 @@ mod succession;
 mod tests;
 
 pub(crate) use apply::{
-    Fate, change_role, create, dissolve, follow, join, leave, rename, transfer_ownership,
-    Fate, change_role, create, dissolve, join, leave, leave_to, rename, transfer_ownership,
+    Fate, change_role, create, dissolve, follow, join, leave, leave_to, rename, transfer_ownership,
 };
 pub(crate) use decide::{
     decide_add_members, decide_create, decide_dissolve, decide_leave, decide_remove_members,

@@ -1,4 +1,4 @@
-use crate::model::command::{Actor, FollowDepartmentV1, GroupKind, Reply, TaggedCommand as T};
+use crate::model::command::{Actor, FollowDepartmentV1, Reply, TaggedCommand as T};
 use crate::model::event::{Event, FollowRefusedV1, GroupStatus, LeaveCause};
 use crate::model::town::{ALICE, BOB, CAROL, DAVE, ERIN, NO_DEPARTMENT, Town, by};
 use crate::model::{Limits, Refusal};
@@ -168,9 +168,16 @@ fn a_group_that_begins_to_follow_takes_in_the_department() {
 }
 
 #[test]
-fn a_group_follows_one_department_and_a_direct_one_none() {
+fn a_group_follows_one_department_and_an_external_one_none() {
     let (mut town, group, [research, _, sales]) = company();
     let refused = follow(&mut town, group, sales);
+    assert!(matches!(
+        refused,
+        Err(Refusal::Invalid { field: "group", .. })
+    ));
+    let customer = town.customers(1)[0];
+    let external = town.external_group(ALICE, &[BOB, customer]);
+    let refused = follow(&mut town, external, sales);
     assert!(matches!(
         refused,
         Err(Refusal::Invalid { field: "group", .. })
@@ -288,27 +295,4 @@ fn a_leaver_is_in_a_following_group_no_more_and_not_by_hand_either() {
     let by_hand: Vec<_> = tenant.departments.by_hand.values().flatten().collect();
     assert_eq!(by_hand.len(), 3, "Alice, Bob and Carol");
     assert_eq!(town.replayed().hash(), town.state.hash());
-}
-
-#[test]
-fn an_external_group_follows_too_and_is_disabled_without_employees() {
-    let mut town = Town::with_employees(3);
-    let customer = town.customers(1)[0];
-    let research = town.department("Research", NO_DEPARTMENT);
-    town.place(ALICE, &[research]);
-    town.place(BOB, &[research]);
-    let group = town
-        .create(
-            Actor::Enterprise,
-            GroupKind::External,
-            ALICE,
-            &[BOB, customer],
-        )
-        .unwrap();
-    town.follow(group, research);
-    town.place(ALICE, &[]);
-    town.place(BOB, &[]);
-    assert_eq!(town.people_in(group), [customer]);
-    let refused = town.say(customer, group);
-    assert_eq!(refused, Err(Refusal::GroupDisabled { group }));
 }

@@ -1,3 +1,4 @@
 mod follow;
+mod sync;
 mod tree;
 mod visibility;
