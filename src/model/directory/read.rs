@@ -62,8 +62,9 @@ pub(crate) fn list_people(request: &Request<'_>, list: &ListPeopleV1) -> Result<
     let page = PAGE_MAX.min(list.limit as usize);
     let (people, more) = match reader {
         Reader::Management => {
-            let ids = (list.after.0.saturating_add(1)..).map(PersonId);
-            let people = ids.map_while(|id| tenant.find_person(id));
+            let last = tenant.people.len() as u64;
+            let ids = (list.after.0.min(last) + 1..=last).map(PersonId);
+            let people = ids.filter_map(|id| tenant.find_person(id));
             page_of(people, page)
         }
         Reader::Employee(_) => {

@@ -1,6 +1,7 @@
 //! One enterprise to test rules in: commands go through decide and apply as the sequencer has it.
 
 mod departments;
+pub(crate) mod directory;
 
 pub(crate) use departments::NO_DEPARTMENT;
 
