@@ -71,6 +71,76 @@ pub struct Limits {
     ///
     /// Default 1,000. Range 1 to 10,000.
     pub matrix_groups_max: u32,
+    /// Departments of a tenant (SPEC D2).
+    ///
+    /// Default 100,000. Range 1 to 1,000,000. Each costs about 150 bytes of memory.
+    pub departments_max: u32,
+    /// Levels of departments, roots included (SPEC D2).
+    ///
+    /// Default 100. Range 1 to 1,000. Asking who runs or sees a department walks up this far.
+    pub department_levels_max: u32,
+    /// Departments that a person is in.
+    ///
+    /// Default 20. Range 1 to 1,000.
+    pub departments_per_person_max: u32,
+    /// Departments, with all below them, that are moved or followed at once.
+    ///
+    /// Default 10,000. Range 1 to 20,000. Applying one record must stay below 2 ms.
+    pub moved_departments_max: u32,
+    /// People below a department that is moved where other groups follow it (SPEC D8).
+    ///
+    /// Default 500. Range 1 to 2,000. Applying one record must stay below 2 ms.
+    pub moved_people_max: u32,
+    /// Memberships that begin or end in one record as groups follow their departments (SPEC D8).
+    ///
+    /// Default 5,000. Range 1 to 10,000. Applying one record must stay below 2 ms.
+    pub follow_changes_max: u32,
+    /// Rows of a roster in one command (SPEC D6).
+    ///
+    /// Default 500. Range 1 to 1,000. Applying one record must stay below 2 ms.
+    pub sync_rows_max: u32,
+    /// Departments made by one command's rows (SPEC D6).
+    ///
+    /// Default 2,000. Range 1 to 5,000. Applying one record must stay below 2 ms.
+    pub sync_departments_max: u32,
+    // Directory
+    /// People with their entries in one command (SPEC D3).
+    ///
+    /// Default 500. Range 1 to 1,000. Applying one record must stay below 2 ms.
+    pub new_people_max: u32,
+    /// How long a one-time code to activate an account works, in hours (SPEC D3).
+    ///
+    /// Default 72. Range 1 to 8,760.
+    pub activation_hours: u32,
+    /// Wrong guesses after which a one-time code is void (SPEC D3).
+    ///
+    /// Default 5. Range 1 to 100. A guess finds an 8-digit code with a chance of 1 in 100 million.
+    pub activation_guesses_max: u32,
+    /// Devices of a person that are remembered (SPEC D9).
+    ///
+    /// Default 64. Range 1 to 1,000. Beyond, the oldest in use is forgotten: when it comes back, it
+    /// is a new one.
+    pub devices_per_person_max: u32,
+    /// Networks in a tenant's IP allow-list (SPEC D9).
+    ///
+    /// Default 256. Range 1 to 4,096. All of them are compared when somebody connects.
+    pub ip_allow_list_max: u32,
+    /// External contacts of an employee (SPEC D4).
+    ///
+    /// Default 50,000. Range 1 to 200,000.
+    pub contacts_per_employee_max: u32,
+    /// External contacts an employee may have before each further one needs a tag (SPEC D4).
+    ///
+    /// Default 2,000. Range 0 to `contacts_per_employee_max`.
+    pub untagged_contacts_max: u32,
+    /// Tags of an employee for one contact (SPEC D4).
+    ///
+    /// Default 32. Range 1 to 256.
+    pub tags_per_contact_max: u32,
+    /// How long a contact may take to confirm a hand-over, in hours (SPEC D4).
+    ///
+    /// Default 168. Range 1 to 8,760.
+    pub hand_over_hours: u32,
 }
 
 impl Default for Limits {
@@ -91,6 +161,23 @@ impl Default for Limits {
             watch_guesses_per_minute_max: 5,
             matrices_max: 1_000,
             matrix_groups_max: 1_000,
+            departments_max: 100_000,
+            department_levels_max: 100,
+            departments_per_person_max: 20,
+            moved_departments_max: 10_000,
+            moved_people_max: 500,
+            follow_changes_max: 5_000,
+            sync_rows_max: 500,
+            sync_departments_max: 2_000,
+            new_people_max: 500,
+            activation_hours: 72,
+            activation_guesses_max: 5,
+            devices_per_person_max: 64,
+            ip_allow_list_max: 256,
+            contacts_per_employee_max: 50_000,
+            untagged_contacts_max: 2_000,
+            tags_per_contact_max: 32,
+            hand_over_hours: 168,
         }
     }
 }
@@ -100,6 +187,15 @@ pub(crate) fn check_name(field: &'static str, name: &str) -> Result<(), Refusal>
     let short = name.chars().nth(NAME_CHARS_MAX).is_none();
     if name.is_empty() || !short {
         let rule = "1 to 64 characters";
+        return Err(Refusal::Invalid { field, rule });
+    }
+    Ok(())
+}
+
+/// Refuses a text, which may be empty, that is longer than 64 characters.
+pub(crate) fn check_length(field: &'static str, text: &str) -> Result<(), Refusal> {
+    if text.chars().nth(NAME_CHARS_MAX).is_some() {
+        let rule = "at most 64 characters";
         return Err(Refusal::Invalid { field, rule });
     }
     Ok(())

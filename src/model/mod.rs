@@ -8,6 +8,7 @@
 
 mod body;
 pub mod command;
+mod contact;
 mod decision;
 mod department;
 mod directory;
@@ -29,6 +30,7 @@ mod town;
 mod work;
 
 pub use decision::{Context, Decision};
+pub use directory::{admission, phone};
 pub use limits::Limits;
 pub use project::{MembershipDelta, Projection, project, record_kind};
 pub use query::attach;
@@ -74,7 +76,31 @@ fn decide_tagged(
         T::CreateTenant(create) => directory::decide_create_tenant(state, command.actor, create),
         T::AddPeople(add) => directory::decide_add_people(&request?, add),
         T::DepartPerson(depart) => directory::decide_depart(&request?, depart),
+        T::DepartPersonV2(depart) => directory::decide_depart_v2(&request?, depart),
+        T::VerifyTenant(verify) => directory::decide_verify(&request?, verify),
+        T::SetTenantPolicy(set) => directory::decide_set_policy(&request?, set),
+        T::AddPeopleV2(add) => directory::decide_add_people_v2(&request?, add),
+        T::UpdatePerson(update) => directory::decide_update_person(&request?, update),
+        T::FreezePerson(freeze) => directory::decide_freeze(&request?, freeze),
+        T::ThawPerson(thaw) => directory::decide_thaw(&request?, thaw),
+        T::InviteAgain(invite) => directory::decide_invite_again(&request?, invite),
+        T::ActivatePerson(activate) => directory::decide_activate(&request?, activate),
+        T::SetOrgRole(set) => directory::decide_set_org_role(&request?, set),
+        T::RegisterDevice(register) => directory::decide_register_device(&request?, register),
+        T::RevokeDevice(revoke) => directory::decide_revoke_device(&request?, revoke),
+        T::AddContact(add) => contact::decide_add_contact(&request?, add),
+        T::TagContact(tag) => contact::decide_tag_contact(&request?, tag),
+        T::HandOverContact(hand) => contact::decide_hand_over(&request?, hand),
+        T::ConfirmHandOver(confirm) => contact::decide_confirm_hand_over(&request?, confirm),
         // Departments and rosters
+        T::CreateDepartment(create) => department::decide_create(&request?, create),
+        T::RenameDepartment(rename) => department::decide_rename(&request?, rename),
+        T::MoveDepartment(moved) => department::decide_move(&request?, moved),
+        T::RemoveDepartment(remove) => department::decide_remove(&request?, remove),
+        T::SetVisibility(set) => department::decide_set_visibility(&request?, set),
+        T::MovePerson(moved) => department::decide_move_person(&request?, moved),
+        T::FollowDepartment(follow) => department::decide_follow(&request?, follow),
+        T::SyncPeople(sync) => department::decide_sync(&request?, sync),
         // Making groups
         T::CreateGroup(create) => creation::decide_create(&request?, create),
         T::CreateGroupV2(create) => creation::decide_create_v2(&request?, create),
@@ -111,7 +137,14 @@ fn decide_tagged(
         T::MassSend(send) => mass_send::decide_mass_send(&request?, send),
         // History from elsewhere
         // What is only read: the directory
+        T::ListPeople(list) => directory::list_people(&request?, list).map(Decision::answered),
+        T::GetPerson(get) => directory::get_person(&request?, get).map(Decision::answered),
+        T::ListDevices(list) => directory::list_devices(&request?, list).map(Decision::answered),
+        T::GetTenantPolicy(get) => directory::get_policy(&request?, get).map(Decision::answered),
+        T::ListContacts(list) => contact::list_contacts(&request?, list).map(Decision::answered),
         // ... departments
+        T::GetDepartment(get) => department::get(&request?, get).map(Decision::answered),
+        T::ListDepartments(list) => department::list(&request?, list).map(Decision::answered),
         // ... groups and members
         T::GetGroup(get) => query::get_group(&request?, get).map(Decision::answered),
         T::ListMembers(list) => query::list_members(&request?, list).map(Decision::answered),
@@ -212,7 +245,36 @@ fn apply_to_tenant(
         // Directory
         Event::PeopleAdded(added) => directory::add_people(tenant, added),
         Event::PersonDeparted(departed) => directory::depart(tenant, departed, takes),
+        Event::PersonDepartedV2(departed) => directory::depart_v2(tenant, departed, takes),
+        Event::TenantVerified(verified) => directory::verify(tenant, verified),
+        Event::TenantPolicySet(set) => directory::set_policy(tenant, set),
+        Event::PeopleAddedV2(added) => directory::add_people_v2(tenant, added),
+        Event::ProfileSet(set) => directory::set_profile(tenant, set),
+        Event::PersonFrozen(frozen) => directory::freeze(tenant, frozen),
+        Event::PersonThawed(thawed) => directory::thaw(tenant, thawed),
+        Event::ActivationsIssued(issued) => directory::issue_activations(tenant, issued),
+        Event::ActivationFailed(failed) => directory::fail_activation(tenant, failed),
+        Event::PersonActivated(activated) => directory::activate(tenant, activated),
+        Event::OrgRoleSet(set) => directory::set_org_role(tenant, set),
+        Event::DeviceRegistered(registered) => {
+            directory::register_device(tenant, stamp.timestamp, registered);
+        }
+        Event::DeviceRevoked(revoked) => directory::revoke_device(tenant, revoked),
+        Event::ContactAdded(added) => contact::add(tenant, added),
+        Event::ContactTagged(tagged) => contact::tag(tenant, tagged),
+        Event::HandOverRequested(requested) => contact::request_hand_over(tenant, requested),
+        Event::ContactHandedOver(handed) => contact::hand_over(tenant, handed),
         // Departments and rosters
+        Event::DepartmentCreated(created) => department::create(tenant, created),
+        Event::DepartmentRenamed(renamed) => department::rename(tenant, renamed),
+        Event::DepartmentMoved(moved) => department::move_below(tenant, moved),
+        Event::DepartmentRemoved(removed) => department::remove(tenant, removed),
+        Event::VisibilitySet(set) => department::set_visibility(tenant, set),
+        Event::PersonMoved(moved) => department::place(tenant, moved),
+        Event::GroupBound(bound) => department::start_following(tenant, bound),
+        Event::DepartmentFollowed(followed) => takes.extend(group::follow(tenant, followed)),
+        // Recorded only (SPEC D8).
+        Event::FollowRefused(_) => {}
         // Making groups
         Event::GroupCreated(created) => takes.extend(group::create(tenant, created)),
         Event::GroupCreatedV2(created) => takes.extend(creation::create(tenant, created)),

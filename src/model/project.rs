@@ -5,10 +5,10 @@
 //! 200 envelopes, each of one group.
 
 use crate::model::command::GroupRole;
-use crate::model::event::{Event, GroupCreatedV2, GroupStatus, LeaveCause};
+use crate::model::event::{DepartmentFollowedV1, Event, GroupCreatedV2, GroupStatus, LeaveCause};
 use crate::wire::{
-    ClientMessageId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, PersonId, Priority,
-    Sequence, Take, TenantId,
+    ClientMessageId, DeviceId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, MovedBody,
+    PersonId, Priority, Sequence, Take, TenantId,
 };
 
 /// What a record changes for those who watch: deltas come before the envelopes.
@@ -18,8 +18,11 @@ pub struct Projection {
     pub deltas: Vec<MembershipDelta>,
     /// What each group sees.
     pub envelopes: Vec<Envelope>,
-    /// Who left the company: their sessions end (SPEC D7).
+    /// Who left the company, or is out because the account is frozen: their sessions end
+    /// (SPEC D7, D3).
     pub departed: Vec<PersonId>,
+    /// Devices that are locked out: their sessions end (SPEC D9).
+    pub revoked: Vec<(PersonId, DeviceId)>,
 }
 
 /// One person's membership begins or ends.
@@ -54,6 +57,10 @@ pub fn record_kind(events: &[Event], message: Kind) -> Kind {
             [left] => kind_left(left.status),
             _ => Kind::Administrative,
         },
+        Event::PersonDepartedV2(departed) => match departed.groups.as_slice() {
+            [left] => kind_left(left.status),
+            _ => Kind::Administrative,
+        },
         event => change_of(event).map_or(Kind::Administrative, |change| change.kind),
     }
 }
@@ -85,6 +92,23 @@ pub fn project(record: &Envelope, takes: &[Take], events: &[Event]) -> Projectio
                     projection.add(record, &take, &change);
                 }
             }
+        } else if let Event::PersonDepartedV2(departed) = event {
+            projection.departed.push(departed.person);
+            for left in &departed.groups {
+                if let Some(take) = take_of(left.group) {
+                    let people = [departed.person];
+                    let mut change =
+                        Change::left(left.group, &people, LeaveCause::Departed, left.status);
+                    if left.joined {
+                        change.joined = vec![left.successor];
+                    }
+                    projection.add(record, &take, &change);
+                }
+            }
+        } else if let Event::PersonFrozen(frozen) = event {
+            projection.departed.push(frozen.person);
+        } else if let Event::DeviceRevoked(revoked) = event {
+            projection.revoked.push((revoked.person, revoked.device));
         } else if let Some(change) = change_of(event)
             && let Some(take) = take_of(change.group)
         {
@@ -142,6 +166,31 @@ impl<'a> Change<'a> {
             ..Self::of_members(group, kind, cause as u8, left.to_vec())
         }
     }
+
+    /// A kind of its own only where people come and go at once.
+    fn followed(followed: &'a DepartmentFollowedV1) -> Self {
+        let group = followed.group;
+        let joined = followed.joined.clone();
+        let cause = LeaveCause::Moved;
+        match (joined.as_slice(), followed.left.as_slice()) {
+            (_, []) => Self::joined(group, Kind::Joined, joined),
+            ([], left) => Self::left(group, left, cause, followed.status),
+            (_, left) => {
+                let members = |detail, people| MembershipBody { detail, people };
+                let body = MovedBody {
+                    joined: members(0, joined.clone()),
+                    left: members(cause as u8, left.to_vec()),
+                };
+                Self {
+                    group,
+                    kind: Kind::Moved,
+                    body: body.encode(),
+                    joined,
+                    left,
+                }
+            }
+        }
+    }
 }
 
 fn kind_left(status: GroupStatus) -> Kind {
@@ -167,6 +216,7 @@ fn change_of(event: &Event) -> Option<Change<'_>> {
             Change::joined(joined.group, Kind::Joined, joined.people.clone())
         }
         Event::MembersLeft(left) => Change::left(left.group, &left.people, left.cause, left.status),
+        Event::DepartmentFollowed(followed) => Change::followed(followed),
         Event::GroupDissolved(dissolved) => Change {
             left: &dissolved.members,
             ..Change::of_members(dissolved.group, Kind::Dissolved, 0, Vec::new())

@@ -104,7 +104,7 @@ pub fn attach(
     person: PersonId,
 ) -> Result<Vec<AttachedGroup>, Refusal> {
     let tenant = state.tenant(tenant)?;
-    let person = tenant.active_person(person)?;
+    let person = tenant.usable_person(person)?;
     let memberships = tenant.person(person).memberships().iter();
     let groups = memberships.map(|membership| {
         let group = tenant.group(membership.group);

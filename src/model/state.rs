@@ -10,8 +10,9 @@ use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
 
 use crate::model::command::{OrgRole, PersonKind, PersonStatus, Succession};
+use crate::model::contact::Contacts;
 use crate::model::department::Departments;
-use crate::model::directory::Person;
+use crate::model::directory::{Activation, AllowList, Devices, Holders, Person};
 use crate::model::group::Group;
 use crate::model::group::creation::Creation;
 use crate::model::limits::Limits;
@@ -19,7 +20,7 @@ use crate::model::mass_send::MassSends;
 use crate::model::message::Remembered;
 use crate::model::quota::Account;
 use crate::model::refusal::Refusal;
-use crate::wire::{DepartmentId, GroupId, PersonId, TenantId, Timestamp};
+use crate::wire::{DepartmentId, DeviceId, GroupId, PersonId, TenantId, Timestamp};
 
 macro_rules! index {
     ($(#[$doc:meta])* $name:ident of $id:ident) => {
@@ -129,7 +130,18 @@ pub(crate) struct Tenant {
     /// The tenant's own limit, where it has set one.
     pub(crate) mass_sends_per_day_max: Option<u32>,
     pub(crate) people: Vec<Person>,
-    pub(crate) external_ids: BTreeMap<Box<str>, PersonIndex>,
+    pub(crate) external_ids: Holders,
+    // Directory
+    /// In order of index: everybody but contacts.
+    pub(crate) employees: Vec<PersonIndex>,
+    pub(crate) employee_numbers: Holders,
+    pub(crate) mobiles: Holders,
+    /// Of people who are invited, and have been sent a code.
+    pub(crate) activations: BTreeMap<PersonIndex, Activation>,
+    /// Of people who have been seen on one.
+    pub(crate) devices: FxHashMap<PersonIndex, Devices>,
+    pub(crate) ip_allow_list: AllowList,
+    pub(crate) contacts: Contacts,
     pub(crate) departments: Departments,
     pub(crate) groups: Vec<Group>,
     pub(crate) remembered: Remembered,
@@ -156,7 +168,14 @@ impl Tenant {
             succession,
             mass_sends_per_day_max: None,
             people: Vec::new(),
-            external_ids: BTreeMap::new(),
+            external_ids: Holders::new(),
+            employees: Vec::new(),
+            employee_numbers: Holders::new(),
+            mobiles: Holders::new(),
+            activations: BTreeMap::new(),
+            devices: FxHashMap::default(),
+            ip_allow_list: AllowList::default(),
+            contacts: Contacts::default(),
             departments: Departments::default(),
             requires_second_factor: false,
             groups: Vec::new(),
@@ -165,6 +184,17 @@ impl Tenant {
             mass_sends: MassSends::default(),
             creation: Creation::default(),
         }
+    }
+
+    /// A person more; none where ids have run out.
+    pub(crate) fn push_person(&mut self, person: Person) -> Option<PersonIndex> {
+        let id = PersonId(self.people.len() as u64 + 1);
+        let index = PersonIndex::within(id, self.people.len() + 1)?;
+        if person.kind == PersonKind::Employee {
+            self.employees.push(index);
+        }
+        self.people.push(person);
+        Some(index)
     }
 
     pub(crate) fn find_person(&self, id: PersonId) -> Option<PersonIndex> {
@@ -211,6 +241,42 @@ impl Tenant {
         Ok(index)
     }
 
+    /// Whether the person may have to do with external contacts: whoever has activated the
+    /// account, and contacts themselves (SPEC D3).
+    pub(crate) fn deals_with_contacts(&self, index: PersonIndex) -> bool {
+        self.person(index).activated
+    }
+
+    /// Refuses who may not have to do with external contacts.
+    pub(crate) fn check_deals_with_contacts(&self, index: PersonIndex) -> Result<(), Refusal> {
+        if self.deals_with_contacts(index) {
+            return Ok(());
+        }
+        let person = index.id();
+        Err(Refusal::NotActivated { person })
+    }
+
+    /// Refuses a device that is locked out. Asked on every request: almost nobody has one.
+    pub(crate) fn check_device(&self, index: PersonIndex, device: DeviceId) -> Result<(), Refusal> {
+        if !self.person(index).has_revoked_device {
+            return Ok(());
+        }
+        let devices = self.devices.get(&index);
+        if devices.is_some_and(|devices| devices.is_revoked(device)) {
+            return Err(Refusal::DeviceRevoked { device });
+        }
+        Ok(())
+    }
+
+    /// The employee, who must still be with the company.
+    pub(crate) fn active_employee(&self, id: PersonId) -> Result<PersonIndex, Refusal> {
+        let index = self.active_person(id)?;
+        if !self.is_employee(index) {
+            return Err(Refusal::NotAnEmployee { person: id });
+        }
+        Ok(index)
+    }
+
     /// The group, whatever its status.
     pub(crate) fn known_group(&self, id: GroupId) -> Result<GroupIndex, Refusal> {
         self.find_group(id)
@@ -223,6 +289,15 @@ impl Tenant {
 
     pub(crate) fn is_super_admin(&self, index: PersonIndex) -> bool {
         self.person(index).role == OrgRole::SuperAdmin
+    }
+
+    /// Refuses what only a verified tenant may (SPEC D1): groups in batches, mass sends to
+    /// customers, the archive pull.
+    pub(crate) fn require_verified(&self, now: Timestamp) -> Result<(), Refusal> {
+        if self.is_verified(now) {
+            return Ok(());
+        }
+        Err(Refusal::NotVerified)
     }
 
     pub(crate) fn is_verified(&self, now: Timestamp) -> bool {

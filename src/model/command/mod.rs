@@ -5,8 +5,12 @@
 
 mod bodies;
 
+pub use crate::model::department::command::*;
 pub use crate::model::group::creation::command::*;
 pub use bodies::*;
+// Directory
+pub use crate::model::contact::command::*;
+pub use crate::model::directory::command::*;
 
 use crate::wire::tagged::tagged_enum;
 use crate::wire::{ClientMessageId, DeviceId, GroupId, Kind, PersonId, Priority, TenantId};
@@ -111,7 +115,55 @@ tagged_enum! {
         /// A tenant's limit for a quota policy (SPEC Q1); applies at once to the count so far; `Done`.
         SetQuota(SetQuotaV1) = 0x022,
         // 0x030 Directory
+        /// Until when a tenant is verified (SPEC D1); `Done`. Only [`Actor::Node`].
+        VerifyTenant(VerifyTenantV1) = 0x030,
+        /// People with their entries and departments (SPEC D3); answered by `PeopleAdded`.
+        AddPeopleV2(AddPeopleV2) = 0x031,
+        /// A person's whole entry; `Done`.
+        UpdatePerson(UpdatePersonV1) = 0x032,
+        /// The account asks for nothing until it is thawed; its sessions end; `Done`.
+        FreezePerson(PersonV1) = 0x033,
+        /// The account is what it was before; `Done`.
+        ThawPerson(PersonV1) = 0x034,
+        /// A new one-time code for somebody invited; the one before is void; `Done`.
+        InviteAgain(PersonV1) = 0x035,
+        /// The account is in use from now on (SPEC D3); `Done`.
+        ActivatePerson(ActivatePersonV1) = 0x036,
+        /// A role in the whole enterprise (SPEC D5); `Done`.
+        SetOrgRole(SetOrgRoleV1) = 0x037,
+        /// A person leaves the company, with a colleague in their place (SPEC D7); `Done`.
+        DepartPersonV2(DepartPersonV2) = 0x038,
+        /// A device is in use (SPEC D9); `Done`.
+        RegisterDevice(RegisterDeviceV1) = 0x039,
+        /// A device is locked out and its session ends; `Done`.
+        RevokeDevice(DeviceOfPersonV1) = 0x03a,
+        /// The enterprise's rules of access (SPEC D9); `Done`.
+        SetTenantPolicy(SetTenantPolicyV1) = 0x03b,
+        /// An external contact who belongs to an employee (SPEC D4); answered by `ContactAdded`.
+        AddContact(AddContactV1) = 0x03c,
+        /// An employee's tags for a contact; `Done`.
+        TagContact(TagContactV1) = 0x03d,
+        /// A contact for another employee, once they confirm (SPEC D4); answered by `HandOver`.
+        HandOverContact(HandOverContactV1) = 0x03e,
+        /// The contact agrees; `Done`.
+        ConfirmHandOver(ConfirmHandOverV1) = 0x03f,
         // 0x050 Departments and rosters
+        /// A department, answered by `DepartmentCreated` (SPEC D2).
+        CreateDepartment(CreateDepartmentV1) = 0x050,
+        /// Another name for a department; `Done`.
+        RenameDepartment(RenameDepartmentV1) = 0x051,
+        /// A department elsewhere in the tree, with all below it, and groups that follow it; `Done`.
+        MoveDepartment(MoveDepartmentV1) = 0x052,
+        /// The end of an empty department; `Done`.
+        RemoveDepartment(DepartmentV1) = 0x053,
+        /// Who sees a department (SPEC D2); `Done`.
+        SetVisibility(SetVisibilityV1) = 0x054,
+        /// A person's departments, with the groups that follow those (SPEC D8); `Done`.
+        MovePerson(MovePersonV1) = 0x055,
+        /// A group that follows a department from now on (SPEC D8); `Done`.
+        FollowDepartment(FollowDepartmentV1) = 0x056,
+        /// Rows of a roster, each by itself (SPEC D6); answered by `PeopleSynced`.
+        SyncPeople(SyncPeopleV1) = 0x057,
         // 0x060 Making groups
         /// A group from people and departments (SPEC G3); answered by `GroupCreated`.
         CreateGroupV2(NewGroupV1) = 0x060,
@@ -162,7 +214,21 @@ tagged_enum! {
         /// The groups of a person; answered by `Groups`.
         ListGroups(PersonV1) = 0x104,
         // 0x120 Directory
+        /// A page of the directory; answered by `People`.
+        ListPeople(ListPeopleV1) = 0x120,
+        /// One person; answered by `Person`.
+        GetPerson(PersonV1) = 0x121,
+        /// A person's devices; answered by `Devices`.
+        ListDevices(PersonV1) = 0x122,
+        /// The enterprise's rules of access; answered by `TenantPolicy`.
+        GetTenantPolicy(GetTenantPolicyV1) = 0x123,
+        /// A page of an employee's contacts; answered by `Contacts`.
+        ListContacts(ListContactsV1) = 0x124,
         // 0x130 Departments and rosters
+        /// A department; answered by `Department`.
+        GetDepartment(DepartmentV1) = 0x130,
+        /// A page of departments; answered by `Departments`.
+        ListDepartments(ListDepartmentsV1) = 0x131,
         // 0x140 Making groups
         /// How far a batch has got, and what came of each group; answered by `Batch`.
         GetBatch(BatchV1) = 0x140,
@@ -215,7 +281,29 @@ tagged_enum! {
         /// A person's groups.
         Groups(GroupsV1) = 0x104,
         // 0x120 Directory
+        /// A page of people.
+        People(PeoplePageV1) = 0x120,
+        /// One person.
+        Person(PersonEntryV1) = 0x121,
+        /// A person's devices.
+        Devices(DevicesV1) = 0x122,
+        /// The enterprise's rules of access.
+        TenantPolicy(TenantPolicyV1) = 0x123,
+        /// A page of contacts.
+        Contacts(ContactsPageV1) = 0x124,
+        /// The contact who belongs to the employee.
+        ContactAdded(ContactV1) = 0x125,
+        /// How a hand-over stands.
+        HandOver(HandOverV1) = 0x126,
         // 0x130 Departments and rosters
+        /// The new department.
+        DepartmentCreated(DepartmentCreatedV1) = 0x050,
+        /// What became of each row.
+        PeopleSynced(PeopleSyncedV1) = 0x057,
+        /// A department.
+        Department(DepartmentDetailV1) = 0x130,
+        /// A page of departments.
+        Departments(DepartmentsPageV1) = 0x131,
         // 0x140 Making groups
         /// What came of each group of a batch.
         Batch(BatchStateV1) = 0x140,

@@ -1,16 +1,15 @@
-//! Whether tenants may be made, and people come and go.
+//! Whether tenants may be made, and people of whom nothing but the name is written come.
 
 use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
 use crate::model::command::{
-    AddPeopleV1, CreateTenantV1, DoneV1, NewPersonV1, OrgRole, PeopleAddedV1, PersonKind, PersonV1,
-    Reply, TenantCreatedV1,
+    AddPeopleV1, CreateTenantV1, NewPersonV1, OrgRole, PeopleAddedV1, PersonKind, Reply,
+    TenantCreatedV1,
 };
 use crate::model::decision::{Decision, Request};
-use crate::model::event::{self, Event, LeftGroupV1};
-use crate::model::group;
+use crate::model::event::{self, Event};
 use crate::model::limits::{check_count, check_name};
 use crate::model::permission::{self, Operation, Subject};
 use crate::model::refusal::Refusal;
@@ -18,6 +17,7 @@ use crate::model::state::State;
 use crate::wire::{PersonId, TenantId};
 
 use super::EXTERNAL_ID_LEN_MAX;
+use super::role::check_super_admins;
 
 pub(crate) fn decide_create_tenant(
     state: &State,
@@ -58,7 +58,8 @@ pub(crate) fn decide_add_people(
             return Err(Refusal::DuplicateExternalId);
         }
     }
-    check_super_admins(request, &add.people)?;
+    let roles = add.people.iter().map(|person| person.role);
+    check_super_admins(request, roles, None)?;
 
     let first = PersonId(request.tenant.people.len() as u64 + 1);
     let event = Event::PeopleAdded(event::PeopleAddedV1 {
@@ -85,40 +86,4 @@ fn check_person(person: &NewPersonV1) -> Result<(), Refusal> {
         });
     }
     Ok(())
-}
-
-fn check_super_admins(request: &Request<'_>, people: &[NewPersonV1]) -> Result<(), Refusal> {
-    let is_new = |person: &&NewPersonV1| person.role == OrgRole::SuperAdmin;
-    let new = people.iter().filter(is_new).count();
-    if new == 0 {
-        return Ok(());
-    }
-    let known = request.tenant.people.iter();
-    let known = known.filter(|person| person.role == OrgRole::SuperAdmin && !person.has_departed());
-    let limit = request.limits.super_admins_max;
-    if known.count() + new > limit as usize {
-        return Err(Refusal::TooManySuperAdmins { limit });
-    }
-    Ok(())
-}
-
-/// One event for all the leaver's groups, however many: they are gone from all at once (SPEC D7).
-pub(crate) fn decide_depart(request: &Request<'_>, depart: &PersonV1) -> Result<Decision, Refusal> {
-    request.permit(Operation::DepartPerson, Subject::Person(depart.person))?;
-    let tenant = request.tenant;
-    let leaver = tenant.active_person(depart.person)?;
-    let memberships = tenant.person(leaver).memberships().iter();
-    let groups = memberships.map(|membership| {
-        let fate = group::fate_without(tenant, tenant.group(membership.group), &[leaver]);
-        LeftGroupV1 {
-            group: membership.group.id(),
-            successor: fate.successor,
-            status: fate.status,
-        }
-    });
-    let event = Event::PersonDeparted(event::PersonDepartedV1 {
-        person: depart.person,
-        groups: groups.collect(),
-    });
-    Ok(Decision::accepted(event, Reply::Done(DoneV1 {})))
 }

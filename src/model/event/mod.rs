@@ -7,8 +7,12 @@
 mod bodies;
 mod codec;
 
+pub use crate::model::department::event::*;
 pub use crate::model::group::creation::event::*;
 pub use bodies::*;
+// Directory
+pub use crate::model::contact::event::*;
+pub use crate::model::directory::event::*;
 pub use codec::{EventsError, decode_all, encode_all};
 
 use crate::wire::tagged::tagged_enum;
@@ -53,7 +57,59 @@ tagged_enum! {
         /// An operator accepted the loss of damaged records. Of no tenant; changes nothing.
         LogRepaired(LogRepairedV1) = 0x050,
         // 0x100 Directory
+        /// The tenant is verified until another time.
+        TenantVerified(TenantVerifiedV1) = 0x100,
+        /// People exist, with their entries and departments.
+        PeopleAddedV2(PeopleAddedV2) = 0x101,
+        /// A person's entry is another.
+        ProfileSet(ProfileSetV1) = 0x102,
+        /// An account is frozen; its sessions end.
+        PersonFrozen(PersonFrozenV1) = 0x103,
+        /// An account is no longer frozen.
+        PersonThawed(PersonThawedV1) = 0x104,
+        /// Accounts may be activated with these codes.
+        ActivationsIssued(ActivationsIssuedV1) = 0x105,
+        /// A wrong code was tried.
+        ActivationFailed(ActivationFailedV1) = 0x106,
+        /// An account is in use.
+        PersonActivated(PersonActivatedV1) = 0x107,
+        /// A person has another role in the enterprise.
+        OrgRoleSet(OrgRoleSetV1) = 0x108,
+        /// A person left the company, every group and department (SPEC D7).
+        PersonDepartedV2(PersonDepartedV2) = 0x109,
+        /// A person uses a new device (SPEC D9).
+        DeviceRegistered(DeviceRegisteredV1) = 0x10a,
+        /// A device is locked out; its session ends.
+        DeviceRevoked(DeviceRevokedV1) = 0x10b,
+        /// The tenant has other rules of access.
+        TenantPolicySet(TenantPolicySetV1) = 0x10c,
+        /// A contact belongs to an employee.
+        ContactAdded(ContactAddedV1) = 0x110,
+        /// An employee has other tags for a contact.
+        ContactTagged(ContactTaggedV1) = 0x111,
+        /// A hand-over waits for the contact.
+        HandOverRequested(HandOverRequestedV1) = 0x112,
+        /// A contact changed hands.
+        ContactHandedOver(ContactHandedOverV1) = 0x113,
         // 0x120 Departments and rosters
+        /// A department exists.
+        DepartmentCreated(DepartmentCreatedV1) = 0x120,
+        /// A department has another name.
+        DepartmentRenamed(DepartmentRenamedV1) = 0x121,
+        /// A department is elsewhere in the tree.
+        DepartmentMoved(DepartmentMovedV1) = 0x122,
+        /// An empty department is gone.
+        DepartmentRemoved(DepartmentRemovedV1) = 0x123,
+        /// Others see a department.
+        VisibilitySet(VisibilitySetV1) = 0x124,
+        /// A person is in other departments.
+        PersonMoved(PersonMovedV1) = 0x125,
+        /// A group follows a department from now on.
+        GroupBound(GroupBoundV1) = 0x126,
+        /// A group followed its department: people joined, left, or both (SPEC D8).
+        DepartmentFollowed(DepartmentFollowedV1) = 0x127,
+        /// A group had no place for someone of its department (SPEC D8).
+        FollowRefused(FollowRefusedV1) = 0x128,
         // 0x130 Making groups
         /// A group exists, with its first members, what it belongs to and whom it counts for.
         GroupCreatedV2(GroupCreatedV2) = 0x130,
@@ -121,6 +177,7 @@ pub fn takes_max(events: &[Event]) -> usize {
         .iter()
         .map(|event| match event {
             Event::PersonDeparted(departed) => departed.groups.len(),
+            Event::PersonDepartedV2(departed) => departed.groups.len(),
             _ => 1,
         })
         .sum()

@@ -1,9 +1,10 @@
 //! What groups are after an event, and the sequence it took. An event that does not fit takes none.
 
 use crate::model::command::{GroupKind, GroupRole, PersonKind};
+use crate::model::department;
 use crate::model::event::{
-    GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus, MembersJoinedV1,
-    MembersJoinedV2, OwnershipTransferredV1, RoleChangedV1,
+    DepartmentFollowedV1, GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus,
+    LeftGroupV2, MembersJoinedV1, MembersJoinedV2, OwnershipTransferredV1, RoleChangedV1,
 };
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
 use crate::wire::{GroupId, PersonId, Sequence, Take};
@@ -92,13 +93,21 @@ fn enter_all(tenant: &mut Tenant, group: GroupId, people: &[PersonId]) -> Option
 }
 
 fn enter(tenant: &mut Tenant, group: GroupIndex, person: PersonIndex, joined: Sequence) {
+    if admit(tenant, group, person, joined) {
+        department::joined_by_hand(tenant, group, person);
+    }
+}
+
+/// Whether `person` was not in the group, and is now.
+fn admit(tenant: &mut Tenant, group: GroupIndex, person: PersonIndex, joined: Sequence) -> bool {
     if tenant.person(person).has_departed() || !tenant.person_mut(person).join(group, joined) {
-        return;
+        return false;
     }
     let members = &mut tenant.group_mut(group).members;
     let end = members.len();
     crate::model::state::insert_snug(members, end, person);
     training::let_out(tenant, group, person);
+    true
 }
 
 pub(crate) fn leave(
@@ -108,18 +117,43 @@ pub(crate) fn leave(
     fate: Fate,
 ) -> Option<Take> {
     let index = living_group(tenant, group)?;
+    let take = tenant.group_mut(index).take_membership(index);
+    part(tenant, index, people, fate);
+    Some(take)
+}
+
+/// What a group that follows its department is once that has changed (SPEC D8): who joined came by
+/// no hand. One place, whoever came and went.
+pub(crate) fn follow(tenant: &mut Tenant, followed: &DepartmentFollowedV1) -> Option<Take> {
+    let index = living_group(tenant, followed.group)?;
+    let take = tenant.group_mut(index).take_membership(index);
+    for person in &followed.joined {
+        if let Some(person) = tenant.find_person(*person) {
+            admit(tenant, index, person, take.sequence);
+        }
+    }
+    let fate = Fate {
+        successor: followed.successor,
+        status: followed.status,
+    };
+    part(tenant, index, &followed.left, fate);
+    Some(take)
+}
+
+/// Takes `people` out of the group, which is then as `fate` has it.
+fn part(tenant: &mut Tenant, index: GroupIndex, people: &[PersonId], fate: Fate) {
     let mut leaving = Vec::with_capacity(people.len());
     for person in people {
         if let Some(person) = tenant.find_person(*person)
             && tenant.person_mut(person).leave(index)
         {
+            department::left_group(tenant, index, person);
             leaving.push(person);
         }
     }
     leaving.sort_unstable();
     let successor = tenant.find_person(fate.successor);
     let group = tenant.group_mut(index);
-    let take = group.take_membership(index);
     take_out(&mut group.members, &leaving);
     take_out(&mut group.admins, &leaving);
     group.owner = group
@@ -134,9 +168,28 @@ pub(crate) fn leave(
         }
         GroupStatus::Disabled => {
             group.status = GroupStatus::Disabled;
-            group.owner = None;
+            group.owner = successor;
         }
         GroupStatus::Dissolved => end(tenant, index),
+    }
+}
+
+/// Someone leaves with the company; who takes their place joins at the same sequence (SPEC D7).
+pub(crate) fn leave_to(
+    tenant: &mut Tenant,
+    leaver: PersonIndex,
+    left: &LeftGroupV2,
+) -> Option<Take> {
+    let fate = Fate {
+        successor: left.successor,
+        status: left.status,
+    };
+    // After the leaver: the place that is free is taken, and the list of members does not grow.
+    let take = leave(tenant, left.group, &[leaver.id()], fate)?;
+    let index = living_group(tenant, left.group);
+    let joins = tenant.find_person(left.successor).filter(|_| left.joined);
+    if let Some((index, successor)) = index.zip(joins) {
+        enter(tenant, index, successor, take.sequence);
     }
     Some(take)
 }
@@ -170,6 +223,7 @@ fn end(tenant: &mut Tenant, index: GroupIndex) {
         tenant.person_mut(member).leave(index);
     }
     training::close_audience(tenant, index);
+    department::group_ended(tenant, index);
 }
 
 pub(crate) fn change_role(tenant: &mut Tenant, changed: &RoleChangedV1) -> Option<Take> {

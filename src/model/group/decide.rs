@@ -221,6 +221,9 @@ pub(super) fn admissible(
             let person = *person;
             return Err(Refusal::NotAnEmployee { person });
         }
+        if kind == GroupKind::External {
+            request.tenant.check_deals_with_contacts(index)?;
+        }
         Ok(index)
     };
     people.iter().map(check).collect()

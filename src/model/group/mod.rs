@@ -16,7 +16,8 @@ mod tests;
 pub(crate) mod training;
 
 pub(crate) use apply::{
-    Fate, change_role, create, dissolve, join, join_with_notice, leave, rename, transfer_ownership,
+    Fate, change_role, create, dissolve, follow, join, join_with_notice, leave, leave_to, rename,
+    transfer_ownership,
 };
 pub(crate) use decide::{
     decide_add_members, decide_dissolve, decide_leave, decide_remove_members, decide_rename,
@@ -45,7 +46,7 @@ pub(crate) struct Group {
     pub(crate) creator: Option<PersonIndex>,
     /// The department it is bound to.
     pub(crate) department: Option<DepartmentIndex>,
-    /// Who joins or leaves its department joins or leaves it (SPEC D8).
+    /// Who joins, moves to or leaves that department or one below joins or leaves the group (SPEC D8).
     pub(crate) follows_department: bool,
     /// The project team it is bound to.
     pub(crate) team: Option<Box<str>>,

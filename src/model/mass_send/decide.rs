@@ -27,7 +27,7 @@ pub(crate) fn decide_mass_send(
 ) -> Result<Decision, Refusal> {
     let subject = Subject::Person(send.sender);
     request.permit(Operation::MassSend, subject)?;
-    let sender = request.tenant.active_person(send.sender)?;
+    let sender = request.tenant.usable_person(send.sender)?;
     let key = Key {
         group: GroupId(0),
         client_message_id: send.client_message_id,
@@ -160,7 +160,7 @@ pub(crate) fn decide_target(
         mass_send: send.record,
         group,
     };
-    let sender = tenant.active_person(send.sender.id());
+    let sender = tenant.usable_person(send.sender.id());
     let sequence = sender
         .and_then(|sender| check_target(tenant, group, sender, send.kind))
         .map(|group| group.head.next());

@@ -17,7 +17,8 @@ pub(crate) fn decide_publish(
 ) -> Result<Decision, Refusal> {
     let subject = Subject::Person(publish.sender);
     request.permit(Operation::Publish, subject)?;
-    let sender = request.tenant.active_person(publish.sender)?;
+    let sender = request.tenant.usable_person(publish.sender)?;
+    request.tenant.check_device(sender, publish.device)?;
     request.tenant.known_group(publish.group)?;
     let key = Key {
         group: publish.group,

@@ -109,13 +109,14 @@ fn judge(held: Claims, has_factor: bool, operation: Operation) -> Verdict {
 }
 
 fn claims(tenant: &Tenant, actor: Actor, subject: Subject) -> Result<Claims, Refusal> {
-    let person = match actor {
+    let (person, device) = match actor {
         Actor::Node => return Ok(NODE),
         Actor::Enterprise => return Ok(ENTERPRISE),
         Actor::System => return Ok(SYSTEM),
-        Actor::Person { person, .. } => person,
+        Actor::Person { person, device } => (person, device),
     };
     let index = tenant.usable_person(person)?;
+    tenant.check_device(index, device)?;
     let employee = tenant.person(index).kind == PersonKind::Employee;
     let mut held = if employee { EMPLOYEE } else { CONTACT };
     let role = tenant.person(index).role;
@@ -158,6 +159,8 @@ fn claims(tenant: &Tenant, actor: Actor, subject: Subject) -> Result<Claims, Ref
 }
 
 /// "Own subtree" (SPEC P1): bound to, or created by someone in, the subtree that `admin` runs.
+///
+/// Super admins are above every department, wherever they work: none of its admins freezes them.
 fn in_own_subtree(tenant: &Tenant, admin: PersonIndex, subject: Subject) -> bool {
     let runs = |department: DepartmentIndex| tenant.departments.is_run_by(department, admin);
     let runs_department_of = |person: PersonIndex| {
@@ -167,7 +170,11 @@ fn in_own_subtree(tenant: &Tenant, admin: PersonIndex, subject: Subject) -> bool
     match subject {
         Subject::Tenant => false,
         Subject::Department(department) => runs(department),
-        Subject::Person(person) => tenant.find_person(person).is_some_and(runs_department_of),
+        Subject::Person(person) => {
+            let below = tenant.find_person(person);
+            let below = below.filter(|person| !tenant.is_super_admin(*person));
+            below.is_some_and(runs_department_of)
+        }
         Subject::Group(group) => {
             let group = tenant.group(group);
             group.department.is_some_and(runs) || group.creator.is_some_and(runs_department_of)

@@ -21,11 +21,13 @@ pub(crate) enum Operation {
     SyncPeople,
     UpdatePerson,
     FreezePerson,
+    InvitePerson,
     ActivatePerson,
     SetOrgRole,
     DepartPerson,
     ReadPerson,
     ReadDirectory,
+    RegisterDevice,
     RevokeDevice,
     // External contacts; the person concerned is the employee they belong to
     AddContact,
@@ -116,7 +118,7 @@ const fn rule(
 use Operation as O;
 /// In the order of [`Operation`], which a test holds.
 #[rustfmt::skip]
-pub(super) const TABLE: [Rule; 70] = [
+pub(super) const TABLE: [Rule; 72] = [
     // The node
     rule(O::CreateTenant,           "creating a tenant",                           NODE,                                  NOBODY,           "the node's operator"),
     rule(O::VerifyTenant,           "verifying a tenant",                          NODE,                                  NOBODY,           "the node's operator"),
@@ -133,11 +135,13 @@ pub(super) const TABLE: [Rule; 70] = [
     rule(O::SyncPeople,             "synchronising people",                        MANAGEMENT,                            NOBODY,           "the enterprise or a super admin"),
     rule(O::UpdatePerson,           "changing a person's entry",                   MANAGERS,                              NOBODY,           "the enterprise, a super admin or an admin of the person's subtree"),
     rule(O::FreezePerson,           "freezing or thawing an account",              MANAGERS,                              NOBODY,           "the enterprise, a super admin or an admin of the person's subtree"),
+    rule(O::InvitePerson,           "sending a one-time code",                     MANAGERS,                              NOBODY,           "the enterprise, a super admin or an admin of the person's subtree"),
     rule(O::ActivatePerson,         "activating an account",                       BACKEND.or(ONESELF),                   NOBODY,           "the enterprise or the person"),
     rule(O::SetOrgRole,             "giving a role in the enterprise",             MANAGEMENT,                            NOBODY,           "the enterprise or a super admin"),
     rule(O::DepartPerson,           "ending an employment",                        MANAGEMENT,                            NOBODY,           "the enterprise or a super admin"),
     rule(O::ReadPerson,             "reading about a person",                      MANAGEMENT.or(SUBTREE_ADMIN).or(ONESELF), NOBODY,           "the enterprise, a super admin, an admin of the person's subtree or the person"),
     rule(O::ReadDirectory,          "reading the directory",                       BACKEND.or(EMPLOYEE),                  NOBODY,           "the enterprise or an employee"),
+    rule(O::RegisterDevice,         "registering a device",                        BACKEND.or(ONESELF),                   NOBODY,           "the enterprise or the person"),
     rule(O::RevokeDevice,           "revoking a device",                           MANAGERS.or(ONESELF),                  NOBODY,           "the enterprise, a super admin, an admin of the person's subtree or the person"),
     // External contacts; the person concerned is the employee they belong to
     rule(O::AddContact,             "adding an external contact",                  BACKEND.or(ONESELF),                   NOBODY,           "the enterprise or the employee they belong to"),

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::body::body;
 use crate::model::command::{GroupKind, OrgRole, PersonKind, PersonStatus, Succession};
-use crate::model::directory::Person;
+use crate::model::directory::{Person, profile};
 use crate::model::event::GroupStatus;
 use crate::model::group::Group;
 use crate::model::mass_send::{MassSend, MassSends};
@@ -132,11 +132,11 @@ pub(super) fn read_tenant(v1: TenantStateV1) -> Result<Tenant, &'static str> {
         if person.departed {
             known.status = PersonStatus::Departed;
         }
-        tenant.people.push(known);
+        tenant.push_person(known).ok_or("a person")?;
     }
     for entry in v1.external_ids {
         let person = tenant.find_person(entry.person).ok_or("an external id")?;
-        tenant.external_ids.insert(entry.external_id.into(), person);
+        profile::set_external_id(&mut tenant, person, &entry.external_id);
     }
     for group in v1.groups {
         group_from_v1(&mut tenant, group)?;

@@ -3,7 +3,7 @@
 use crate::model::body::body;
 use crate::model::command::Succession;
 use crate::model::state::Tenant;
-use crate::model::{department, directory, group, mass_send, message, quota};
+use crate::model::{contact, department, directory, group, mass_send, message, quota};
 use crate::wire::{TenantId, Timestamp};
 
 body! {
@@ -23,8 +23,10 @@ body! {
         succession: Succession,
         requires_second_factor: bool,
         directory: directory::snapshot::DirectoryStateV1,
+        contacts: contact::snapshot::ContactsStateV1,
         departments: department::snapshot::DepartmentsStateV1,
         groups: group::snapshot::GroupsStateV1,
+        following: department::snapshot::FollowingStateV1,
         remembered: message::snapshot::RememberedStateV1,
         quotas: quota::snapshot::QuotasStateV1,
         mass_sends: mass_send::snapshot::MassSendsStateV1,
@@ -40,8 +42,10 @@ pub(super) fn write_tenant(tenant: &Tenant, clock: Timestamp) -> TenantStateV2 {
         succession: tenant.succession,
         requires_second_factor: tenant.requires_second_factor,
         directory: directory::snapshot::write(tenant),
+        contacts: contact::snapshot::write(tenant),
         departments: department::snapshot::write(tenant),
         groups: group::snapshot::write(tenant),
+        following: department::snapshot::write_following(tenant),
         remembered: message::snapshot::write(tenant, clock),
         quotas: quota::snapshot::write(tenant),
         mass_sends: mass_send::snapshot::write(tenant),
@@ -58,8 +62,10 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
         succession,
         requires_second_factor,
         directory,
+        contacts,
         departments,
         groups,
+        following,
         remembered,
         quotas,
         mass_sends,
@@ -68,8 +74,10 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
     let mut tenant = Tenant::new(&name, &zone, verified_until, succession);
     tenant.requires_second_factor = requires_second_factor;
     directory::snapshot::read(&mut tenant, directory)?;
+    contact::snapshot::read(&mut tenant, contacts)?;
     department::snapshot::read(&mut tenant, departments)?;
     group::snapshot::read(&mut tenant, groups)?;
+    department::snapshot::read_following(&mut tenant, following)?;
     message::snapshot::read(&mut tenant, remembered)?;
     quota::snapshot::read(&mut tenant, quotas)?;
     mass_send::snapshot::read(&mut tenant, mass_sends)?;

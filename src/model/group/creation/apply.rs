@@ -2,6 +2,7 @@
 
 use crate::model::command::GroupRole;
 use crate::model::command::{GroupKind, PersonKind};
+use crate::model::department;
 use crate::model::event::{ArchivePullSetV1, FollowingEndedV1, GroupCreatedV2};
 use crate::model::group::training::Training;
 use crate::model::group::{direct, found};
@@ -23,7 +24,7 @@ pub(crate) fn create(tenant: &mut Tenant, created: &GroupCreatedV2) -> Option<Ta
     let (name, members) = (created.name.as_str(), &created.members);
     let (index, take) = found(tenant, created.group, created.kind, name, owner, members)?;
     let creator = tenant.find_person(created.creator);
-    let department = tenant.departments.find(created.department);
+    let department = tenant.departments.known(created.department).ok();
     let admins = created.admins.iter();
     let admins: Vec<_> = admins.filter_map(|id| tenant.find_person(*id)).collect();
     for admin in admins {
@@ -38,11 +39,12 @@ pub(crate) fn create(tenant: &mut Tenant, created: &GroupCreatedV2) -> Option<Ta
     group.creator = creator;
     group.department = department;
     group.team = (!created.team.is_empty()).then(|| created.team.as_str().into());
-    group.follows_department = created.follows_department;
+    group.follows_department = created.follows_department && department.is_some();
     if let Some(watch) = &created.watch {
         group.training = Some(Box::new(Training::new(watch)));
     }
     direct::index(tenant, index);
+    department::bind(tenant, index);
     if let Some(creator) = creator.filter(|_| created.day_starts < created.day_ends) {
         let day = Window {
             starts: created.day_starts,
@@ -73,6 +75,7 @@ pub(super) fn count_of(tenant: &mut Tenant, person: PersonIndex) -> &mut Count {
 pub(crate) fn end_following(tenant: &mut Tenant, ended: &FollowingEndedV1) {
     if let Some(index) = tenant.find_group(ended.group) {
         tenant.group_mut(index).follows_department = false;
+        department::bind(tenant, index);
     }
 }
 

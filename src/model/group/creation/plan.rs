@@ -71,6 +71,9 @@ pub(crate) fn plan(request: &Request<'_>, new: &NewGroup<'_>) -> Result<GroupCre
             if request.tenant.person(person).has_departed() || !seen.insert(person) {
                 continue;
             }
+            if new.kind == GroupKind::External {
+                request.tenant.check_deals_with_contacts(person)?;
+            }
             members.push(person);
             if let Some(cap) = full(members.len() + 1) {
                 return Err(Refusal::GroupFull { group, cap });
@@ -108,7 +111,9 @@ fn binding<'a>(
 ) -> Result<(Option<DepartmentIndex>, &'a str), Refusal> {
     let bound = match new.belongs {
         Belongs::Nowhere => (None, ""),
-        Belongs::Department(department) => (Some(known(request, department)?), ""),
+        Belongs::Department(department) => {
+            (Some(request.tenant.departments.known(department)?), "")
+        }
         Belongs::Team(team) => {
             check_name("team", team)?;
             (None, team)
@@ -159,13 +164,9 @@ fn named(
     new: &NewGroup<'_>,
 ) -> Result<(PersonIndex, Vec<PersonIndex>), Refusal> {
     let members = admissible(request, new.kind, new.members)?;
-    let owner = request.tenant.active_person(new.owner)?;
-    if !request.tenant.is_employee(owner) {
-        let person = new.owner;
-        return Err(Refusal::NotAnEmployee { person });
-    }
+    let owner = request.tenant.active_employee(new.owner)?;
     let mut all = members.clone();
-    all.push(owner);
+    all.extend(admissible(request, new.kind, &[new.owner])?);
     check_distinct("members", all)?;
     Ok((owner, members))
 }
@@ -196,29 +197,29 @@ fn departments(
     if !new.departments.is_empty() {
         check_count("departments", new.departments.len(), limit)?;
     }
-    let named = new.departments.iter().map(|id| known(request, *id));
-    bound.map(Ok).into_iter().chain(named).collect()
-}
-
-/// A department that is in use.
-pub(super) fn known(request: &Request<'_>, id: DepartmentId) -> Result<DepartmentIndex, Refusal> {
-    let departments = &request.tenant.departments;
-    let found = departments.find(id);
-    let found = found.filter(|index| !departments.get(*index).removed);
-    found.ok_or(Refusal::NoSuchDepartment { department: id })
+    let named = new
+        .departments
+        .iter()
+        .map(|id| request.tenant.departments.known(*id));
+    let named: Result<Vec<_>, _> = bound.map(Ok).into_iter().chain(named).collect();
+    let named = named?;
+    // What is below another of them is walked with that.
+    let mut tops = Vec::with_capacity(named.len());
+    let all: FxHashSet<_> = named.iter().copied().collect();
+    for department in named {
+        let mut above = request.tenant.departments.upwards(department).skip(1);
+        if !above.any(|above| all.contains(&above)) && !tops.contains(&department) {
+            tops.push(department);
+        }
+    }
+    Ok(tops)
 }
 
 /// Everyone in `tops` and below, by department and person; who is in several comes several times.
 fn people_within<'a>(
     departments: &'a Departments,
-    tops: &[DepartmentIndex],
+    tops: &'a [DepartmentIndex],
 ) -> impl Iterator<Item = PersonIndex> + 'a {
-    let tops: FxHashSet<_> = tops.iter().copied().collect();
-    let ids = (1..=departments.list.len() as u64).map(DepartmentId);
-    let indices = ids.filter_map(|id| departments.find(id));
-    let inside = indices.filter(move |index| {
-        let mut upwards = departments.upwards(*index);
-        !departments.get(*index).removed && upwards.any(|above| tops.contains(&above))
-    });
-    inside.flat_map(|index| departments.get(index).people.iter().copied())
+    let below = tops.iter().flat_map(|top| departments.subtree(*top));
+    below.flat_map(|index| departments.get(index).people.iter().copied())
 }

@@ -10,6 +10,7 @@ use crate::model::command::{
     SetSelectableV1,
 };
 use crate::model::decision::{Decision, Request};
+use crate::model::directory;
 use crate::model::event::{CreationPolicySetV1, Event, RiskControlSetV1, ScopeSetV1};
 use crate::model::permission::{Operation, Subject};
 use crate::model::quota::{Window, day_of};
@@ -18,7 +19,6 @@ use crate::model::state::{DepartmentIndex, PersonIndex, Tenant};
 use crate::wire::{DepartmentId, PersonId, Timestamp};
 
 use super::decide::asking_person;
-use super::plan::known;
 use super::{Policy, Scope};
 
 /// That a person may create a group now.
@@ -115,7 +115,7 @@ fn check_creator(request: &Request<'_>, creator: PersonIndex) -> Result<(), Refu
 
 fn is_on_mobile(request: &Request<'_>) -> bool {
     match request.actor {
-        Actor::Person { .. } => false,
+        Actor::Person { person, device } => directory::is_mobile(request.tenant, person, device),
         Actor::Node | Actor::Enterprise | Actor::System => false,
     }
 }
@@ -244,7 +244,7 @@ fn checked(
         });
     }
     for department in departments {
-        known(request, *department)?;
+        request.tenant.departments.known(*department)?;
     }
     for person in people {
         request.tenant.active_person(*person)?;

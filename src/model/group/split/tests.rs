@@ -1,6 +1,6 @@
+use crate::model::Refusal;
 use crate::model::command::{Actor, GroupKind, GroupRole, TaggedCommand as T};
 use crate::model::town::{ALICE, BOB, CAROL, DAVE, ERIN, Town, by};
-use crate::model::Refusal;
 use crate::wire::{GroupId, Kind, PersonId, Timestamp};
 
 fn people(town: &mut Town, group: GroupId) -> Vec<u64> {

@@ -1,3 +1,10 @@
+mod accounts;
+mod devices;
+mod leaving;
+mod people;
+mod policy;
+mod roles;
+
 use crate::model::Refusal;
 use crate::model::attach;
 use crate::model::command::{
