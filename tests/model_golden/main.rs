@@ -14,6 +14,7 @@ use throng::model::event::Event;
 
 mod core;
 mod creation;
+mod departments;
 mod state;
 
 /// The golden lines of one part of the model, and what is written there.
@@ -25,6 +26,7 @@ struct Section {
 }
 
 const SECTIONS: &[Section] = &[core::SECTION, creation::SECTION];
+const SECTIONS: &[Section] = &[core::SECTION, departments::SECTION];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 

@@ -109,14 +109,10 @@ impl Town {
         page.departments.iter().map(|it| it.department).collect()
     }
 
-    /// Makes a person admin of a department, as an appointment would.
+    /// Makes a person admin of a department, and of no other.
     pub(crate) fn appoint_admin(&mut self, person: PersonId, department: DepartmentId) {
-        let tenant = self.state.tenant_mut(self.tenant).unwrap();
-        let index = tenant.find_person(person).unwrap();
-        tenant.person_mut(index).role = OrgRole::DepartmentAdmin;
-        let department = tenant.departments.find(department).unwrap();
-        let admins = &mut tenant.departments.get_mut(department).admins;
-        admins.push(index);
-        admins.sort_unstable();
+        let role = OrgRole::DepartmentAdmin;
+        self.set_org_role(Actor::Enterprise, person, role, &[department])
+            .unwrap();
     }
 }
