@@ -27,20 +27,22 @@ mod snapshot;
 mod state;
 #[cfg(test)]
 mod town;
+mod work;
 
 pub use decision::{Context, Decision};
 pub use directory::{admission, phone};
 pub use limits::Limits;
-pub use mass_send::Slice;
 pub use project::{MembershipDelta, Projection, project, record_kind};
 pub use query::attach;
 pub use refusal::Refusal;
 pub use snapshot::SnapshotError;
 pub use state::State;
+pub use work::Slice;
 
 use command::{Command, CommandBody, TaggedCommand};
 use decision::Request;
 use event::Event;
+use group::{creation, matrix, training};
 
 use crate::wire::{
     ClientMessageId, DeviceId, Kind, PersonId, Priority, RecordNumber, Take, TenantId, Timestamp,
@@ -56,7 +58,7 @@ pub fn decide(state: &State, command: &Command, context: Context) -> Decision {
                 .and_then(|request| message::decide_publish(&request, publish))
                 .into()
         }
-        CommandBody::Continue => mass_send::decide_next(state, command.actor, context).into(),
+        CommandBody::Continue => work::decide_next(state, command.actor, context).into(),
         CommandBody::Tagged(tagged) => decide_tagged(state, command, tagged, context).into(),
     }
 }
@@ -91,8 +93,32 @@ fn decide_tagged(
         T::HandOverContact(hand) => contact::decide_hand_over(&request?, hand),
         T::ConfirmHandOver(confirm) => contact::decide_confirm_hand_over(&request?, confirm),
         // Departments and rosters
+        T::CreateDepartment(create) => department::decide_create(&request?, create),
+        T::RenameDepartment(rename) => department::decide_rename(&request?, rename),
+        T::MoveDepartment(moved) => department::decide_move(&request?, moved),
+        T::RemoveDepartment(remove) => department::decide_remove(&request?, remove),
+        T::SetVisibility(set) => department::decide_set_visibility(&request?, set),
+        T::MovePerson(moved) => department::decide_move_person(&request?, moved),
+        T::FollowDepartment(follow) => department::decide_follow(&request?, follow),
+        T::SyncPeople(sync) => department::decide_sync(&request?, sync),
         // Making groups
-        T::CreateGroup(create) => group::decide_create(&request?, create),
+        T::CreateGroup(create) => creation::decide_create(&request?, create),
+        T::CreateGroupV2(create) => creation::decide_create_v2(&request?, create),
+        T::CreateTrainingGroup(create) => creation::decide_create_training(&request?, create),
+        T::CreateGroups(create) => creation::decide_create_groups(&request?, create),
+        T::SetCreationPolicy(set) => creation::decide_set_policy(&request?, set),
+        T::SetSelectable(set) => creation::decide_set_selectable(&request?, set),
+        T::SetContactScope(set) => creation::decide_set_contact_scope(&request?, set),
+        T::ReleaseRiskControl(release) => creation::decide_release(&request?, release),
+        T::SetDataUseNotice(set) => creation::decide_set_notice(&request?, set),
+        T::SetArchivePull(set) => creation::decide_set_archive_pull(&request?, set),
+        T::ConfigureWatch(set) => training::decide_configure_watch(&request?, set),
+        T::JoinAsViewer(join) => training::decide_join(&request?, join),
+        T::LeaveAsViewer(leave) => training::decide_leave(&request?, leave),
+        T::SplitGroup(split) => group::split::decide(&request?, split),
+        T::CreateMatrix(new) => matrix::decide_create(&request?, new),
+        T::ChangeMatrix(change) => matrix::decide_change(&request?, change),
+        T::RemoveMatrix(remove) => matrix::decide_remove(&request?, remove),
         // Members and roles
         T::AddMembers(add) => group::decide_add_members(&request?, add),
         T::LeaveGroup(leave) => group::decide_leave(&request?, leave),
@@ -117,10 +143,22 @@ fn decide_tagged(
         T::GetTenantPolicy(get) => directory::get_policy(&request?, get).map(Decision::answered),
         T::ListContacts(list) => contact::list_contacts(&request?, list).map(Decision::answered),
         // ... departments
+        T::GetDepartment(get) => department::get(&request?, get).map(Decision::answered),
+        T::ListDepartments(list) => department::list(&request?, list).map(Decision::answered),
         // ... groups and members
         T::GetGroup(get) => query::get_group(&request?, get).map(Decision::answered),
         T::ListMembers(list) => query::list_members(&request?, list).map(Decision::answered),
         T::ListGroups(list) => query::list_groups(&request?, list).map(Decision::answered),
+        // ... making groups
+        T::GetBatch(get) => creation::query::get_batch(&request?, get).map(Decision::answered),
+        T::GetGroupOrigin(get) => {
+            creation::query::get_group_origin(&request?, get).map(Decision::answered)
+        }
+        T::GetAudience(get) => training::get_audience(&request?, get).map(Decision::answered),
+        T::ListViewers(list) => training::list_viewers(&request?, list).map(Decision::answered),
+        T::GetDataUseNotice(_) => creation::query::get_notice(&request?).map(Decision::answered),
+        T::GetCreationPolicy(_) => creation::query::get_policy(&request?).map(Decision::answered),
+        T::ListMatrices(list) => matrix::list(&request?, list).map(Decision::answered),
         // ... codes
         // ... approvals and the audit trail
         // ... quotas
@@ -178,6 +216,15 @@ pub fn apply(state: &mut State, stamp: &Stamp, events: &[Event]) -> Applied {
             Event::MassSendTargetRefused(target) => {
                 mass_send::refuse_target(state, stamp, target);
             }
+            Event::BatchAccepted(accepted) => {
+                creation::accept_batch(state, stamp, accepted);
+            }
+            Event::BatchGroupCreated(item) => {
+                takes.extend(creation::create_of_batch(state, stamp, item));
+            }
+            Event::BatchGroupRefused(item) => {
+                creation::refuse_of_batch(state, stamp, item);
+            }
             event => {
                 if let Some(tenant) = state.tenant_mut(stamp.tenant) {
                     apply_to_tenant(tenant, stamp, event, &mut takes);
@@ -218,10 +265,45 @@ fn apply_to_tenant(
         Event::HandOverRequested(requested) => contact::request_hand_over(tenant, requested),
         Event::ContactHandedOver(handed) => contact::hand_over(tenant, handed),
         // Departments and rosters
+        Event::DepartmentCreated(created) => department::create(tenant, created),
+        Event::DepartmentRenamed(renamed) => department::rename(tenant, renamed),
+        Event::DepartmentMoved(moved) => department::move_below(tenant, moved),
+        Event::DepartmentRemoved(removed) => department::remove(tenant, removed),
+        Event::VisibilitySet(set) => department::set_visibility(tenant, set),
+        Event::PersonMoved(moved) => department::place(tenant, moved),
+        Event::GroupBound(bound) => department::start_following(tenant, bound),
+        Event::DepartmentFollowed(followed) => takes.extend(group::follow(tenant, followed)),
+        // Recorded only (SPEC D8).
+        Event::FollowRefused(_) => {}
         // Making groups
         Event::GroupCreated(created) => takes.extend(group::create(tenant, created)),
+        Event::GroupCreatedV2(created) => takes.extend(creation::create(tenant, created)),
+        Event::CreationPolicySet(set) => creation::set_policy(tenant, set),
+        Event::ScopeSet(set) => creation::set_scope(tenant, set),
+        Event::RiskControlSet(set) => creation::set_risk_control(tenant, stamp.timestamp, set),
+        Event::FollowingEnded(ended) => creation::end_following(tenant, ended),
+        Event::DataUseNoticeSet(set) => creation::set_notice(tenant, set),
+        Event::ArchivePullSet(set) => creation::set_archive_pull(tenant, set),
+        Event::WatchSet(set) => {
+            training::set_watch(tenant, set);
+        }
+        Event::ViewerJoined(joined) => {
+            training::let_in(tenant, joined);
+        }
+        Event::ViewerLeft(left) => {
+            training::leave(tenant, left);
+        }
+        Event::WatchPasswordWrong(wrong) => {
+            training::guess_wrong(tenant, stamp, wrong);
+        }
+        Event::MatrixSet(set) => {
+            matrix::apply_set(tenant, set);
+        }
         // Members and roles
         Event::MembersJoined(joined) => takes.extend(group::join(tenant, joined)),
+        Event::MembersJoinedV2(joined) => {
+            takes.extend(group::join_with_notice(tenant, joined));
+        }
         Event::MembersLeft(left) => {
             let fate = group::Fate {
                 successor: left.successor,
@@ -258,6 +340,9 @@ fn apply_to_tenant(
         | Event::LogRepaired(_)
         | Event::MassSendAccepted(_)
         | Event::MassSendDelivered(_)
-        | Event::MassSendTargetRefused(_) => {}
+        | Event::MassSendTargetRefused(_)
+        | Event::BatchAccepted(_)
+        | Event::BatchGroupCreated(_)
+        | Event::BatchGroupRefused(_) => {}
     }
 }

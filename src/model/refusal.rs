@@ -3,7 +3,7 @@
 //! Something of another tenant is answered exactly as something that does not exist (SPEC D1).
 
 use crate::model::command::QuotaPolicy;
-use crate::wire::{DepartmentId, DeviceId, GroupId, PersonId, Refused, Timestamp};
+use crate::wire::{DepartmentId, DeviceId, GroupId, MatrixId, PersonId, Refused, Timestamp};
 
 /// Why a command was refused. Nothing was charged and no sequence was used (SPEC Q3).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -165,6 +165,119 @@ pub enum Refusal {
         /// Which was named.
         department: DepartmentId,
     },
+    /// No such batch in the tenant, or its results are no longer kept.
+    #[error("batch {batch} does not exist")]
+    NoSuchBatch {
+        /// Which was named: its parent record.
+        batch: u64,
+    },
+    /// Nobody creates groups: the security lock (SPEC G4).
+    #[error("creating groups is locked{}", if *mobile { " on mobile devices" } else { "" })]
+    CreationLocked {
+        /// On mobile devices only.
+        mobile: bool,
+    },
+    /// Not one of those who may create groups (SPEC G4).
+    #[error("person {person} is not one of those who may create groups")]
+    NotACreator {
+        /// Who.
+        person: PersonId,
+    },
+    /// Out of the scope of those who may be selected (SPEC G4).
+    #[error("person {person} may not be selected")]
+    NotSelectable {
+        /// Who.
+        person: PersonId,
+    },
+    /// One group too many was created in a day; an admin must release it (SPEC G4).
+    #[error(
+        "person {person} created too many groups, held up since {since}: an admin must release it"
+    )]
+    RiskControl {
+        /// Who.
+        person: PersonId,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Archive pull and retention of a group with external contacts stay on (SPEC G1).
+    #[error("the archive of group {group} cannot be switched off")]
+    ArchiveRequired {
+        /// Which.
+        group: GroupId,
+    },
+    /// Outside the time in which viewers are let in (SPEC G1).
+    #[error("group {group} lets viewers in from {opens} until {closes}")]
+    WatchClosed {
+        /// Which.
+        group: GroupId,
+        /// From then on.
+        opens: Timestamp,
+        /// Until before then.
+        closes: Timestamp,
+    },
+    /// Not the watch password (SPEC G1).
+    #[error("this is not the watch password of group {group}")]
+    WrongPassword {
+        /// Of which group.
+        group: GroupId,
+    },
+    /// Wrong too often in a minute.
+    #[error("too many wrong guesses: try again at {retry_at}")]
+    TooManyGuesses {
+        /// When one of them is forgotten.
+        retry_at: Timestamp,
+    },
+    /// No such set of groups in the tenant.
+    #[error("matrix {matrix} does not exist")]
+    NoSuchMatrix {
+        /// Which was named.
+        matrix: MatrixId,
+    },
+    /// A department below itself (SPEC D2).
+    #[error("department {department} cannot be below department {parent}, which is below it")]
+    DepartmentCycle {
+        /// What was to be moved.
+        department: DepartmentId,
+        /// Itself, or one below it.
+        parent: DepartmentId,
+    },
+    /// A department that still holds something (SPEC D2).
+    #[error(
+        "department {department} is not empty: {people} people, {departments} departments and \
+         {groups} groups are in it"
+    )]
+    DepartmentNotEmpty {
+        /// Which.
+        department: DepartmentId,
+        /// People in it themselves.
+        people: u32,
+        /// Departments right below it.
+        departments: u32,
+        /// Groups bound to it that are not dissolved.
+        groups: u32,
+    },
+    /// Another department beside it has that name (SPEC D2).
+    #[error("department {department} in the same place has that name")]
+    DepartmentNameTaken {
+        /// Which has it.
+        department: DepartmentId,
+    },
+    /// A department, a level, or a person's department too many (SPEC D2).
+    #[error("at most {limit} {what}")]
+    DepartmentLimit {
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        limit: u32,
+    },
+    /// More than one record should change; nothing was changed.
+    #[error("this concerns more than {limit} {what} at once: do it in smaller parts")]
+    TooMuchAtOnce {
+        /// Of what.
+        what: &'static str,
+        /// How many one command may concern.
+        limit: u32,
+    },
     /// Has not activated the account, and so deals with no external contact (SPEC D3).
     #[error("person {person} has not activated the account, which dealing with contacts needs")]
     NotActivated {
@@ -266,6 +379,21 @@ impl Refusal {
             Self::NeedsApproval { .. } => 24,
             Self::SecondFactorRequired => 25,
             Self::NoSuchDepartment { .. } => 26,
+            Self::NoSuchBatch { .. } => 45,
+            Self::CreationLocked { .. } => 46,
+            Self::NotACreator { .. } => 47,
+            Self::NotSelectable { .. } => 48,
+            Self::RiskControl { .. } => 49,
+            Self::ArchiveRequired { .. } => 50,
+            Self::WatchClosed { .. } => 51,
+            Self::WrongPassword { .. } => 52,
+            Self::TooManyGuesses { .. } => 53,
+            Self::NoSuchMatrix { .. } => 54,
+            Self::DepartmentCycle { .. } => 40,
+            Self::DepartmentNotEmpty { .. } => 41,
+            Self::DepartmentNameTaken { .. } => 42,
+            Self::DepartmentLimit { .. } => 43,
+            Self::TooMuchAtOnce { .. } => 44,
             Self::NotActivated { .. } => 30,
             Self::AlreadyActivated { .. } => 31,
             Self::WrongActivationCode { .. } => 32,
@@ -336,7 +464,26 @@ impl Refusal {
                 refused.subject = person.0;
                 refused.policy = *policy as u16;
             }
-            Self::NoSuchDepartment { department } => refused.subject = department.0,
+            Self::NoSuchBatch { batch } => refused.subject = *batch,
+            Self::NotACreator { person }
+            | Self::NotSelectable { person }
+            | Self::RiskControl { person, .. } => refused.subject = person.0,
+            Self::ArchiveRequired { group } | Self::WrongPassword { group } => {
+                refused.subject = group.0;
+            }
+            Self::WatchClosed { group, opens, .. } => {
+                refused.subject = group.0;
+                refused.retry_at = *opens;
+            }
+            Self::TooManyGuesses { retry_at } => refused.retry_at = *retry_at,
+            Self::NoSuchMatrix { matrix } => refused.subject = matrix.0,
+            Self::NoSuchDepartment { department }
+            | Self::DepartmentCycle { department, .. }
+            | Self::DepartmentNotEmpty { department, .. }
+            | Self::DepartmentNameTaken { department } => refused.subject = department.0,
+            Self::DepartmentLimit { limit, .. } | Self::TooMuchAtOnce { limit, .. } => {
+                refused.limit = u64::from(*limit);
+            }
             Self::WrongActivationCode { person, left } => {
                 refused.subject = person.0;
                 refused.limit = u64::from(*left);

@@ -14,6 +14,7 @@ use crate::model::contact::Contacts;
 use crate::model::department::Departments;
 use crate::model::directory::{Activation, AllowList, Devices, Holders, Person};
 use crate::model::group::Group;
+use crate::model::group::creation::Creation;
 use crate::model::limits::Limits;
 use crate::model::mass_send::MassSends;
 use crate::model::message::Remembered;
@@ -66,8 +67,8 @@ pub struct State {
     pub(crate) tenants: Vec<Tenant>,
     /// The latest time applied: nothing is decided before it.
     pub(crate) clock: Timestamp,
-    /// Tenants with mass sends still to go out; the first is next, then it queues again.
-    pub(crate) sending: VecDeque<TenantId>,
+    /// Tenants with work left; the first is next, then it queues again.
+    pub(crate) work: VecDeque<TenantId>,
     /// Configuration, no state: neither hashed nor in snapshots.
     pub(crate) limits: Limits,
 }
@@ -104,13 +105,13 @@ impl core::fmt::Debug for State {
         let Self {
             tenants,
             clock,
-            sending,
+            work,
             limits,
         } = self;
         f.debug_struct("State")
             .field("tenants", &tenants.len())
             .field("clock", clock)
-            .field("sending", &sending.len())
+            .field("work", &work.len())
             .field("limits", limits)
             .finish()
     }
@@ -147,6 +148,8 @@ pub(crate) struct Tenant {
     /// Of people who have sent to many, or are frozen.
     pub(crate) mass_send_accounts: FxHashMap<PersonIndex, Account>,
     pub(crate) mass_sends: MassSends,
+    // Making groups
+    pub(crate) creation: Creation,
 }
 
 impl Tenant {
@@ -179,6 +182,7 @@ impl Tenant {
             remembered: Remembered::default(),
             mass_send_accounts: FxHashMap::default(),
             mass_sends: MassSends::default(),
+            creation: Creation::default(),
         }
     }
 

@@ -14,6 +14,8 @@ use throng::model::event::Event;
 
 mod core;
 mod directory;
+mod creation;
+mod departments;
 mod state;
 
 /// The golden lines of one part of the model, and what is written there.
@@ -25,6 +27,8 @@ struct Section {
 }
 
 const SECTIONS: &[Section] = &[core::SECTION, directory::SECTION];
+const SECTIONS: &[Section] = &[core::SECTION, creation::SECTION];
+const SECTIONS: &[Section] = &[core::SECTION, departments::SECTION];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 

@@ -9,7 +9,7 @@ use crate::model::event::{self, Event};
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
 use crate::model::state::Tenant;
-use crate::wire::{DeviceId, Timestamp};
+use crate::wire::{DeviceId, PersonId, Timestamp};
 
 /// One person's devices, in the order they were first seen.
 #[derive(Default)]
@@ -46,6 +46,15 @@ impl Devices {
         let oldest = in_use.or(self.list.first());
         oldest.map_or(DeviceId(0), |oldest| oldest.device)
     }
+}
+
+/// Whether the person's device is a telephone or tablet. One that has not been registered counts as
+/// none: whoever wants mobiles told apart registers devices (SPEC D9, G4).
+pub(crate) fn is_mobile(tenant: &Tenant, person: PersonId, device: DeviceId) -> bool {
+    let person = tenant.find_person(person);
+    let devices = person.and_then(|person| tenant.devices.get(&person));
+    let known = devices.and_then(|devices| devices.find(device));
+    known.is_some_and(|known| known.platform == Platform::Mobile)
 }
 
 pub(crate) fn decide_register_device(

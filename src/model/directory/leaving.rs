@@ -6,8 +6,9 @@
 
 use crate::model::command::{DepartPersonV2, DoneV1, GroupKind, PersonStatus, PersonV1, Reply};
 use crate::model::decision::{Decision, Request};
+use crate::model::department;
 use crate::model::event::{self, Event, LeftGroupV1, LeftGroupV2};
-use crate::model::group::{self, Fate};
+use crate::model::group::{self, Fate, training};
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
@@ -180,14 +181,9 @@ pub(crate) fn depart_v2(
 fn end_employment(tenant: &mut Tenant, person: PersonId) -> Option<PersonIndex> {
     let leaver = tenant.find_person(person)?;
     run_nothing(tenant, leaver);
-    let person = tenant.person_mut(leaver);
-    person.status = PersonStatus::Departed;
-    for department in core::mem::take(&mut person.departments) {
-        let people = &mut tenant.departments.get_mut(department).people;
-        if let Ok(at) = people.binary_search(&leaver) {
-            people.remove(at);
-        }
-    }
+    tenant.person_mut(leaver).status = PersonStatus::Departed;
+    department::remove_person(tenant, leaver);
+    training::let_out_of_all(tenant, leaver);
     tenant.activations.remove(&leaver);
     tenant.contacts.forget_hand_overs(leaver);
     forget_devices(tenant, leaver);

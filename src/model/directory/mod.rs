@@ -22,13 +22,13 @@ mod tests;
 
 pub(crate) use account::{
     Activation, activate, decide_activate, decide_freeze, decide_invite_again, decide_thaw,
-    fail_activation, freeze, issue_activations, thaw,
+    fail_activation, freeze, issue, issue_activations, thaw,
 };
 pub(crate) use apply::{add_people, create_tenant};
 pub(crate) use decide::{decide_add_people, decide_create_tenant};
 pub(crate) use device::{
-    Devices, decide_register_device, decide_revoke_device, list_devices, register_device,
-    revoke_device,
+    Devices, decide_register_device, decide_revoke_device, is_mobile, list_devices,
+    register_device, revoke_device,
 };
 pub(crate) use leaving::{decide_depart, decide_depart_v2, depart, depart_v2};
 pub(crate) use people::{

@@ -7,11 +7,12 @@ use crate::model::command::{
     UpdatePersonV1,
 };
 use crate::model::decision::{Decision, Request};
+use crate::model::department::{self, Following};
 use crate::model::event::{self, Event};
 use crate::model::limits::check_count;
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
-use crate::model::state::{DepartmentIndex, PersonIndex, Tenant};
+use crate::model::state::{DepartmentIndex, Tenant};
 use crate::wire::{DepartmentId, PersonId};
 
 use super::profile::{self, Entry};
@@ -46,7 +47,14 @@ pub(crate) fn decide_add_people_v2(
     if !invited.is_empty() {
         events.push(account::issue(request, &invited));
     }
-    let people = ids.take(add.people.len()).collect();
+    let people: Vec<_> = ids.take(add.people.len()).collect();
+    let mut following = Following::default();
+    for (id, new) in people.iter().zip(&add.people) {
+        let departments = check_departments(request.tenant, &new.departments)?;
+        let joins = department::follow(request.tenant, None, &[], &departments);
+        following.note(*id, None, &joins);
+    }
+    following.append_to(request, &mut events)?;
     Ok(Decision {
         events,
         outcome: Ok(Reply::PeopleAdded(PeopleAddedV1 { people })),
@@ -164,7 +172,7 @@ pub(crate) fn add_people_v2(tenant: &mut Tenant, added: &event::PeopleAddedV2) {
         }
         if let Some(index) = tenant.push_person(person) {
             profile::set(tenant, index, new.into());
-            enter_departments(tenant, index, &new.departments);
+            department::enter(tenant, index, &new.departments);
         }
     }
 }
@@ -173,20 +181,4 @@ pub(crate) fn set_profile(tenant: &mut Tenant, set: &event::ProfileSetV1) {
     if let Some(index) = tenant.find_person(set.person) {
         profile::set(tenant, index, set.into());
     }
-}
-
-/// A newcomer's departments, on both sides.
-fn enter_departments(tenant: &mut Tenant, index: PersonIndex, departments: &[DepartmentId]) {
-    let found = departments.iter();
-    let found = found.filter_map(|department| tenant.departments.find(*department));
-    let mut found: Vec<_> = found.collect();
-    found.sort_unstable();
-    found.dedup();
-    for department in &found {
-        let people = &mut tenant.departments.get_mut(*department).people;
-        if let Err(at) = people.binary_search(&index) {
-            crate::model::state::insert_snug(people, at, index);
-        }
-    }
-    tenant.person_mut(index).departments = found.into();
 }

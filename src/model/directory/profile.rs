@@ -15,7 +15,7 @@ use crate::model::state::{PersonIndex, Tenant};
 use super::{EXTERNAL_ID_LEN_MAX, Person, phone};
 
 /// Bytes an e-mail address may have (RFC 5321, 4.5.3.1.3, without the brackets).
-const EMAIL_LEN_MAX: usize = 254;
+pub(crate) const EMAIL_LEN_MAX: usize = 254;
 
 /// What is written of a person; each is empty where nothing is.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -126,7 +126,7 @@ impl Entry<'_> {
 }
 
 /// Whether `text` has the shape of an address. Only a message to it can tell whether it is one.
-fn is_email(text: &str) -> bool {
+pub(crate) fn is_email(text: &str) -> bool {
     let unprintable = |c: char| c.is_whitespace() || c.is_control();
     text.len() <= EMAIL_LEN_MAX
         && !text.contains(unprintable)

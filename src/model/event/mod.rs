@@ -7,6 +7,8 @@
 mod bodies;
 mod codec;
 
+pub use crate::model::department::event::*;
+pub use crate::model::group::creation::event::*;
 pub use bodies::*;
 // Directory
 pub use crate::model::contact::event::*;
@@ -90,7 +92,57 @@ tagged_enum! {
         /// A contact changed hands.
         ContactHandedOver(ContactHandedOverV1) = 0x113,
         // 0x120 Departments and rosters
+        /// A department exists.
+        DepartmentCreated(DepartmentCreatedV1) = 0x120,
+        /// A department has another name.
+        DepartmentRenamed(DepartmentRenamedV1) = 0x121,
+        /// A department is elsewhere in the tree.
+        DepartmentMoved(DepartmentMovedV1) = 0x122,
+        /// An empty department is gone.
+        DepartmentRemoved(DepartmentRemovedV1) = 0x123,
+        /// Others see a department.
+        VisibilitySet(VisibilitySetV1) = 0x124,
+        /// A person is in other departments.
+        PersonMoved(PersonMovedV1) = 0x125,
+        /// A group follows a department from now on.
+        GroupBound(GroupBoundV1) = 0x126,
+        /// A group followed its department: people joined, left, or both (SPEC D8).
+        DepartmentFollowed(DepartmentFollowedV1) = 0x127,
+        /// A group had no place for someone of its department (SPEC D8).
+        FollowRefused(FollowRefusedV1) = 0x128,
         // 0x130 Making groups
+        /// A group exists, with its first members, what it belongs to and whom it counts for.
+        GroupCreatedV2(GroupCreatedV2) = 0x130,
+        /// People are members, and were shown a data-use notice.
+        MembersJoinedV2(MembersJoinedV2) = 0x131,
+        /// Groups will be created.
+        BatchAccepted(BatchAcceptedV1) = 0x132,
+        /// One group of a batch exists.
+        BatchGroupCreated(BatchGroupCreatedV1) = 0x133,
+        /// One group of a batch was refused.
+        BatchGroupRefused(BatchGroupRefusedV1) = 0x134,
+        /// Other people may create groups.
+        CreationPolicySet(CreationPolicySetV1) = 0x135,
+        /// Other people may be selected for new groups.
+        ScopeSet(ScopeSetV1) = 0x136,
+        /// A person's creating is held up, or goes on (SPEC G4).
+        RiskControlSet(RiskControlSetV1) = 0x137,
+        /// A group follows its department no longer.
+        FollowingEnded(FollowingEndedV1) = 0x138,
+        /// Another data-use notice holds.
+        DataUseNoticeSet(DataUseNoticeSetV1) = 0x139,
+        /// Whether the archive pull carries a group.
+        ArchivePullSet(ArchivePullSetV1) = 0x13a,
+        /// A training group has another watch password and window.
+        WatchSet(WatchSetV1) = 0x13b,
+        /// Somebody watches a training group.
+        ViewerJoined(ViewerJoinedV1) = 0x13c,
+        /// Somebody watches it no longer.
+        ViewerLeft(ViewerLeftV1) = 0x13d,
+        /// Somebody guessed at a watch password; one event a guess.
+        WatchPasswordWrong(WatchPasswordWrongV1) = 0x13e,
+        /// A set of groups, or none any more.
+        MatrixSet(MatrixSetV1) = 0x13f,
         // 0x140 The life of a group
         // 0x160 Join codes, face-to-face, outward calls
         // 0x170 Approvals and the audit trail

@@ -11,7 +11,7 @@ body! {
     StateV2 {
         clock: Timestamp,
         tenants: Vec<TenantStateV2>,
-        sending: Vec<TenantId>,
+        work: Vec<TenantId>,
     }
 }
 body! {
@@ -26,9 +26,11 @@ body! {
         contacts: contact::snapshot::ContactsStateV1,
         departments: department::snapshot::DepartmentsStateV1,
         groups: group::snapshot::GroupsStateV1,
+        following: department::snapshot::FollowingStateV1,
         remembered: message::snapshot::RememberedStateV1,
         quotas: quota::snapshot::QuotasStateV1,
         mass_sends: mass_send::snapshot::MassSendsStateV1,
+        creation: group::creation::snapshot::CreationStateV1,
     }
 }
 
@@ -43,9 +45,11 @@ pub(super) fn write_tenant(tenant: &Tenant, clock: Timestamp) -> TenantStateV2 {
         contacts: contact::snapshot::write(tenant),
         departments: department::snapshot::write(tenant),
         groups: group::snapshot::write(tenant),
+        following: department::snapshot::write_following(tenant),
         remembered: message::snapshot::write(tenant, clock),
         quotas: quota::snapshot::write(tenant),
         mass_sends: mass_send::snapshot::write(tenant),
+        creation: group::creation::snapshot::write(tenant, clock),
     }
 }
 
@@ -61,9 +65,11 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
         contacts,
         departments,
         groups,
+        following,
         remembered,
         quotas,
         mass_sends,
+        creation,
     } = state;
     let mut tenant = Tenant::new(&name, &zone, verified_until, succession);
     tenant.requires_second_factor = requires_second_factor;
@@ -71,8 +77,10 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
     contact::snapshot::read(&mut tenant, contacts)?;
     department::snapshot::read(&mut tenant, departments)?;
     group::snapshot::read(&mut tenant, groups)?;
+    department::snapshot::read_following(&mut tenant, following)?;
     message::snapshot::read(&mut tenant, remembered)?;
     quota::snapshot::read(&mut tenant, quotas)?;
     mass_send::snapshot::read(&mut tenant, mass_sends)?;
+    group::creation::snapshot::read(&mut tenant, creation)?;
     Ok(tenant)
 }

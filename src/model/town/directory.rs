@@ -5,7 +5,6 @@ use crate::model::command::{
     ActivatePersonV1, Actor, DepartPersonV2, NewPersonV2, OrgRole, PersonEntryV1, PersonKind,
     PersonV1, Reply, SetOrgRoleV1, TaggedCommand as T,
 };
-use crate::model::department::Department;
 use crate::model::event::Event;
 use crate::model::state::Tenant;
 use crate::wire::{DepartmentId, PersonId};
@@ -109,20 +108,6 @@ impl Town {
             departments: departments.to_vec(),
         };
         self.ask(actor, T::SetOrgRole(set))
-    }
-
-    /// A department that is just there, outside the log.
-    pub(crate) fn found_department(&mut self, name: &str, parent: DepartmentId) -> DepartmentId {
-        let tenant = self.state.tenant_mut(self.tenant).unwrap();
-        let parent = tenant.departments.find(parent);
-        tenant.departments.list.push(Department {
-            name: name.into(),
-            parent,
-            removed: false,
-            people: Vec::new(),
-            admins: Vec::new(),
-        });
-        DepartmentId(tenant.departments.list.len() as u64)
     }
 
     pub(crate) fn entry(

@@ -1,6 +1,11 @@
 //! One enterprise to test rules in: commands go through decide and apply as the sequencer has it.
 
+mod creation;
+mod departments;
 pub(crate) mod directory;
+
+pub(crate) use creation::{creation_policy, new_group, watch};
+pub(crate) use departments::NO_DEPARTMENT;
 
 use crate::model::command::{
     Actor, AddPeopleV1, Command, CommandBody, CreateGroupV1, CreateTenantV1, GetMassSendV1,

@@ -253,7 +253,7 @@ fn without_a_colleague_named_succession_decides() {
 #[test]
 fn a_leaver_leaves_departments_offices_devices_and_codes_behind() {
     let mut town = Town::with_employees(0);
-    let department = town.found_department("总部", DepartmentId(0));
+    let department = town.department("总部", DepartmentId(0));
     let works = |name| NewPersonV2 {
         departments: vec![department],
         invited: true,

@@ -175,8 +175,8 @@ fn people_with_entries_are_added_all_or_none_and_no_more_than_the_limit() {
 #[test]
 fn people_enter_their_departments_which_must_be_there() {
     let mut town = Town::with_employees(0);
-    let head = town.found_department("总部", DepartmentId(0));
-    let platform = town.found_department("平台", head);
+    let head = town.department("总部", DepartmentId(0));
+    let platform = town.department("平台", head);
     let works = |departments: &[DepartmentId]| NewPersonV2 {
         departments: departments.to_vec(),
         ..employee("Li")
@@ -226,7 +226,7 @@ fn an_entry_is_written_anew_and_what_it_gives_up_is_free() {
 #[test]
 fn nobody_writes_their_own_entry_but_an_admin_of_their_department_does() {
     let mut town = Town::with_employees(3);
-    let department = town.found_department("总部", DepartmentId(0));
+    let department = town.department("总部", DepartmentId(0));
     let works = NewPersonV2 {
         departments: vec![department],
         ..employee("Li")
@@ -270,9 +270,9 @@ fn a_leavers_number_finds_the_leaver_until_somebody_is_given_it_anew() {
 #[test]
 fn a_mobile_is_shown_to_its_department_those_above_and_admins_only() {
     let mut town = Town::with_employees(4);
-    let head = town.found_department("总部", DepartmentId(0));
-    let lab = town.found_department("研发", head);
-    let sales = town.found_department("销售", head);
+    let head = town.department("总部", DepartmentId(0));
+    let lab = town.department("研发", head);
+    let sales = town.department("销售", head);
     let mut works = |department, mobile: &str| {
         let person = NewPersonV2 {
             departments: vec![department],

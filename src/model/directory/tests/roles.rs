@@ -45,8 +45,8 @@ fn only_the_enterprise_and_super_admins_give_roles_and_only_to_employees() {
 #[test]
 fn a_department_admin_runs_the_departments_given_and_no_more_when_they_are_none() {
     let mut town = Town::with_employees(1);
-    let head = town.found_department("总部", DepartmentId(0));
-    let lab = town.found_department("研发", head);
+    let head = town.department("总部", DepartmentId(0));
+    let lab = town.department("研发", head);
     let role = OrgRole::DepartmentAdmin;
     let mut set = |role, departments: &[DepartmentId]| {
         town.set_org_role(Actor::Enterprise, ALICE, role, departments)?;
@@ -104,7 +104,7 @@ fn the_last_super_admin_does_not_go_by_their_own_hand() {
 #[test]
 fn no_department_admin_touches_a_super_admin_of_the_department() {
     let mut town = Town::with_employees(1);
-    let department = town.found_department("总部", DepartmentId(0));
+    let department = town.department("总部", DepartmentId(0));
     let works = crate::model::command::NewPersonV2 {
         departments: vec![department],
         ..crate::model::town::directory::employee("Li")

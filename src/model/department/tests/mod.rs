@@ -1,0 +1,4 @@
+mod follow;
+mod sync;
+mod tree;
+mod visibility;

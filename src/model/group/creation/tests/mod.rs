@@ -1,0 +1,7 @@
+//! One file a rule: kinds, ways in, who may, many at once, departments.
+
+mod batch;
+mod departments;
+mod kinds;
+mod policy;
+mod ways;
