@@ -2,7 +2,7 @@
 //!
 //! Something of another tenant is answered exactly as something that does not exist (SPEC D1).
 
-use crate::model::command::QuotaPolicy;
+use crate::model::command::{QuotaPolicy};
 use crate::wire::{DepartmentId, DeviceId, GroupId, MatrixId, PersonId, Refused, Timestamp};
 
 /// Why a command was refused. Nothing was charged and no sequence was used (SPEC Q3).
@@ -57,12 +57,6 @@ pub enum Refusal {
     /// The group is dissolved (SPEC G8).
     #[error("group {group} is dissolved")]
     GroupDissolved {
-        /// Which.
-        group: GroupId,
-    },
-    /// The group is disabled: no employee was left to own it (SPEC G8, M6).
-    #[error("group {group} is disabled")]
-    GroupDisabled {
         /// Which.
         group: GroupId,
     },
@@ -144,6 +138,15 @@ pub enum Refusal {
     /// A string id of the backend that another person has.
     #[error("an external id is already in use")]
     DuplicateExternalId,
+    /// No space left for records (SPEC A2); nothing was changed.
+    #[error("the log's disk is full: free space and try again")]
+    DiskFull,
+    /// The group is disabled: no employee was left to own it (SPEC G8, M6).
+    #[error("group {group} is disabled")]
+    GroupDisabled {
+        /// Which.
+        group: GroupId,
+    },
     /// The account is frozen until an admin thaws it (SPEC D3).
     #[error("the account of person {person} is frozen: an admin must thaw it")]
     AccountFrozen {
@@ -164,6 +167,116 @@ pub enum Refusal {
     NoSuchDepartment {
         /// Which was named.
         department: DepartmentId,
+    },
+    /// Has not activated the account, and so deals with no external contact (SPEC D3).
+    #[error("person {person} has not activated the account, which dealing with contacts needs")]
+    NotActivated {
+        /// Who.
+        person: PersonId,
+    },
+    /// The account was activated before: there is nothing to activate it for (SPEC D3).
+    #[error("the account of person {person} has been activated")]
+    AlreadyActivated {
+        /// Whose.
+        person: PersonId,
+    },
+    /// Not the one-time code, or there is none any more: expired, guessed at or never sent (SPEC D3).
+    #[error("that code does not activate the account of person {person}: {left} guesses are left")]
+    WrongActivationCode {
+        /// Whose account.
+        person: PersonId,
+        /// How many more guesses there are; 0 needs a new code.
+        left: u32,
+    },
+    /// An employee number or mobile that another person has (SPEC D3, D6).
+    #[error("the {field} is already in use")]
+    AlreadyInUse {
+        /// Which field.
+        field: &'static str,
+    },
+    /// Nobody would be left to give anybody a role (SPEC D5).
+    #[error("person {person} is the last super admin: give the role to somebody else first")]
+    LastSuperAdmin {
+        /// Who.
+        person: PersonId,
+    },
+    /// The device is locked out (SPEC D9).
+    #[error("device {device} is locked out")]
+    DeviceRevoked {
+        /// Which.
+        device: DeviceId,
+    },
+    /// Not an address of the tenant's allow-list (SPEC D9).
+    #[error("the enterprise does not allow connections from this address")]
+    AddressNotAllowed,
+    /// An employee has as many external contacts as they may (SPEC D4).
+    #[error("person {person} has {limit} contacts: {}", if *.untagged { "another one needs a tag" } else { "there is no room for another" })]
+    TooManyContacts {
+        /// Whose.
+        person: PersonId,
+        /// How many they may have; untagged, as many as need no tag.
+        limit: u32,
+        /// With a tag it could be added.
+        untagged: bool,
+    },
+    /// Not an external contact of that employee (SPEC D4).
+    #[error("contact {contact} does not belong to person {person}")]
+    NotTheirContact {
+        /// Which.
+        contact: PersonId,
+        /// Whose it should be.
+        person: PersonId,
+    },
+    /// Nothing waits for the contact to confirm it, or its time is over (SPEC D4).
+    #[error("no hand-over of contact {contact} waits to be confirmed")]
+    NoSuchHandOver {
+        /// Which.
+        contact: PersonId,
+    },
+    /// A department below itself (SPEC D2).
+    #[error("department {department} cannot be below department {parent}, which is below it")]
+    DepartmentCycle {
+        /// What was to be moved.
+        department: DepartmentId,
+        /// Itself, or one below it.
+        parent: DepartmentId,
+    },
+    /// A department that still holds something (SPEC D2).
+    #[error(
+        "department {department} is not empty: {people} people, {departments} departments and \
+         {groups} groups are in it"
+    )]
+    DepartmentNotEmpty {
+        /// Which.
+        department: DepartmentId,
+        /// People in it themselves.
+        people: u32,
+        /// Departments right below it.
+        departments: u32,
+        /// Groups bound to it that are not dissolved.
+        groups: u32,
+    },
+    /// Another department beside it has that name (SPEC D2).
+    #[error("department {department} in the same place has that name")]
+    DepartmentNameTaken {
+        /// Which has it.
+        department: DepartmentId,
+    },
+    /// A department, a level, or a person's department too many (SPEC D2).
+    #[error("at most {limit} {what}")]
+    DepartmentLimit {
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        limit: u32,
+    },
+    /// More than one record should change; nothing was changed.
+    #[error("this concerns more than {limit} {what} at once: do it in smaller parts")]
+    TooMuchAtOnce {
+        /// Of what.
+        what: &'static str,
+        /// How many one command may concern.
+        limit: u32,
     },
     /// No such batch in the tenant, or its results are no longer kept.
     #[error("batch {batch} does not exist")]
@@ -233,119 +346,6 @@ pub enum Refusal {
         /// Which was named.
         matrix: MatrixId,
     },
-    /// A department below itself (SPEC D2).
-    #[error("department {department} cannot be below department {parent}, which is below it")]
-    DepartmentCycle {
-        /// What was to be moved.
-        department: DepartmentId,
-        /// Itself, or one below it.
-        parent: DepartmentId,
-    },
-    /// A department that still holds something (SPEC D2).
-    #[error(
-        "department {department} is not empty: {people} people, {departments} departments and \
-         {groups} groups are in it"
-    )]
-    DepartmentNotEmpty {
-        /// Which.
-        department: DepartmentId,
-        /// People in it themselves.
-        people: u32,
-        /// Departments right below it.
-        departments: u32,
-        /// Groups bound to it that are not dissolved.
-        groups: u32,
-    },
-    /// Another department beside it has that name (SPEC D2).
-    #[error("department {department} in the same place has that name")]
-    DepartmentNameTaken {
-        /// Which has it.
-        department: DepartmentId,
-    },
-    /// A department, a level, or a person's department too many (SPEC D2).
-    #[error("at most {limit} {what}")]
-    DepartmentLimit {
-        /// Of what.
-        what: &'static str,
-        /// How many there may be.
-        limit: u32,
-    },
-    /// More than one record should change; nothing was changed.
-    #[error("this concerns more than {limit} {what} at once: do it in smaller parts")]
-    TooMuchAtOnce {
-        /// Of what.
-        what: &'static str,
-        /// How many one command may concern.
-        limit: u32,
-    },
-    /// Has not activated the account, and so deals with no external contact (SPEC D3).
-    #[error("person {person} has not activated the account, which dealing with contacts needs")]
-    NotActivated {
-        /// Who.
-        person: PersonId,
-    },
-    /// The account was activated before: there is nothing to activate it for (SPEC D3).
-    #[error("the account of person {person} has been activated")]
-    AlreadyActivated {
-        /// Whose.
-        person: PersonId,
-    },
-    /// Not the one-time code, or there is none any more: expired, guessed at or never sent (SPEC D3).
-    #[error("that code does not activate the account of person {person}: {left} guesses are left")]
-    WrongActivationCode {
-        /// Whose account.
-        person: PersonId,
-        /// How many more guesses there are; 0 needs a new code.
-        left: u32,
-    },
-    /// An employee number or mobile that another person has (SPEC D3, D6).
-    #[error("the {field} is already in use")]
-    AlreadyInUse {
-        /// Which field.
-        field: &'static str,
-    },
-    /// Nobody would be left to give anybody a role (SPEC D5).
-    #[error("person {person} is the last super admin: give the role to somebody else first")]
-    LastSuperAdmin {
-        /// Who.
-        person: PersonId,
-    },
-    /// The device is locked out (SPEC D9).
-    #[error("device {device} is locked out")]
-    DeviceRevoked {
-        /// Which.
-        device: DeviceId,
-    },
-    /// Not an address of the tenant's allow-list (SPEC D9).
-    #[error("the enterprise does not allow connections from this address")]
-    AddressNotAllowed,
-    /// An employee has as many external contacts as they may (SPEC D4).
-    #[error("person {person} has {limit} contacts: {}", if *.untagged { "another one needs a tag" } else { "there is no room for another" })]
-    TooManyContacts {
-        /// Whose.
-        person: PersonId,
-        /// How many they may have; untagged, as many as need no tag.
-        limit: u32,
-        /// With a tag it could be added.
-        untagged: bool,
-    },
-    /// Not an external contact of that employee (SPEC D4).
-    #[error("contact {contact} does not belong to person {person}")]
-    NotTheirContact {
-        /// Which.
-        contact: PersonId,
-        /// Whose it should be.
-        person: PersonId,
-    },
-    /// Nothing waits for the contact to confirm it, or its time is over (SPEC D4).
-    #[error("no hand-over of contact {contact} waits to be confirmed")]
-    NoSuchHandOver {
-        /// Which.
-        contact: PersonId,
-    },
-    /// No space left for records (SPEC A2); nothing was changed.
-    #[error("the log's disk is full: free space and try again")]
-    DiskFull,
 }
 
 impl Refusal {
@@ -379,21 +379,6 @@ impl Refusal {
             Self::NeedsApproval { .. } => 24,
             Self::SecondFactorRequired => 25,
             Self::NoSuchDepartment { .. } => 26,
-            Self::NoSuchBatch { .. } => 45,
-            Self::CreationLocked { .. } => 46,
-            Self::NotACreator { .. } => 47,
-            Self::NotSelectable { .. } => 48,
-            Self::RiskControl { .. } => 49,
-            Self::ArchiveRequired { .. } => 50,
-            Self::WatchClosed { .. } => 51,
-            Self::WrongPassword { .. } => 52,
-            Self::TooManyGuesses { .. } => 53,
-            Self::NoSuchMatrix { .. } => 54,
-            Self::DepartmentCycle { .. } => 40,
-            Self::DepartmentNotEmpty { .. } => 41,
-            Self::DepartmentNameTaken { .. } => 42,
-            Self::DepartmentLimit { .. } => 43,
-            Self::TooMuchAtOnce { .. } => 44,
             Self::NotActivated { .. } => 30,
             Self::AlreadyActivated { .. } => 31,
             Self::WrongActivationCode { .. } => 32,
@@ -404,6 +389,21 @@ impl Refusal {
             Self::TooManyContacts { .. } => 37,
             Self::NotTheirContact { .. } => 38,
             Self::NoSuchHandOver { .. } => 39,
+            Self::DepartmentCycle { .. } => 40,
+            Self::DepartmentNotEmpty { .. } => 41,
+            Self::DepartmentNameTaken { .. } => 42,
+            Self::DepartmentLimit { .. } => 43,
+            Self::TooMuchAtOnce { .. } => 44,
+            Self::NoSuchBatch { .. } => 45,
+            Self::CreationLocked { .. } => 46,
+            Self::NotACreator { .. } => 47,
+            Self::NotSelectable { .. } => 48,
+            Self::RiskControl { .. } => 49,
+            Self::ArchiveRequired { .. } => 50,
+            Self::WatchClosed { .. } => 51,
+            Self::WrongPassword { .. } => 52,
+            Self::TooManyGuesses { .. } => 53,
+            Self::NoSuchMatrix { .. } => 54,
         }
     }
 
@@ -428,10 +428,15 @@ impl Refusal {
             | Self::AccountFrozen { person }
             | Self::NotActivated { person }
             | Self::AlreadyActivated { person }
-            | Self::LastSuperAdmin { person } => refused.subject = person.0,
+            | Self::LastSuperAdmin { person }
+            | Self::NotACreator { person }
+            | Self::NotSelectable { person }
+            | Self::RiskControl { person, .. } => refused.subject = person.0,
             Self::NoSuchGroup { group }
             | Self::GroupDissolved { group }
-            | Self::GroupDisabled { group } => {
+            | Self::GroupDisabled { group }
+            | Self::ArchiveRequired { group }
+            | Self::WrongPassword { group } => {
                 refused.subject = group.0;
             }
             Self::NoSuchMassSend { mass_send } => refused.subject = *mass_send,
@@ -465,12 +470,6 @@ impl Refusal {
                 refused.policy = *policy as u16;
             }
             Self::NoSuchBatch { batch } => refused.subject = *batch,
-            Self::NotACreator { person }
-            | Self::NotSelectable { person }
-            | Self::RiskControl { person, .. } => refused.subject = person.0,
-            Self::ArchiveRequired { group } | Self::WrongPassword { group } => {
-                refused.subject = group.0;
-            }
             Self::WatchClosed { group, opens, .. } => {
                 refused.subject = group.0;
                 refused.retry_at = *opens;
@@ -481,7 +480,8 @@ impl Refusal {
             | Self::DepartmentCycle { department, .. }
             | Self::DepartmentNotEmpty { department, .. }
             | Self::DepartmentNameTaken { department } => refused.subject = department.0,
-            Self::DepartmentLimit { limit, .. } | Self::TooMuchAtOnce { limit, .. } => {
+            Self::DepartmentLimit { limit, .. }
+            | Self::TooMuchAtOnce { limit, .. } => {
                 refused.limit = u64::from(*limit);
             }
             Self::WrongActivationCode { person, left } => {
@@ -494,7 +494,8 @@ impl Refusal {
                 refused.used = u64::from(*limit);
                 refused.limit = u64::from(*limit);
             }
-            Self::NotTheirContact { contact, .. } | Self::NoSuchHandOver { contact } => {
+            Self::NotTheirContact { contact, .. }
+            | Self::NoSuchHandOver { contact } => {
                 refused.subject = contact.0;
             }
             // The text says it all.
