@@ -1,3 +1,5 @@
+mod naive;
+
 use super::command::*;
 use crate::model::command::{
     Actor, CreateGroupV1, GroupKind, OrgRole, PersonV1, RenameGroupV1, Reply, TaggedCommand as T,
