@@ -246,7 +246,7 @@ fn apply_to_tenant(
         // Join codes, face-to-face, outward calls
         // Approvals and the audit trail
         Event::ApprovalRequested(requested) => {
-            approval::request(tenant, requested, stamp.timestamp)
+            approval::request(tenant, requested, stamp.timestamp);
         }
         Event::ApprovalDecided(decided) => approval::close(tenant, decided, stamp.timestamp),
         Event::ApprovalWithdrawn(withdrawn) => {

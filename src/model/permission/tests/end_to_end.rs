@@ -93,18 +93,19 @@ fn oneself(actor: Actor) -> PersonId {
 
 #[test]
 fn the_rows_of_p1_hold_from_command_to_answer() {
-    let rows: [(&str, &str, &dyn Fn(GroupId, Actor) -> T); 5] = [
-        ("create internal group", "++++++++-+", &|_, actor| {
+    type Asks = fn(GroupId, Actor) -> T;
+    let rows: [(&str, &str, Asks); 5] = [
+        ("create internal group", "++++++++-+", |_, actor| {
             create(GroupKind::Internal, oneself(actor))
         }),
-        ("create external group", "+aa------+", &|_, actor| {
+        ("create external group", "+aa------+", |_, actor| {
             create(GroupKind::External, oneself(actor))
         }),
-        ("rename", "++--++---+", &|group, _| rename(group)),
-        ("dissolve", "++--+----+", &|group, _| {
+        ("rename", "++--++---+", |group, _| rename(group)),
+        ("dissolve", "++--+----+", |group, _| {
             T::DissolveGroup(GroupV1 { group })
         }),
-        ("export", "a---------", &|_, _| export()),
+        ("export", "a---------", |_, _| export()),
     ];
     for (name, expected, command) in rows {
         assert_eq!(outcomes(command), expected, "{name}");
