@@ -9,12 +9,15 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
 
+use crate::model::approval::Approvals;
+use crate::model::audit::Denials;
 use crate::model::command::{OrgRole, PersonKind, PersonStatus, Succession};
 use crate::model::contact::Contacts;
 use crate::model::department::Departments;
 use crate::model::directory::{Activation, AllowList, Devices, Holders, Person};
 use crate::model::group::Group;
 use crate::model::group::creation::Creation;
+use crate::model::history::Imports;
 use crate::model::limits::Limits;
 use crate::model::mass_send::MassSends;
 use crate::model::message::Remembered;
@@ -150,6 +153,11 @@ pub(crate) struct Tenant {
     pub(crate) mass_sends: MassSends,
     // Making groups
     pub(crate) creation: Creation,
+    // Approvals and the audit trail
+    pub(crate) approvals: Approvals,
+    pub(crate) denials: Denials,
+    // History from elsewhere
+    pub(crate) imports: Imports,
 }
 
 impl Tenant {
@@ -183,6 +191,9 @@ impl Tenant {
             mass_send_accounts: FxHashMap::default(),
             mass_sends: MassSends::default(),
             creation: Creation::default(),
+            approvals: Approvals::default(),
+            denials: Denials::default(),
+            imports: Imports::default(),
         }
     }
 

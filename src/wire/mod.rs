@@ -28,6 +28,8 @@ pub use header::{
 pub use ids::{
     ClientMessageId, DepartmentId, DeviceId, GroupId, MatrixId, PersonId, RecordNumber, Sequence,
     TenantId, Timestamp,
+    ApprovalId, ClientMessageId, DepartmentId, DeviceId, ExportId, GroupId, PersonId, RecordNumber,
+    Sequence, TenantId, Timestamp,
 };
 pub use message::{
     Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach, Hello,

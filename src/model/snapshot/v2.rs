@@ -4,6 +4,9 @@ use crate::model::body::body;
 use crate::model::command::Succession;
 use crate::model::state::Tenant;
 use crate::model::{contact, department, directory, group, mass_send, message, quota};
+use crate::model::{
+    approval, audit, department, directory, group, history, mass_send, message, quota,
+};
 use crate::wire::{TenantId, Timestamp};
 
 body! {
@@ -31,6 +34,9 @@ body! {
         quotas: quota::snapshot::QuotasStateV1,
         mass_sends: mass_send::snapshot::MassSendsStateV1,
         creation: group::creation::snapshot::CreationStateV1,
+        approvals: approval::snapshot::ApprovalsStateV1,
+        denials: audit::snapshot::DenialsStateV1,
+        imports: history::snapshot::ImportsStateV1,
     }
 }
 
@@ -50,6 +56,9 @@ pub(super) fn write_tenant(tenant: &Tenant, clock: Timestamp) -> TenantStateV2 {
         quotas: quota::snapshot::write(tenant),
         mass_sends: mass_send::snapshot::write(tenant),
         creation: group::creation::snapshot::write(tenant, clock),
+        approvals: approval::snapshot::write(tenant),
+        denials: audit::snapshot::write(tenant),
+        imports: history::snapshot::write(tenant),
     }
 }
 
@@ -70,6 +79,9 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
         quotas,
         mass_sends,
         creation,
+        approvals,
+        denials,
+        imports,
     } = state;
     let mut tenant = Tenant::new(&name, &zone, verified_until, succession);
     tenant.requires_second_factor = requires_second_factor;
@@ -82,5 +94,8 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
     quota::snapshot::read(&mut tenant, quotas)?;
     mass_send::snapshot::read(&mut tenant, mass_sends)?;
     group::creation::snapshot::read(&mut tenant, creation)?;
+    approval::snapshot::read(&mut tenant, approvals)?;
+    audit::snapshot::read(&mut tenant, denials);
+    history::snapshot::read(&mut tenant, imports)?;
     Ok(tenant)
 }

@@ -1,5 +1,6 @@
 //! One enterprise to test rules in: commands go through decide and apply as the sequencer has it.
 
+mod approvals;
 mod creation;
 mod departments;
 pub(crate) mod directory;
