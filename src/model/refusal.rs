@@ -165,6 +165,38 @@ pub enum Refusal {
         /// Which was named.
         department: DepartmentId,
     },
+    /// No invitation, or one that has expired (SPEC G7).
+    #[error("person {person} has no open invitation to group {group}")]
+    NoInvitation {
+        /// Who.
+        person: PersonId,
+        /// Where.
+        group: GroupId,
+    },
+    /// More invitations are open than a group may have (SPEC G7).
+    #[error("group {group} has open invitations already: at most {limit}")]
+    TooManyInvitations {
+        /// Which.
+        group: GroupId,
+        /// How many it may have.
+        limit: u32,
+    },
+    /// Silent in this group, alone or with all plain members (SPEC M3).
+    #[error("muted in group {group} until {until}; 0 until it is lifted")]
+    Muted {
+        /// Where.
+        group: GroupId,
+        /// Until when; 0 until it is lifted.
+        until: Timestamp,
+    },
+    /// Too soon after the sender's last message (SPEC M3).
+    #[error("group {group} is in slow mode: speak again at {retry_at}")]
+    SlowMode {
+        /// Where.
+        group: GroupId,
+        /// When the sender may speak again.
+        retry_at: Timestamp,
+    },
     /// No space left for records (SPEC A2); nothing was changed.
     #[error("the log's disk is full: free space and try again")]
     DiskFull,
@@ -201,6 +233,10 @@ impl Refusal {
             Self::NeedsApproval { .. } => 24,
             Self::SecondFactorRequired => 25,
             Self::NoSuchDepartment { .. } => 26,
+            Self::NoInvitation { .. } => 55,
+            Self::TooManyInvitations { .. } => 56,
+            Self::Muted { .. } => 57,
+            Self::SlowMode { .. } => 58,
         }
     }
 
@@ -257,6 +293,20 @@ impl Refusal {
             Self::Frozen { person, policy, .. } => {
                 refused.subject = person.0;
                 refused.policy = *policy as u16;
+            }
+            Self::NoInvitation { group, .. } => refused.subject = group.0,
+            Self::TooManyInvitations { group, limit } => {
+                refused.subject = group.0;
+                refused.used = u64::from(*limit);
+                refused.limit = u64::from(*limit);
+            }
+            Self::Muted { group, until } => {
+                refused.subject = group.0;
+                refused.retry_at = *until;
+            }
+            Self::SlowMode { group, retry_at } => {
+                refused.subject = group.0;
+                refused.retry_at = *retry_at;
             }
             Self::NoSuchDepartment { department } => refused.subject = department.0,
             // The text says it all.

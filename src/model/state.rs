@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use crate::model::command::{OrgRole, PersonKind, PersonStatus, Succession};
 use crate::model::department::Departments;
 use crate::model::directory::Person;
-use crate::model::group::Group;
+use crate::model::group::{Group, Life};
 use crate::model::limits::Limits;
 use crate::model::mass_send::MassSends;
 use crate::model::message::Remembered;
@@ -131,6 +131,7 @@ pub(crate) struct Tenant {
     pub(crate) external_ids: BTreeMap<Box<str>, PersonIndex>,
     pub(crate) departments: Departments,
     pub(crate) groups: Vec<Group>,
+    pub(crate) life: Life,
     pub(crate) remembered: Remembered,
     /// Of people who have sent to many, or are frozen.
     pub(crate) mass_send_accounts: FxHashMap<PersonIndex, Account>,
@@ -157,6 +158,7 @@ impl Tenant {
             departments: Departments::default(),
             requires_second_factor: false,
             groups: Vec::new(),
+            life: Life::default(),
             remembered: Remembered::default(),
             mass_send_accounts: FxHashMap::default(),
             mass_sends: MassSends::default(),

@@ -5,6 +5,7 @@
 
 mod bodies;
 
+pub use crate::model::group::life::command::*;
 pub use bodies::*;
 
 use crate::wire::tagged::tagged_enum;

@@ -7,6 +7,7 @@
 mod bodies;
 mod codec;
 
+pub use crate::model::group::life::event::*;
 pub use bodies::*;
 pub use codec::{EventsError, decode_all, encode_all};
 

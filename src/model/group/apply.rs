@@ -8,7 +8,7 @@ use crate::model::event::{
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
 use crate::wire::{GroupId, PersonId, Sequence, Take};
 
-use super::Group;
+use super::{Activity, Group};
 
 /// What leaving does to the group that is left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +36,8 @@ pub(crate) fn create(tenant: &mut Tenant, created: &GroupCreatedV1) -> Option<Ta
         head: Sequence(0),
         membership_sequence: Sequence(0),
         message_ordinal: 0,
+        settings: None,
+        activity: Activity::default(),
     });
     let index = tenant.find_group(created.group)?;
     let take = tenant.group_mut(index).take_membership(index);

@@ -5,6 +5,7 @@
 
 mod apply;
 mod decide;
+pub(crate) mod life;
 pub(crate) mod snapshot;
 mod succession;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub(crate) use decide::{
     decide_add_members, decide_create, decide_dissolve, decide_leave, decide_remove_members,
     decide_rename, decide_set_role, decide_transfer,
 };
+pub(crate) use life::{Activity, Life, Settings};
 pub(crate) use succession::fate_without;
 
 use crate::model::command::{GroupKind, GroupRole};
@@ -38,7 +40,7 @@ pub(crate) struct Group {
     pub(crate) creator: Option<PersonIndex>,
     /// The department it is bound to.
     pub(crate) department: Option<DepartmentIndex>,
-    /// None unless active.
+    /// None once dissolved, and where no employee was left (SPEC M6).
     pub(crate) owner: Option<PersonIndex>,
     /// In the order they were appointed, without the owner.
     pub(crate) admins: Vec<PersonIndex>,
@@ -50,6 +52,9 @@ pub(crate) struct Group {
     pub(crate) membership_sequence: Sequence,
     /// How many messages there are.
     pub(crate) message_ordinal: u64,
+    /// None: never configured.
+    pub(crate) settings: Option<Box<Settings>>,
+    pub(crate) activity: Activity,
 }
 
 impl Group {
