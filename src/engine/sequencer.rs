@@ -24,9 +24,7 @@ use super::ticket::Answerer;
 use crate::log::{Reader, Space, entry_len};
 use crate::model::command::{Actor, Command, CommandBody, Reply};
 use crate::model::{self, Context, Decision, Refusal, Slice, Stamp, State};
-use crate::wire::{
-    AttachedGroup, DeviceId, Draft, Envelope, PersonId, RecordNumber, Take, TenantId,
-};
+use crate::wire::{DeviceId, Draft, Envelope, PersonId, RecordNumber, Take, TenantId};
 
 /// Who is answered.
 pub(crate) enum Asker {
@@ -173,9 +171,11 @@ impl Sequencer {
             } => {
                 self.detach(port, session);
                 let groups = model::attach(&self.state, tenant, person);
-                if let Ok(groups) = &groups {
-                    let ids = groups.iter().map(AttachedGroup::group);
-                    self.online.attach(port, session, (tenant, person), ids);
+                if groups.is_ok() {
+                    let member_of = model::memberships(&self.state, tenant, person);
+                    let who = (tenant, person);
+                    self.online
+                        .attach(port, session, who, member_of.into_iter());
                 }
                 let result = groups.map(|groups| AttachedPerson {
                     tenant,
@@ -214,9 +214,8 @@ impl Sequencer {
             return;
         };
         // Somebody who has left the company is in no group any more.
-        let groups = model::attach(&self.state, tenant, person).unwrap_or_default();
-        self.online
-            .detach(port, session, groups.iter().map(AttachedGroup::group));
+        let groups = model::memberships(&self.state, tenant, person);
+        self.online.detach(port, session, groups.into_iter());
     }
 
     fn decide(&mut self, asked: Asked) {

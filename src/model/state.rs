@@ -209,9 +209,10 @@ impl Tenant {
         Ok(index)
     }
 
-    /// The group, whatever its status.
+    /// The group, whatever its status; one whose view is erased is none (SPEC G8).
     pub(crate) fn known_group(&self, id: GroupId) -> Result<GroupIndex, Refusal> {
         self.find_group(id)
+            .filter(|index| !self.group(*index).is_deleted())
             .ok_or(Refusal::NoSuchGroup { group: id })
     }
 

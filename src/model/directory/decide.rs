@@ -116,9 +116,21 @@ pub(crate) fn decide_depart(request: &Request<'_>, depart: &PersonV1) -> Result<
             status: fate.status,
         }
     });
+    let groups: Vec<_> = groups.collect();
+    let orphaned = groups.iter().filter_map(|left| {
+        let index = tenant.find_group(left.group)?;
+        let fate = group::Fate {
+            successor: left.successor,
+            status: left.status,
+        };
+        group::life::orphaned(tenant, index, &[leaver], fate)
+    });
+    let orphaned: Vec<_> = orphaned.collect();
     let event = Event::PersonDeparted(event::PersonDepartedV1 {
         person: depart.person,
-        groups: groups.collect(),
+        groups,
     });
-    Ok(Decision::accepted(event, Reply::Done(DoneV1 {})))
+    let mut decision = Decision::accepted(event, Reply::Done(DoneV1 {}));
+    decision.events.extend(orphaned);
+    Ok(decision)
 }

@@ -2,13 +2,13 @@
 
 use crate::model::command::{GroupRole, PersonKind};
 use crate::model::event::{
-    GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus, MembersJoinedV1,
-    OwnershipTransferredV1, RoleChangedV1,
+    GroupCreatedV1, GroupRenamedV1, GroupStatus, MembersJoinedV1, OwnershipTransferredV1,
+    RoleChangedV1,
 };
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
 use crate::wire::{GroupId, PersonId, Sequence, Take};
 
-use super::{Activity, Group};
+use super::{Activity, Group, life};
 
 /// What leaving does to the group that is left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,13 +61,14 @@ pub(crate) fn join(tenant: &mut Tenant, joined: &MembersJoinedV1) -> Option<Take
     Some(take)
 }
 
-fn enter(tenant: &mut Tenant, group: GroupIndex, person: PersonIndex, joined: Sequence) {
+pub(super) fn enter(tenant: &mut Tenant, group: GroupIndex, person: PersonIndex, joined: Sequence) {
     if tenant.person(person).has_departed() || !tenant.person_mut(person).join(group, joined) {
         return;
     }
     let members = &mut tenant.group_mut(group).members;
     let end = members.len();
     crate::model::state::insert_snug(members, end, person);
+    life::forget_invitation(tenant, group, person);
 }
 
 pub(crate) fn leave(
@@ -94,19 +95,16 @@ pub(crate) fn leave(
     group.owner = group
         .owner
         .filter(|owner| leaving.binary_search(owner).is_err());
+    if let Some(successor) = successor {
+        group.owner = Some(successor);
+        group.admins.retain(|admin| *admin != successor);
+    }
     match fate.status {
-        GroupStatus::Active => {
-            if let Some(successor) = successor {
-                group.owner = Some(successor);
-                group.admins.retain(|admin| *admin != successor);
-            }
-        }
-        GroupStatus::Disabled => {
-            group.status = GroupStatus::Disabled;
-            group.owner = None;
-        }
+        GroupStatus::Active => {}
+        GroupStatus::Disabled => group.status = GroupStatus::Disabled,
         GroupStatus::Dissolved => end(tenant, index),
     }
+    life::forget_members(tenant, index, &leaving);
     Some(take)
 }
 
@@ -122,8 +120,8 @@ fn take_out(list: &mut Vec<PersonIndex>, leaving: &[PersonIndex]) {
     list.retain(|member| leaving.binary_search(member).is_err());
 }
 
-pub(crate) fn dissolve(tenant: &mut Tenant, dissolved: &GroupDissolvedV1) -> Option<Take> {
-    let index = living_group(tenant, dissolved.group)?;
+pub(crate) fn dissolve(tenant: &mut Tenant, group: GroupId) -> Option<Take> {
+    let index = living_group(tenant, group)?;
     let take = tenant.group_mut(index).take_membership(index);
     end(tenant, index);
     Some(take)
@@ -138,6 +136,7 @@ fn end(tenant: &mut Tenant, index: GroupIndex) {
     for member in core::mem::take(&mut group.members) {
         tenant.person_mut(member).leave(index);
     }
+    life::forget_group(tenant, index);
 }
 
 pub(crate) fn change_role(tenant: &mut Tenant, changed: &RoleChangedV1) -> Option<Take> {
@@ -165,11 +164,10 @@ pub(crate) fn transfer_ownership(
     let to = tenant.find_person(transferred.to)?;
     tenant.person(to).membership(index)?;
     let group = tenant.group_mut(index);
-    group.admins.retain(|admin| *admin != to);
-    if let Some(from) = group.owner.replace(to).filter(|from| *from != to) {
-        group.admins.push(from);
-    }
-    Some(group.take(index))
+    group.hand_to(to);
+    let take = group.take(index);
+    life::list_if_orphaned(tenant, index);
+    Some(take)
 }
 
 pub(crate) fn rename(tenant: &mut Tenant, renamed: &GroupRenamedV1) -> Option<Take> {
@@ -180,7 +178,7 @@ pub(crate) fn rename(tenant: &mut Tenant, renamed: &GroupRenamedV1) -> Option<Ta
 }
 
 /// A group that still has an order to take a place in.
-fn living_group(tenant: &Tenant, id: GroupId) -> Option<GroupIndex> {
+pub(super) fn living_group(tenant: &Tenant, id: GroupId) -> Option<GroupIndex> {
     let index = tenant.find_group(id)?;
     (tenant.group(index).status != GroupStatus::Dissolved).then_some(index)
 }

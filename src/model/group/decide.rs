@@ -13,7 +13,7 @@ use crate::model::refusal::Refusal;
 use crate::model::state::{GroupIndex, PersonIndex};
 use crate::wire::{GroupId, PersonId, Sequence};
 
-use super::{Group, OTHERS_MIN, cap, fate_without};
+use super::{Group, OTHERS_MIN, cap, fate_without, life};
 
 pub(crate) fn decide_create(
     request: &Request<'_>,
@@ -71,6 +71,7 @@ pub(crate) fn decide_add_members(
     add: &MembersV1,
 ) -> Result<Decision, Refusal> {
     let (index, group) = active_group(request, add.group, Operation::AddMembers)?;
+    life::check_may_invite(request, index, group)?;
     let limit = request.limits.people_per_command_max;
     check_count("people", add.people.len(), limit)?;
     let people = admissible(request, group.kind, &add.people)?;
@@ -82,6 +83,9 @@ pub(crate) fn decide_add_members(
         }
     }
     check_distinct("people", people)?;
+    if life::asks_first(request, group, add.people.len()) {
+        return life::decide_invite(request, group, add);
+    }
     let cap = cap(request.tenant, request.limits, group.kind, request.now);
     if group.members.len() + add.people.len() > cap as usize {
         let group = add.group;
@@ -148,7 +152,10 @@ fn decide_left(
         successor: fate.successor,
         status: fate.status,
     });
-    Ok(changed(group, id, event))
+    let mut decision = changed(group, id, event);
+    let orphaned = life::orphaned(request.tenant, index, &leaving, fate);
+    decision.events.extend(orphaned);
+    Ok(decision)
 }
 
 pub(crate) fn decide_dissolve(
@@ -164,7 +171,11 @@ pub(crate) fn decide_dissolve(
     }
 
     let members = group.members.iter().map(|member| member.id()).collect();
-    let event = Event::GroupDissolved(event::GroupDissolvedV1 { group: id, members });
+    let event = Event::GroupDissolvedV2(event::GroupDissolvedV2 {
+        group: id,
+        members,
+        heirs: life::heirs(request),
+    });
     Ok(changed(group, id, event))
 }
 
@@ -224,7 +235,10 @@ pub(crate) fn decide_rename(
     request: &Request<'_>,
     rename: &RenameGroupV1,
 ) -> Result<Decision, Refusal> {
-    let (_, group) = active_group(request, rename.group, Operation::RenameGroup)?;
+    let (index, group) = active_group(request, rename.group, Operation::RenameGroup)?;
+    if group.is_name_locked() {
+        request.permit(Operation::RenameLockedGroup, Subject::Group(index))?;
+    }
     check_name("name", &rename.name)?;
 
     let event = Event::GroupRenamed(event::GroupRenamedV1 {
@@ -235,7 +249,7 @@ pub(crate) fn decide_rename(
 }
 
 /// The group, which the actor may do `operation` to, and which is in use.
-fn active_group<'a>(
+pub(super) fn active_group<'a>(
     request: &Request<'a>,
     id: GroupId,
     operation: Operation,
@@ -248,7 +262,7 @@ fn active_group<'a>(
 }
 
 /// People who may be in a group of `kind`, in the order given.
-fn admissible(
+pub(super) fn admissible(
     request: &Request<'_>,
     kind: GroupKind,
     people: &[PersonId],
@@ -277,7 +291,7 @@ fn check_distinct(
     Ok(people)
 }
 
-fn member(
+pub(super) fn member(
     request: &Request<'_>,
     group: GroupIndex,
     person: PersonId,
@@ -292,7 +306,7 @@ fn member(
     }
 }
 
-fn changed(group: &Group, id: GroupId, event: Event) -> Decision {
+pub(super) fn changed(group: &Group, id: GroupId, event: Event) -> Decision {
     let sequence = group.head.next();
     let reply = Reply::GroupChanged(GroupChangedV1 {
         group: id,

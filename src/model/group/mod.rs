@@ -77,6 +77,14 @@ impl Group {
         }
     }
 
+    /// Its owner from now on is `to`, a member; the owner before is an admin.
+    fn hand_to(&mut self, to: PersonIndex) {
+        self.admins.retain(|admin| *admin != to);
+        if let Some(from) = self.owner.replace(to).filter(|from| *from != to) {
+            self.admins.push(from);
+        }
+    }
+
     /// Takes the next sequence for a message.
     pub(crate) fn take_message(&mut self, group: GroupIndex) -> Take {
         self.message_ordinal += 1;
@@ -90,7 +98,7 @@ impl Group {
     }
 
     /// Takes the next sequence.
-    fn take(&mut self, group: GroupIndex) -> Take {
+    pub(crate) fn take(&mut self, group: GroupIndex) -> Take {
         self.head = self.head.next();
         Take {
             group: group.id(),

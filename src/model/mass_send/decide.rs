@@ -10,7 +10,7 @@ use crate::model::command::{
 use crate::model::decision::{Context, Decision, Request};
 use crate::model::event::{self, Event, MassSendTargetV1};
 use crate::model::limits::check_count;
-use crate::model::message::{Key, Original, check_target};
+use crate::model::message::{Key, Original, check_speech, check_target};
 use crate::model::permission::{Operation, Subject, check_node};
 use crate::model::quota::{Balance, mass_sends_of};
 use crate::model::refusal::Refusal;
@@ -159,9 +159,12 @@ pub(crate) fn decide_next(
         mass_send: slice.mass_send,
         group: slice.group,
     };
-    let group = tenant
-        .active_person(slice.sender)
-        .and_then(|sender| check_target(tenant, slice.group, sender, slice.kind));
+    let now = context.now.max(state.clock);
+    let group = tenant.active_person(slice.sender).and_then(|sender| {
+        let group = check_target(tenant, slice.group, sender, slice.kind)?;
+        check_speech(tenant, slice.group, sender, slice.kind, now)?;
+        Ok(group)
+    });
     let Ok(group) = group else {
         let event = Event::MassSendTargetRefused(target);
         return Ok(Decision::accepted(event, nothing));
@@ -170,7 +173,7 @@ pub(crate) fn decide_next(
         group: slice.group,
         sequence: group.head.next(),
         record: context.record,
-        timestamp: context.now.max(state.clock),
+        timestamp: now,
         duplicate: false,
     });
     Ok(Decision::accepted(Event::MassSendDelivered(target), reply))

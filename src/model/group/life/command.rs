@@ -54,8 +54,9 @@ body! {
         name_locked: Option<bool>,
         /// Plain members see only owner, admins and themselves in the list of members (SPEC G9).
         hide_contacts: Option<bool>,
-        /// People whom a person adds must agree where the group would have more members than this
-        /// (SPEC G7); 0 never asks. 40 until it is set.
+        /// Whether people whom a person adds must agree, in a group that would be large (SPEC G7); off until it is set.
+        confirm: Option<bool>,
+        /// Above how many members a group is large; 40 until it is set.
         confirm_above: Option<u32>,
         /// What newcomers may read.
         history: Option<NewcomerHistory>,
@@ -197,7 +198,9 @@ body! {
         name_locked: bool,
         /// Plain members see only owner, admins and themselves.
         hide_contacts: bool,
-        /// Above how many members whom a person adds must agree; 0 never asks.
+        /// Whom a person adds must agree, in a group that would be large.
+        confirm: bool,
+        /// Above how many members a group is large.
         confirm_above: u32,
         /// What newcomers may read.
         history: NewcomerHistory,

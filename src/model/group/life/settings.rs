@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::command::{InvitePolicy, JoinSource, NewcomerHistory, SettingsChangeV1};
+use crate::model::event::GroupStatus;
 use crate::model::group::Group;
 use crate::model::state::PersonIndex;
 use crate::wire::Timestamp;
 
 use super::speech::Speech;
 
-/// Members above which whom a person adds must agree (SPEC G7).
+/// Members above which a group is large (SPEC G7).
 const CONFIRM_ABOVE: u32 = 40;
 
 /// A group that was never configured, and of whose members nothing is noted.
@@ -24,8 +25,9 @@ pub(crate) struct Settings {
     /// Unset: locked where the group is bound to a department (SPEC P1).
     pub(crate) name_locked: Option<bool>,
     pub(crate) hide_contacts: bool,
-    /// None never asks.
-    pub(crate) confirm_above: Option<u32>,
+    /// Whom a person adds must agree, where the group would have more than `confirm_above` members.
+    pub(crate) confirm: bool,
+    pub(crate) confirm_above: u32,
     pub(crate) history: NewcomerHistory,
     pub(crate) receipts: bool,
     pub(crate) welcome: String,
@@ -76,7 +78,8 @@ impl Settings {
             invite: InvitePolicy::Everyone,
             name_locked: None,
             hide_contacts: false,
-            confirm_above: Some(CONFIRM_ABOVE),
+            confirm: false,
+            confirm_above: CONFIRM_ABOVE,
             history: NewcomerHistory::Nothing,
             receipts: true,
             welcome: String::new(),
@@ -98,6 +101,7 @@ impl Settings {
             invite,
             name_locked,
             hide_contacts,
+            confirm,
             confirm_above,
             history,
             welcome,
@@ -106,9 +110,8 @@ impl Settings {
         self.invite = invite.unwrap_or(self.invite);
         self.name_locked = name_locked.or(self.name_locked);
         self.hide_contacts = hide_contacts.unwrap_or(self.hide_contacts);
-        if let Some(above) = *confirm_above {
-            self.confirm_above = (above > 0).then_some(above);
-        }
+        self.confirm = confirm.unwrap_or(self.confirm);
+        self.confirm_above = confirm_above.unwrap_or(self.confirm_above);
         self.history = history.unwrap_or(self.history);
         self.receipts = receipts.unwrap_or(self.receipts);
         if let Some(welcome) = welcome {
@@ -174,7 +177,7 @@ impl Group {
 
     /// Whether its view is erased (SPEC G8).
     pub(crate) fn is_deleted(&self) -> bool {
-        self.settings.as_ref().is_some_and(|it| it.deleted)
+        self.status == GroupStatus::Dissolved && self.settings.as_ref().is_some_and(|it| it.deleted)
     }
 
     /// Whether a member has deleted it from their own view.

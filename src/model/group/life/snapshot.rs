@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::body::body;
 use crate::model::command::{InvitePolicy, JoinSource, NewcomerHistory};
-use crate::model::group::Group;
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
 use crate::wire::{GroupId, PersonId, Timestamp};
 
@@ -26,7 +25,8 @@ body! {
         invite: InvitePolicy,
         name_locked: Option<bool>,
         hide_contacts: bool,
-        confirm_above: Option<u32>,
+        confirm: bool,
+        confirm_above: u32,
         history: NewcomerHistory,
         receipts: bool,
         welcome: String,
@@ -135,6 +135,7 @@ fn write_settings(group: GroupId, settings: &Settings) -> SettingsStateV1 {
         invite,
         name_locked,
         hide_contacts,
+        confirm,
         confirm_above,
         history,
         receipts,
@@ -182,6 +183,7 @@ fn write_settings(group: GroupId, settings: &Settings) -> SettingsStateV1 {
         invite: *invite,
         name_locked: *name_locked,
         hide_contacts: *hide_contacts,
+        confirm: *confirm,
         confirm_above: *confirm_above,
         history: *history,
         receipts: *receipts,
@@ -240,10 +242,9 @@ pub(crate) fn read(tenant: &mut Tenant, state: LifeStateV1) -> Result<(), &'stat
         let index = follows(tenant, &mut last, v1.group).ok_or(what)?;
         let settings = read_settings(tenant, v1).ok_or(what)?;
         let invited: Vec<_> = settings.invited.keys().copied().collect();
-        tenant
-            .life
-            .invited
-            .extend(invited.into_iter().map(|person| (person, index)));
+        for person in invited {
+            tenant.life.add_invitation(person, index);
+        }
         tenant.group_mut(index).settings = Some(Box::new(settings));
     }
     last = None;
@@ -309,6 +310,7 @@ fn read_settings(tenant: &Tenant, v1: SettingsStateV1) -> Option<Settings> {
         invite: v1.invite,
         name_locked: v1.name_locked,
         hide_contacts: v1.hide_contacts,
+        confirm: v1.confirm,
         confirm_above: v1.confirm_above,
         history: v1.history,
         receipts: v1.receipts,
@@ -349,12 +351,5 @@ fn read_activity(v1: ActivityStateV1) -> Activity {
     Activity {
         latest: mark(&v1.latest),
         past: (!is_empty).then(|| Box::new(past)),
-    }
-}
-
-impl Group {
-    /// Disabled with nobody to own it (SPEC M6).
-    pub(crate) fn is_orphaned(&self) -> bool {
-        self.status == crate::model::event::GroupStatus::Disabled && self.owner.is_none()
     }
 }

@@ -104,11 +104,15 @@ impl Group {
         Ok(())
     }
 
-    /// Remembers when `sender` spoke, where that counts.
+    /// Whether it counts when somebody spoke.
+    pub(crate) fn is_slow(&self) -> bool {
+        let settings = self.settings.as_ref();
+        settings.is_some_and(|it| it.speech.slow_mode_seconds > 0)
+    }
+
+    /// Remembers when `sender` spoke.
     pub(crate) fn note_speech(&mut self, sender: PersonIndex, now: Timestamp) {
-        if let Some(settings) = &mut self.settings
-            && settings.speech.slow_mode_seconds > 0
-        {
+        if let Some(settings) = &mut self.settings {
             settings.speech.spoke.insert(sender, now);
         }
     }
