@@ -322,6 +322,15 @@ impl RemovalBody {
             need: size_of::<RemovalLayout>(),
             have: bytes.len(),
         })?;
+        if layout.reserved != [0; 7] {
+            return Err(MessageError::Reserved);
+        }
+        if layout.by > 2 {
+            return Err(MessageError::Unknown {
+                field: "who deleted",
+                found: layout.by.into(),
+            });
+        }
         Ok(Self {
             sequence: Sequence(layout.sequence.get()),
             by: layout.by,

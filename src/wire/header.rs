@@ -71,9 +71,9 @@ pub enum Kind {
     /// The group's settings or rules of speaking changed; clients ask for them again.
     Configured = 71,
     /// The group was put out of use: its members are not shown it any more.
-    Disabled = 72,
+    Disabled = 73,
     /// The group is in use again.
-    Enabled = 73,
+    Enabled = 74,
     /// Not from the log: moves a cursor past sequences that will not be sent ([`super::SkipBody`]).
     Skip = 128,
 }
@@ -107,8 +107,8 @@ impl Kind {
             69 => Self::Described,
             70 => Self::Announced,
             71 => Self::Configured,
-            72 => Self::Disabled,
-            73 => Self::Enabled,
+            73 => Self::Disabled,
+            74 => Self::Enabled,
             128 => Self::Skip,
             _ => return None,
         })

@@ -33,7 +33,7 @@ pub(crate) fn readable_group<'a>(
     request.permit(Operation::ReadGroup, subject)?;
     let group = request.tenant.group(index);
     let is_disabled = group.status == GroupStatus::Disabled;
-    if is_disabled && request.permit(Operation::DisableGroup, subject).is_err() {
+    if is_disabled && !request.may(Operation::DisableGroup, subject) {
         return Err(Refusal::GroupDisabled { group: id });
     }
     Ok((index, group))
@@ -48,9 +48,7 @@ pub(crate) fn page_of_members(
     let group = request.tenant.group(index);
     let oneself = asker(request);
     let sees_all = !group.settings().hide_contacts
-        || request
-            .permit(Operation::ConfigureGroup, Subject::Group(index))
-            .is_ok();
+        || request.may(Operation::ConfigureGroup, Subject::Group(index));
     let mut page = group.members.clone();
     page.retain(|member| {
         let shown =
@@ -74,9 +72,9 @@ fn asker(request: &Request<'_>) -> Option<PersonIndex> {
 pub(crate) fn get_settings(request: &Request<'_>, get: &GroupV1) -> Result<Reply, Refusal> {
     let index = match request.tenant.find_group(get.group) {
         Some(index) if request.tenant.group(index).is_deleted() => {
-            let unknown = Refusal::NoSuchGroup { group: get.group };
-            let permitted = request.permit(Operation::DeleteGroup, Subject::Group(index));
-            permitted.map_err(|_| unknown)?;
+            if !request.may(Operation::DeleteGroup, Subject::Group(index)) {
+                return Err(Refusal::NoSuchGroup { group: get.group });
+            }
             index
         }
         _ => readable_group(request, get.group)?.0,
