@@ -12,6 +12,9 @@ use crate::model::refusal::Refusal;
 use crate::model::state::{GroupIndex, Tenant};
 use crate::wire::{Sequence, Take};
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) fn decide_delete(
     request: &Request<'_>,
     delete: &DeleteMessageV1,
