@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // A test's own helpers may panic.
 
+#[path = "model_hostile/life.rs"]
+mod life;
+
 use proptest::prelude::*;
 use throng::model::command::{
     Actor, Command, CommandBody, GroupKind, GroupRole, GroupV1, ListMembersV1, MassSendV1,
@@ -185,7 +188,7 @@ fn of_messages() -> impl Strategy<Value = Event> {
 }
 
 fn record() -> impl Strategy<Value = (Stamp, Vec<Event>)> {
-    let event = prop_oneof![of_people(), of_groups(), of_messages()];
+    let event = prop_oneof![of_people(), of_groups(), life::events(), of_messages()];
     let stamp = (0..3_u32, person(), time(), 0..40_u64, 0..3_u128);
     let stamp = stamp.prop_map(|(tenant, sender, timestamp, record, id)| Stamp {
         record: RecordNumber(record),

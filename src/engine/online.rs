@@ -37,7 +37,7 @@ fn remove(counts: &mut PerPort, port: PortId, by: u32) -> bool {
 }
 
 impl Online {
-    /// A session comes online in `groups`. A session that is already there is replaced.
+    /// A session comes online; `groups` are those its person is a member of, seen or not. A session that is already there is replaced.
     pub(crate) fn attach(
         &mut self,
         port: PortId,
@@ -92,12 +92,16 @@ impl Online {
             .collect()
     }
 
-    /// A membership changes; returns the ports its person is online at, which must be told.
+    /// A membership changes; returns the ports its person is online at, which must be told. Who only
+    /// sees a group no more is still counted as its member: so nothing is ever taken off twice.
     pub(crate) fn change(&mut self, delta: &MembershipDelta) -> &[(PortId, u32)] {
         let Some(ports) = self.people.get(&(delta.tenant, delta.person)) else {
             return &[];
         };
         let key = (delta.tenant, delta.group);
+        if delta.view_only {
+            return ports;
+        }
         if delta.joined {
             let counts = self.groups.entry(key).or_default();
             for (port, sessions) in ports {
@@ -155,6 +159,7 @@ mod tests {
             group: TEAM,
             person: ALICE,
             joined,
+            view_only: false,
             at: Sequence(1),
         }
     }

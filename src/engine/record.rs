@@ -48,7 +48,10 @@ pub(crate) fn class_of(command: &Command) -> Class {
             TaggedCommand::DepartPerson(_)
             | TaggedCommand::LeaveGroup(_)
             | TaggedCommand::RemoveMembers(_)
-            | TaggedCommand::DissolveGroup(_) => Class::Essential,
+            | TaggedCommand::DissolveGroup(_)
+            | TaggedCommand::DisableGroup(_)
+            | TaggedCommand::DeleteGroup(_)
+            | TaggedCommand::DeleteMessage(_) => Class::Essential,
             _ => Class::Normal,
         },
         CommandBody::Publish(_) | CommandBody::Continue => Class::Normal,

@@ -27,7 +27,7 @@ use crate::log::{Reader, Space, entry_len};
 use crate::model::command::{Actor, Command, CommandBody, Reply};
 use crate::model::{self, Context, Decision, Refusal, Slice, Stamp, State};
 use crate::wire::{
-    AttachedGroup, BODY_LEN_MAX, DeviceId, Draft, Envelope, PersonId, RecordNumber, Take, TenantId,
+    BODY_LEN_MAX, DeviceId, Draft, Envelope, PersonId, RecordNumber, Take, TenantId,
 };
 
 /// Who is answered.
@@ -186,9 +186,11 @@ impl Sequencer {
             } => {
                 self.detach(port, session);
                 let groups = model::attach(&self.state, tenant, person);
-                if let Ok(groups) = &groups {
-                    let ids = groups.iter().map(AttachedGroup::group);
-                    self.online.attach(port, session, (tenant, person), ids);
+                if groups.is_ok() {
+                    let member_of = model::memberships(&self.state, tenant, person);
+                    let who = (tenant, person);
+                    self.online
+                        .attach(port, session, who, member_of.into_iter());
                 }
                 let result = groups.map(|groups| AttachedPerson {
                     tenant,
@@ -233,9 +235,8 @@ impl Sequencer {
             return;
         };
         // Somebody who has left the company is in no group any more.
-        let groups = model::attach(&self.state, tenant, person).unwrap_or_default();
-        self.online
-            .detach(port, session, groups.iter().map(AttachedGroup::group));
+        let groups = model::memberships(&self.state, tenant, person);
+        self.online.detach(port, session, groups.into_iter());
     }
 
     fn decide(&mut self, asked: Asked) {

@@ -162,6 +162,18 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// Whether the actor may, where that only changes what they are shown: no refusal comes of it.
+    pub(crate) fn may(&self, operation: Operation, subject: Subject) -> bool {
+        let verdict = permission::verdict(
+            self.tenant,
+            self.actor,
+            self.second_factor,
+            operation,
+            subject,
+        );
+        verdict == Ok(Verdict::Granted)
+    }
+
     pub(crate) fn permit(&self, operation: Operation, subject: Subject) -> Result<(), Refusal> {
         let verdict = permission::verdict(
             self.tenant,

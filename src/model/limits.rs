@@ -34,6 +34,14 @@ pub struct Limits {
     ///
     /// Default 10,000. Range 1 to 20,000. Checking them holds the sequencer about 0.1 µs each.
     pub mass_send_groups_max: u32,
+    /// Open invitations of a group (SPEC G7).
+    ///
+    /// Default 500. Range 1 to 2,000. About 60 bytes each.
+    pub invitations_per_group_max: u32,
+    /// Days an invitation can be accepted (SPEC G7).
+    ///
+    /// Default 7. Range 1 to 365.
+    pub invitation_open_days: u32,
     /// Mass sends of a sender in a calendar day, where the tenant has set no other (SPEC Q2).
     ///
     /// Default 500.
@@ -191,6 +199,8 @@ impl Default for Limits {
             super_admins_max: 3,
             people_per_command_max: 2_000,
             mass_send_groups_max: 10_000,
+            invitations_per_group_max: 500,
+            invitation_open_days: 7,
             mass_sends_per_day_max: 500,
             groups_created_per_day_max: 5,
             batch_groups_max: 500,

@@ -37,7 +37,7 @@ pub use decision::{Context, Decision};
 pub use directory::{admission, phone};
 pub use limits::Limits;
 pub use project::{MembershipDelta, Projection, project, record_kind};
-pub use query::attach;
+pub use query::{attach, memberships};
 pub use refusal::Refusal;
 pub use snapshot::SnapshotError;
 pub use state::State;
@@ -46,9 +46,9 @@ pub use work::Slice;
 use command::{Command, CommandBody, TaggedCommand};
 use decision::{Grounds, Request};
 use event::Event;
-use group::{creation, matrix, training};
-
 use core::cell::Cell;
+
+use group::{creation, life, matrix, training};
 
 use crate::wire::{
     ClientMessageId, DeviceId, Kind, PersonId, Priority, RecordNumber, Take, TenantId, Timestamp,
@@ -165,6 +165,20 @@ fn decide_tagged<'a>(
         // The life of a group
         T::DissolveGroup(dissolve) => group::decide_dissolve(&request?, dissolve),
         T::RenameGroup(rename) => group::decide_rename(&request?, rename),
+        T::ConfigureGroup(configure) => life::decide_configure(&request?, configure),
+        T::Announce(announce) => life::decide_announce(&request?, announce),
+        T::MuteMember(mute) => life::decide_mute(&request?, mute),
+        T::MuteAll(mute) => life::decide_mute_all(&request?, mute),
+        T::SetSlowMode(set) => life::decide_slow_mode(&request?, set),
+        T::DisableGroup(disable) => life::decide_disable(&request?, disable),
+        T::EnableGroup(enable) => life::decide_enable(&request?, enable),
+        T::DeleteGroup(delete) => life::decide_delete(&request?, delete),
+        T::HideGroup(hide) => life::decide_hide(&request?, hide),
+        T::RestoreGroup(restore) => life::decide_restore(&request?, restore),
+        T::SetDoNotDisturb(set) => life::decide_do_not_disturb(&request?, set),
+        T::TagMember(tag) => life::decide_tag(&request?, tag),
+        T::AnswerInvitation(answer) => life::decide_answer(&request?, answer),
+        T::DeleteMessage(delete) => message::decide_delete(&request?, delete),
         // Join codes, face-to-face, outward calls
         // Approvals and the audit trail
         T::RequestExport(export) => approval::decide_export(&request?, export),
@@ -203,6 +217,13 @@ fn decide_tagged<'a>(
         T::GetDataUseNotice(_) => creation::query::get_notice(&request?).map(Decision::answered),
         T::GetCreationPolicy(_) => creation::query::get_policy(&request?).map(Decision::answered),
         T::ListMatrices(list) => matrix::list(&request?, list).map(Decision::answered),
+        // ... the life of a group
+        T::GetGroupSettings(get) => life::get_settings(&request?, get).map(Decision::answered),
+        T::ListMembersV2(list) => life::list_members(&request?, list).map(Decision::answered),
+        T::GetGroupStatistics(get) => life::get_statistics(&request?, get).map(Decision::answered),
+        T::ListInvitations(list) => life::list_invitations(&request?, list).map(Decision::answered),
+        T::ListOrphanedGroups(list) => life::list_orphaned(&request?, list).map(Decision::answered),
+        T::ListHiddenGroups(list) => life::list_hidden(&request?, list).map(Decision::answered),
         // ... codes
         // ... approvals and the audit trail
         T::GetApproval(get) => approval::get_approval(&request?, get).map(Decision::answered),
@@ -275,6 +296,7 @@ pub fn apply(state: &mut State, stamp: &Stamp, events: &[Event]) -> Applied {
             event => {
                 if let Some(tenant) = state.tenant_mut(stamp.tenant) {
                     apply_to_tenant(tenant, stamp, event, &mut takes);
+                    life::follow(tenant, stamp, event);
                 }
             }
         }
@@ -363,9 +385,28 @@ fn apply_to_tenant(
             takes.extend(group::transfer_ownership(tenant, transferred));
         }
         // The life of a group
-        Event::GroupDissolved(dissolved) => takes.extend(group::dissolve(tenant, dissolved)),
+        Event::GroupDissolved(dissolved) => takes.extend(group::dissolve(tenant, dissolved.group)),
         Event::GroupRenamed(renamed) => takes.extend(group::rename(tenant, renamed)),
+        Event::GroupDissolvedV2(dissolved) => takes.extend(life::dissolve_for(tenant, dissolved)),
+        Event::MembersJoinedV2(joined) => takes.extend(life::join_from(tenant, joined)),
+        Event::GroupConfigured(configured) => takes.extend(life::configure(tenant, configured)),
+        Event::Announced(announced) => takes.extend(life::announce(tenant, stamp, announced)),
+        Event::MemberMuted(muted) => takes.extend(life::mute(tenant, stamp, muted)),
+        Event::AllMuted(muted) => takes.extend(life::mute_all(tenant, muted)),
+        Event::SlowModeSet(set) => takes.extend(life::set_slow_mode(tenant, set)),
+        Event::GroupDisabled(disabled) => takes.extend(life::disable(tenant, disabled)),
+        Event::GroupEnabled(enabled) => takes.extend(life::enable(tenant, enabled)),
+        // The leaving has changed the group; this says whom else it concerns.
+        Event::GroupOrphaned(_) => {}
+        event @ (Event::MembersInvited(_)
+        | Event::InvitationDeclined(_)
+        | Event::GroupDeleted(_)
+        | Event::GroupHidden(_)
+        | Event::GroupRestored(_)
+        | Event::DoNotDisturbSet(_)
+        | Event::MemberTagged(_)) => life::note(tenant, stamp, event),
         // Messages
+        Event::MessageDeleted(deleted) => takes.extend(message::delete(tenant, deleted)),
         Event::Published(published) => takes.extend(message::publish(tenant, stamp, published)),
         // Join codes, face-to-face, outward calls
         // Approvals and the audit trail

@@ -8,7 +8,7 @@ use crate::model::command::GroupRole;
 use crate::model::event::{DepartmentFollowedV1, Event, GroupCreatedV2, GroupStatus, LeaveCause};
 use crate::wire::{
     ClientMessageId, DeviceId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, MovedBody,
-    PersonId, Priority, Sequence, Take, TenantId,
+    PersonId, Priority, RemovalBody, Sequence, Take, TenantId,
 };
 
 /// What a record changes for those who watch: deltas come before the envelopes.
@@ -25,7 +25,7 @@ pub struct Projection {
     pub revoked: Vec<(PersonId, DeviceId)>,
 }
 
-/// One person's membership begins or ends.
+/// One person's membership begins or ends, or their sight of a group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MembershipDelta {
     /// The enterprise.
@@ -36,6 +36,8 @@ pub struct MembershipDelta {
     pub person: PersonId,
     /// Joined: may read from `at` on. Else left: may read up to before `at`.
     pub joined: bool,
+    /// Only what they see changes: they stay a member who is shown the group no more, or again (SPEC G8).
+    pub view_only: bool,
     /// From which sequence that holds. Who leaves does not see their leaving; everybody sees the
     /// group's end, so a dissolved group's members may read one further.
     pub at: Sequence,
@@ -48,22 +50,27 @@ pub struct MembershipDelta {
 /// approval; one of many groups or none, a mass send's parent among them, is administrative.
 #[must_use]
 pub fn record_kind(events: &[Event], message: Kind) -> Kind {
-    let mut kinds = events.iter().filter_map(|event| match event {
-        Event::Published(_) | Event::MassSendDelivered(_) => Some(message),
-        Event::PersonDeparted(departed) => Some(match departed.groups.as_slice() {
-            [left] => kind_left(left.status),
-            _ => Kind::Administrative,
-        }),
-        Event::PersonDepartedV2(departed) => Some(match departed.groups.as_slice() {
-            [left] => kind_left(left.status),
-            _ => Kind::Administrative,
-        }),
-        event => change_of(event).map(|change| change.kind),
-    });
+    let mut kinds = events.iter().filter_map(|event| kind_of(event, message));
     match (kinds.next(), kinds.next()) {
         (Some(kind), None) => kind,
         _ => Kind::Administrative,
     }
+}
+
+/// Of an event that groups see.
+fn kind_of(event: &Event, message: Kind) -> Option<Kind> {
+    Some(match event {
+        Event::Published(_) | Event::MassSendDelivered(_) => message,
+        Event::PersonDeparted(departed) => match departed.groups.as_slice() {
+            [left] => kind_left(left.status),
+            _ => Kind::Administrative,
+        },
+        Event::PersonDepartedV2(departed) => match departed.groups.as_slice() {
+            [left] => kind_left(left.status),
+            _ => Kind::Administrative,
+        },
+        event => change_of(event)?.kind,
+    })
 }
 
 /// What each group sees of `record` (its header, and its view as body), which took `takes`.
@@ -110,6 +117,12 @@ pub fn project(record: &Envelope, takes: &[Take], events: &[Event]) -> Projectio
             projection.departed.push(frozen.person);
         } else if let Event::DeviceRevoked(revoked) = event {
             projection.revoked.push((revoked.person, revoked.device));
+        } else if let Event::GroupOrphaned(orphaned) = event {
+            let group = (record.header().tenant(), orphaned.group);
+            projection.show(group, false, orphaned.at, &orphaned.members);
+        } else if let Event::GroupRestored(restored) = event {
+            let group = (record.header().tenant(), restored.group);
+            projection.show(group, true, restored.from, &[restored.person]);
         } else if let Some(change) = change_of(event)
             && let Some(take) = take_of(change.group)
         {
@@ -134,6 +147,10 @@ struct Change<'a> {
     body: Vec<u8>,
     joined: Vec<PersonId>,
     left: &'a [PersonId],
+    /// Members who see the group again from here on.
+    sees: &'a [PersonId],
+    /// Members who do not see it from here on.
+    unsees: &'a [PersonId],
 }
 
 impl<'a> Change<'a> {
@@ -144,6 +161,16 @@ impl<'a> Change<'a> {
             body: MembershipBody { detail, people }.encode(),
             joined: Vec::new(),
             left: &[],
+            sees: &[],
+            unsees: &[],
+        }
+    }
+
+    /// What is about nobody in particular.
+    fn of_group(group: GroupId, kind: Kind, body: Vec<u8>) -> Self {
+        Self {
+            body,
+            ..Self::of_members(group, kind, 0, Vec::new())
         }
     }
 
@@ -231,12 +258,52 @@ fn change_of(event: &Event) -> Option<Change<'_>> {
             let people = vec![transferred.to];
             Change::of_members(transferred.group, Kind::RoleChanged, role, people)
         }
-        Event::GroupRenamed(renamed) => Change {
-            body: renamed.name.clone().into_bytes(),
-            ..Change::of_members(renamed.group, Kind::Described, 0, Vec::new())
+        Event::GroupRenamed(renamed) => {
+            let name = renamed.name.clone().into_bytes();
+            Change::of_group(renamed.group, Kind::Described, name)
+        }
+        Event::MembersJoinedV2(joined) => {
+            Change::joined(joined.group, Kind::Joined, joined.people.clone())
+        }
+        Event::GroupDissolvedV2(dissolved) => Change {
+            left: &dissolved.members,
+            ..Change::of_members(dissolved.group, Kind::Dissolved, 0, Vec::new())
         },
+        Event::Announced(announced) => {
+            let text = announced.text.clone().into_bytes();
+            Change::of_group(announced.group, Kind::Announced, text)
+        }
+        Event::GroupConfigured(configured) => configured_anew(configured.group),
+        Event::MemberMuted(muted) => configured_anew(muted.group),
+        Event::AllMuted(muted) => configured_anew(muted.group),
+        Event::SlowModeSet(set) => configured_anew(set.group),
+        Event::GroupDisabled(disabled) => Change {
+            unsees: &disabled.members,
+            ..Change::of_group(disabled.group, Kind::Disabled, Vec::new())
+        },
+        Event::GroupEnabled(enabled) => Change {
+            joined: enabled
+                .joined
+                .then_some(enabled.owner)
+                .into_iter()
+                .collect(),
+            sees: &enabled.members,
+            ..Change::of_group(enabled.group, Kind::Enabled, Vec::new())
+        },
+        Event::MessageDeleted(deleted) => {
+            let body = RemovalBody {
+                sequence: deleted.sequence,
+                by: deleted.by as u8,
+            };
+            Change::of_group(deleted.group, Kind::Recall, body.encode())
+        }
         _ => return None,
     })
+}
+
+/// Clients ask for what the group is set to again.
+fn configured_anew(group: GroupId) -> Change<'static> {
+    Change::of_group(group, Kind::Configured, Vec::new())
 }
 
 impl Projection {
@@ -247,6 +314,19 @@ impl Projection {
         everywhere.chain(revoked.map(|(person, device)| (*person, Some(*device))))
     }
 
+    /// Members see a group from a sequence on, or up to before it.
+    fn show(&mut self, group: (TenantId, GroupId), again: bool, at: Sequence, people: &[PersonId]) {
+        let delta = |person: &PersonId| MembershipDelta {
+            tenant: group.0,
+            group: group.1,
+            person: *person,
+            joined: again,
+            view_only: true,
+            at,
+        };
+        self.deltas.extend(people.iter().map(delta));
+    }
+
     fn add(&mut self, record: &Envelope, take: &Take, change: &Change<'_>) {
         let header = record.header();
         let delta = |person: &PersonId, joined, at| MembershipDelta {
@@ -254,6 +334,7 @@ impl Projection {
             group: take.group,
             person: *person,
             joined,
+            view_only: false,
             at,
         };
         let joined = change.joined.iter();
@@ -266,6 +347,9 @@ impl Projection {
         let left = change.left.iter();
         self.deltas
             .extend(left.map(|person| delta(person, false, until)));
+        let group = (header.tenant(), take.group);
+        self.show(group, true, take.sequence, change.sees);
+        self.show(group, false, take.sequence, change.unsees);
 
         let fields = HeaderFields {
             kind: change.kind,

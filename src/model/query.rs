@@ -5,22 +5,21 @@ use crate::model::command::{
     MemberStateV1, MembersPageV1, PersonV1, QuotaPolicy, QuotaStateV1, QuotasV1, Reply,
 };
 use crate::model::decision::Request;
+use crate::model::directory::{Membership, Person};
 use crate::model::event::GroupStatus;
 use crate::model::group;
 use crate::model::permission::{Operation, Subject};
 use crate::model::quota::mass_sends_of;
 use crate::model::refusal::Refusal;
-use crate::model::state::{PersonIndex, State};
-use crate::wire::{AttachedGroup, PersonId, Sequence, TenantId};
+use crate::model::state::{PersonIndex, State, Tenant};
+use crate::wire::{AttachedGroup, GroupId, PersonId, Sequence, TenantId};
 
 /// Entries of a page, at most.
 const PAGE_MAX: usize = 1_000;
 
 pub(crate) fn get_group(request: &Request<'_>, get: &GroupV1) -> Result<Reply, Refusal> {
     let tenant = request.tenant;
-    let index = tenant.known_group(get.group)?;
-    request.permit(Operation::ReadGroup, Subject::Group(index))?;
-    let group = tenant.group(index);
+    let (_, group) = group::life::readable_group(request, get.group)?;
     Ok(Reply::Group(GroupStateV1 {
         group: get.group,
         kind: group.kind,
@@ -35,20 +34,13 @@ pub(crate) fn get_group(request: &Request<'_>, get: &GroupV1) -> Result<Reply, R
 
 pub(crate) fn list_members(request: &Request<'_>, list: &ListMembersV1) -> Result<Reply, Refusal> {
     let tenant = request.tenant;
-    let index = tenant.known_group(list.group)?;
-    request.permit(Operation::ReadGroup, Subject::Group(index))?;
-    let group = tenant.group(index);
-    let page = PAGE_MAX.min(list.limit as usize);
-    let mut after = group.members.clone();
-    after.retain(|member| member.id() > list.after);
-    after.sort_unstable();
-    let more = after.len() > page;
-    after.truncate(page);
+    let (index, group) = group::life::readable_group(request, list.group)?;
+    let (page, more) = group::life::page_of_members(request, index, list);
     let joined = |member: PersonIndex| {
         let membership = tenant.person(member).membership(index);
         membership.map_or(Sequence(0), |membership| membership.joined)
     };
-    let members = after.into_iter().map(|member| MemberStateV1 {
+    let members = page.into_iter().map(|member| MemberStateV1 {
         person: member.id(),
         role: group.role(member),
         joined: joined(member),
@@ -92,12 +84,21 @@ pub(crate) fn get_mass_send(request: &Request<'_>, get: &GetMassSendV1) -> Resul
 pub(crate) fn list_groups(request: &Request<'_>, list: &PersonV1) -> Result<Reply, Refusal> {
     request.permit(Operation::ReadPerson, Subject::Person(list.person))?;
     let person = request.tenant.active_person(list.person)?;
-    let memberships = request.tenant.person(person).memberships().iter();
-    let groups = memberships.take(PAGE_MAX).map(|m| m.group.id()).collect();
+    let visible = visible_memberships(request.tenant, person);
+    let groups = visible.take(PAGE_MAX).map(|m| m.group.id()).collect();
     Ok(Reply::Groups(GroupsV1 { groups }))
 }
 
-/// What an attached person may read: one entry per group, in group order.
+/// Memberships of groups that the person sees: in use, and not deleted from their view (SPEC G8).
+fn visible_memberships(tenant: &Tenant, person: PersonIndex) -> impl Iterator<Item = &Membership> {
+    let memberships = tenant.person(person).memberships().iter();
+    memberships.filter(move |membership| {
+        let group = tenant.group(membership.group);
+        group.status == GroupStatus::Active && !group.is_hidden_from(person)
+    })
+}
+
+/// What an attached person may read: one entry per group that they see, in group order.
 pub fn attach(
     state: &State,
     tenant: TenantId,
@@ -105,8 +106,7 @@ pub fn attach(
 ) -> Result<Vec<AttachedGroup>, Refusal> {
     let tenant = state.tenant(tenant)?;
     let person = tenant.usable_person(person)?;
-    let memberships = tenant.person(person).memberships().iter();
-    let groups = memberships.map(|membership| {
+    let groups = visible_memberships(tenant, person).map(|membership| {
         let group = tenant.group(membership.group);
         AttachedGroup::new(
             membership.group.id(),
@@ -116,4 +116,15 @@ pub fn attach(
         )
     });
     Ok(groups.collect())
+}
+
+/// The groups a person is a member of, seen or not: whose records may concern them; in group order.
+#[must_use]
+pub fn memberships(state: &State, tenant: TenantId, person: PersonId) -> Vec<GroupId> {
+    let tenant = state.tenant(tenant).ok();
+    let person = tenant.and_then(|tenant| Some(tenant.person(tenant.find_person(person)?)));
+    let memberships = person.into_iter().flat_map(Person::memberships);
+    memberships
+        .map(|membership| membership.group.id())
+        .collect()
 }

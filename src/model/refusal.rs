@@ -346,6 +346,38 @@ pub enum Refusal {
         /// Which was named.
         matrix: MatrixId,
     },
+    /// No invitation, or one that has expired (SPEC G7).
+    #[error("person {person} has no open invitation to group {group}")]
+    NoInvitation {
+        /// Who.
+        person: PersonId,
+        /// Where.
+        group: GroupId,
+    },
+    /// More invitations are open than a group may have (SPEC G7).
+    #[error("group {group} has open invitations already: at most {limit}")]
+    TooManyInvitations {
+        /// Which.
+        group: GroupId,
+        /// How many it may have.
+        limit: u32,
+    },
+    /// Silent in this group, alone or with all plain members (SPEC M3).
+    #[error("muted in group {group} until {until}; 0 until it is lifted")]
+    Muted {
+        /// Where.
+        group: GroupId,
+        /// Until when; 0 until it is lifted.
+        until: Timestamp,
+    },
+    /// Too soon after the sender's last message (SPEC M3).
+    #[error("group {group} is in slow mode: speak again at {retry_at}")]
+    SlowMode {
+        /// Where.
+        group: GroupId,
+        /// When the sender may speak again.
+        retry_at: Timestamp,
+    },
     /// No such request for approval in the tenant, or it is long over.
     #[error("approval {approval} does not exist")]
     NoSuchApproval {
@@ -453,6 +485,10 @@ impl Refusal {
             Self::WrongPassword { .. } => 52,
             Self::TooManyGuesses { .. } => 53,
             Self::NoSuchMatrix { .. } => 54,
+            Self::NoInvitation { .. } => 55,
+            Self::TooManyInvitations { .. } => 56,
+            Self::Muted { .. } => 57,
+            Self::SlowMode { .. } => 58,
             Self::NoSuchApproval { .. } => 85,
             Self::OwnApproval { .. } => 86,
             Self::ApprovalExpired { .. } => 87,
@@ -493,7 +529,8 @@ impl Refusal {
             | Self::GroupDissolved { group }
             | Self::GroupDisabled { group }
             | Self::ArchiveRequired { group }
-            | Self::WrongPassword { group } => {
+            | Self::WrongPassword { group }
+            | Self::NoInvitation { group, .. } => {
                 refused.subject = group.0;
             }
             Self::NoSuchMassSend { mass_send } => refused.subject = *mass_send,
@@ -562,6 +599,19 @@ impl Refusal {
             | Self::ApprovalExpired { approval, .. }
             | Self::ApprovalClosed { approval, .. } => refused.subject = approval.0,
             Self::ImportOutOfOrder { expected } => refused.subject = u64::from(*expected),
+            Self::TooManyInvitations { group, limit } => {
+                refused.subject = group.0;
+                refused.used = u64::from(*limit);
+                refused.limit = u64::from(*limit);
+            }
+            Self::Muted { group, until } => {
+                refused.subject = group.0;
+                refused.retry_at = *until;
+            }
+            Self::SlowMode { group, retry_at } => {
+                refused.subject = group.0;
+                refused.retry_at = *retry_at;
+            }
             // The text says it all.
             _ => {}
         }

@@ -15,8 +15,8 @@ use crate::model::command::{OrgRole, PersonKind, PersonStatus, Succession};
 use crate::model::contact::Contacts;
 use crate::model::department::Departments;
 use crate::model::directory::{Activation, AllowList, Devices, Holders, Person};
-use crate::model::group::Group;
 use crate::model::group::creation::Creation;
+use crate::model::group::{Group, Life};
 use crate::model::history::Imports;
 use crate::model::limits::Limits;
 use crate::model::mass_send::MassSends;
@@ -147,6 +147,7 @@ pub(crate) struct Tenant {
     pub(crate) contacts: Contacts,
     pub(crate) departments: Departments,
     pub(crate) groups: Vec<Group>,
+    pub(crate) life: Life,
     pub(crate) remembered: Remembered,
     /// Of people who have sent to many, or are frozen.
     pub(crate) mass_send_accounts: FxHashMap<PersonIndex, Account>,
@@ -187,6 +188,7 @@ impl Tenant {
             departments: Departments::default(),
             requires_second_factor: false,
             groups: Vec::new(),
+            life: Life::default(),
             remembered: Remembered::default(),
             mass_send_accounts: FxHashMap::default(),
             mass_sends: MassSends::default(),
@@ -288,9 +290,10 @@ impl Tenant {
         Ok(index)
     }
 
-    /// The group, whatever its status.
+    /// The group, whatever its status; one whose view is erased is none (SPEC G8).
     pub(crate) fn known_group(&self, id: GroupId) -> Result<GroupIndex, Refusal> {
         self.find_group(id)
+            .filter(|index| !self.group(*index).is_deleted())
             .ok_or(Refusal::NoSuchGroup { group: id })
     }
 

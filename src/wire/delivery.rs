@@ -323,3 +323,54 @@ impl MovedBody {
         Ok(Self { joined, left })
     }
 }
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct RemovalLayout {
+    sequence: U64,
+    by: u8,
+    reserved: [u8; 7],
+}
+
+/// The body of a `Recall`: the message at `sequence` of the same group is not to be shown any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RemovalBody {
+    /// Where the message is; that of a change removes nothing.
+    pub sequence: Sequence,
+    /// Who deleted it: 0 its author, 1 the group's owner or an admin, 2 the enterprise.
+    pub by: u8,
+}
+
+impl RemovalBody {
+    /// The body.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let layout = RemovalLayout {
+            sequence: self.sequence.0.into(),
+            by: self.by,
+            reserved: [0; 7],
+        };
+        layout.as_bytes().to_vec()
+    }
+
+    /// Reads a body.
+    pub fn read(bytes: &[u8]) -> Result<Self, MessageError> {
+        let layout = RemovalLayout::ref_from_bytes(bytes).map_err(|_| MessageError::Length {
+            need: size_of::<RemovalLayout>(),
+            have: bytes.len(),
+        })?;
+        if layout.reserved != [0; 7] {
+            return Err(MessageError::Reserved);
+        }
+        if layout.by > 2 {
+            return Err(MessageError::Unknown {
+                field: "who deleted",
+                found: layout.by.into(),
+            });
+        }
+        Ok(Self {
+            sequence: Sequence(layout.sequence.get()),
+            by: layout.by,
+        })
+    }
+}

@@ -50,7 +50,7 @@ pub enum Kind {
     Opaque = 12,
     /// Reserved: an edit of an earlier message.
     Edit = 32,
-    /// Reserved: a recall of an earlier message.
+    /// An earlier message was deleted; the body says which ([`super::RemovalBody`]).
     Recall = 33,
     /// Reserved: what stands where content was removed.
     Tombstone = 34,
@@ -64,11 +64,19 @@ pub enum Kind {
     RoleChanged = 67,
     /// The group was dissolved; nothing follows.
     Dissolved = 68,
-    /// The group was renamed or its announcement changed; the body is UTF-8.
+    /// The group was renamed; the body is UTF-8.
     Described = 69,
+    /// The group has another announcement; the body is UTF-8, empty where there is none any more.
+    Announced = 70,
+    /// The group's settings or rules of speaking changed; clients ask for them again.
+    Configured = 71,
     /// People joined and left as their departments changed; the body lists them
     /// ([`super::MovedBody`]).
     Moved = 72,
+    /// The group was put out of use: its members are not shown it any more.
+    Disabled = 73,
+    /// The group is in use again.
+    Enabled = 74,
     /// Not from the log: moves a cursor past sequences that will not be sent ([`super::SkipBody`]).
     Skip = 128,
 }
@@ -100,7 +108,11 @@ impl Kind {
             67 => Self::RoleChanged,
             68 => Self::Dissolved,
             69 => Self::Described,
+            70 => Self::Announced,
+            71 => Self::Configured,
             72 => Self::Moved,
+            73 => Self::Disabled,
+            74 => Self::Enabled,
             128 => Self::Skip,
             _ => return None,
         })

@@ -16,6 +16,8 @@ pub mod tagged;
 pub use delivery::{
     DeliveryDecoder, DeliveryError, MembershipBody, MovedBody, STREAM_OPENING_LEN, SkipBody,
     SkipReason, StreamClass, stream_opening,
+    DeliveryDecoder, DeliveryError, MembershipBody, RemovalBody, STREAM_OPENING_LEN, SkipBody,
+    SkipReason, StreamClass, stream_opening,
 };
 pub use envelope::{ALIGNMENT, Draft, Envelope, EnvelopeError, padded};
 pub use frame::{

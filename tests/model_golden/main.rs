@@ -17,6 +17,7 @@ mod core;
 mod directory;
 mod creation;
 mod departments;
+mod life;
 mod state;
 
 /// The golden lines of one part of the model, and what is written there.
@@ -31,6 +32,7 @@ const SECTIONS: &[Section] = &[core::SECTION, directory::SECTION];
 const SECTIONS: &[Section] = &[core::SECTION, creation::SECTION];
 const SECTIONS: &[Section] = &[core::SECTION, departments::SECTION];
 const SECTIONS: &[Section] = &[core::SECTION, approvals::SECTION];
+const SECTIONS: &[Section] = &[core::SECTION, life::SECTION];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 
@@ -122,4 +124,11 @@ fn every_golden_line_is_read_as_what_was_written() {
         let read = State::from_snapshot(bytes("state", version)).unwrap();
         assert_eq!(read.hash(), state.hash(), "version {version}");
     }
+    let read = State::from_snapshot(bytes("state", 2)).unwrap();
+    assert_eq!(read.hash(), state::state().hash());
+    // The first version knew less, of which the rest is as if it had never been set.
+    let old = State::from_snapshot(bytes("state", 1)).unwrap();
+    let rewritten = State::from_snapshot(&old.to_snapshot()).unwrap();
+    assert_eq!(old.hash(), rewritten.hash());
+    assert_eq!(state::told_by(&old), state::told_by(&read));
 }

@@ -2,7 +2,7 @@
 
 use throng::model::command::*;
 use throng::model::event::{self, Event};
-use throng::model::{Stamp, State, apply};
+use throng::model::{Context, Decision, Stamp, State, apply, decide};
 use throng::wire::{DeviceId, GroupId, Kind, PersonId, Priority, RecordNumber, TenantId};
 
 use crate::approvals;
@@ -77,4 +77,39 @@ fn applied(events: &[Event]) -> State {
     };
     apply(&mut state, &stamp, events);
     state
+}
+
+/// What a state of any version can tell.
+pub(crate) fn told_by(state: &State) -> Vec<Decision> {
+    let group = GroupId(1);
+    let questions = [
+        TaggedCommand::GetGroup(GroupV1 { group }),
+        TaggedCommand::ListMembers(ListMembersV1 {
+            group,
+            after: PersonId(0),
+            limit: 10,
+        }),
+        TaggedCommand::GetQuotas(PersonV1 {
+            person: PersonId(1),
+        }),
+        TaggedCommand::GetMassSend(GetMassSendV1 {
+            mass_send: RecordNumber(12),
+        }),
+    ];
+    let context = Context {
+        now: TIME,
+        record: RecordNumber(13),
+        body_digest: 0,
+        random: 0,
+    };
+    let answer = |question| {
+        let command = Command {
+            tenant: TenantId(1),
+            actor: Actor::Enterprise,
+            second_factor: false,
+            body: question,
+        };
+        decide(state, &command, context)
+    };
+    questions.map(|it| answer(it.into())).to_vec()
 }

@@ -10,10 +10,10 @@ mod naive;
 use naive::{Caps, DAY_US, Expected, Tenant, digest};
 use proptest::prelude::*;
 use throng::model::command::{
-    Actor, AddPeopleV1, Command, CommandBody, CreateGroupV1, CreateTenantV1, GetMassSendV1,
-    GroupKind, GroupRole, GroupV1, ListMembersV1, MassSendV1, MemberV1, MembersV1, NewPersonV1,
-    OrgRole, PersonKind, PersonV1, Publish, QuotaPolicy, RenameGroupV1, Reply, SetQuotaV1,
-    SetRoleV1, Succession, TaggedCommand as T,
+    Actor, AddPeopleV1, Command, CommandBody, CreateGroupV1, CreateTenantV1, EnableGroupV1,
+    GetMassSendV1, GroupKind, GroupRole, GroupV1, ListMembersV1, MassSendV1, MemberV1, MembersV1,
+    NewPersonV1, OrgRole, PersonKind, PersonV1, Publish, QuotaPolicy, RenameGroupV1, Reply,
+    SetQuotaV1, SetRoleV1, Succession, TaggedCommand as T,
 };
 use throng::model::event::{decode_all, encode_all};
 use throng::model::{
@@ -366,6 +366,29 @@ fn change() -> impl Strategy<Value = T> {
     ]
 }
 
+fn status() -> impl Strategy<Value = T> {
+    let owner = prop_oneof![2 => Just(PersonId(0)), 3 => person()];
+    prop_oneof![
+        2 => group().prop_map(|group| T::DisableGroup(GroupV1 { group })),
+        6 => (group(), owner).prop_map(|(group, owner)| T::EnableGroup(EnableGroupV1 { group, owner })),
+        1 => group().prop_map(|group| T::DeleteGroup(GroupV1 { group })),
+        1 => group().prop_map(|group| T::GetGroup(GroupV1 { group })),
+        1 => person().prop_map(|person| T::ListGroups(PersonV1 { person })),
+    ]
+}
+
+fn own_view() -> impl Strategy<Value = (PersonId, T)> {
+    (group(), person(), any::<bool>()).prop_map(|(group, person, hide)| {
+        let of = MemberV1 { group, person };
+        let ask = if hide {
+            T::HideGroup(of)
+        } else {
+            T::RestoreGroup(of)
+        };
+        (person, ask)
+    })
+}
+
 fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![8 => Just(Kind::Text), 1 => Just(Kind::Opaque), 1 => Just(Kind::Joined)]
 }
@@ -427,6 +450,10 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (actor(), new_group(), any::<bool>()).prop_map(|(actor, ask, oneself)| {
             let T::CreateGroup(create) = &ask else { unreachable!() };
             Step::Ask(acting_for_oneself(actor, create.owner, oneself), ask)
+        }),
+        3 => (actor(), status()).prop_map(|(actor, ask)| Step::Ask(actor, ask)),
+        2 => (actor(), own_view(), any::<bool>()).prop_map(|(actor, (person, ask), oneself)| {
+            Step::Ask(acting_for_oneself(actor, person, oneself), ask)
         }),
         16 => (actor(), change()).prop_map(|(actor, ask)| Step::Ask(actor, ask)),
         12 => (actor(), publish(), any::<bool>()).prop_map(|(actor, publish, oneself)| {

@@ -56,6 +56,7 @@ pub(crate) fn delta(group: u64, person: u64, joined: bool, at: u64) -> Membershi
         group: GroupId(group),
         person: PersonId(person),
         joined,
+        view_only: false,
         at: Sequence(at),
     }
 }

@@ -4,8 +4,8 @@ use throng::wire::{
     Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, ClientMessageId, Cursor,
     Detach, DeviceId, Envelope, FRAME_LEN_MAX, FrameDecoder, FrameKind, GroupId, Header,
     HeaderFields, Hello, Kind, MembershipBody, PersonId, Priority, Published, RecordNumber,
-    Refused, Role, Sequence, SkipBody, SkipReason, StreamClass, TenantId, Timestamp, Welcome,
-    encode_frame, stream_opening,
+    Refused, RemovalBody, Role, Sequence, SkipBody, SkipReason, StreamClass, TenantId, Timestamp,
+    Welcome, encode_frame, stream_opening,
 };
 
 use super::{assert_golden, golden};
@@ -202,4 +202,10 @@ fn the_delivery_stream() {
     };
     assert_golden("membership", &membership.encode());
     assert_eq!(MembershipBody::read(&golden("membership")), Ok(membership));
+    let removal = RemovalBody {
+        sequence: Sequence(0x0807_0605_0403_0201),
+        by: 2,
+    };
+    assert_golden("removal", &removal.encode());
+    assert_eq!(RemovalBody::read(&golden("removal")), Ok(removal));
 }

@@ -3,7 +3,7 @@
 use throng::model::command::{Reply, TaggedCommand};
 use throng::wire::{
     Ack, Attach, Attached, Busy, Detach, Envelope, Header, Hello, MembershipBody, Published,
-    Refused, SkipBody, Welcome,
+    Refused, RemovalBody, SkipBody, Welcome,
 };
 
 /// Every golden sample: its name and its bytes.
@@ -50,6 +50,9 @@ pub(crate) const READERS: &[Reader] = &[
     }),
     ("membership", |bytes| {
         MembershipBody::read(bytes).ok().map(|v| format!("{v:?}"))
+    }),
+    ("removal", |bytes| {
+        RemovalBody::read(bytes).ok().map(|v| format!("{v:?}"))
     }),
     ("published", |bytes| {
         Published::read(bytes).ok().map(|v| format!("{v:?}"))

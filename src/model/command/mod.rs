@@ -10,6 +10,8 @@ pub use crate::model::group::creation::command::*;
 pub use crate::model::approval::command::*;
 pub use crate::model::audit::command::*;
 pub use crate::model::history::command::*;
+pub use crate::model::group::life::command::*;
+pub use crate::model::message::command::*;
 pub use bodies::*;
 // Directory
 pub use crate::model::contact::command::*;
@@ -97,7 +99,8 @@ tagged_enum! {
         DepartPerson(PersonV1) = 0x003,
         /// A group from a list of people (SPEC G3); answered by `GroupCreated`.
         CreateGroup(CreateGroupV1) = 0x010,
-        /// People into a group: by themselves (their own id) or added; `GroupChanged`.
+        /// People into a group: by themselves (their own id) or added; `GroupChanged`, or `Invited` where they
+        /// have to agree first (SPEC G7).
         AddMembers(MembersV1) = 0x011,
         /// One's own leaving; `GroupChanged`.
         LeaveGroup(GroupV1) = 0x012,
@@ -201,6 +204,34 @@ tagged_enum! {
         /// No set any more; its groups stay as they are; `Done`.
         RemoveMatrix(MatrixV1) = 0x06f,
         // 0x070 The life of a group
+        /// Settings of a group (SPEC G7, G9); `GroupChanged`.
+        ConfigureGroup(ConfigureGroupV1) = 0x070,
+        /// An announcement (SPEC G9); `GroupChanged`.
+        Announce(AnnounceV1) = 0x071,
+        /// Silences a member, or lets them speak again (SPEC M3); `GroupChanged`.
+        MuteMember(MuteMemberV1) = 0x072,
+        /// Silences everybody but owner and admins (SPEC M3); `GroupChanged`.
+        MuteAll(MuteAllV1) = 0x073,
+        /// Time between two messages of a member (SPEC M3); `GroupChanged`.
+        SetSlowMode(SetSlowModeV1) = 0x074,
+        /// Puts a group out of use: its members do not see it (SPEC G8); `GroupChanged`.
+        DisableGroup(GroupV1) = 0x075,
+        /// Puts it in use again (SPEC G8, M6); `GroupChanged`.
+        EnableGroup(EnableGroupV1) = 0x076,
+        /// Erases a dissolved group's view (SPEC G8); `Done`.
+        DeleteGroup(GroupV1) = 0x077,
+        /// Deletes a group from one's own view (SPEC G8); `Done`.
+        HideGroup(MemberV1) = 0x078,
+        /// Brings it back (SPEC G8); `Done`.
+        RestoreGroup(MemberV1) = 0x079,
+        /// Whether new messages may disturb a member (SPEC G9); `Done`.
+        SetDoNotDisturb(SetDoNotDisturbV1) = 0x07a,
+        /// What employees note of a member (SPEC G9); `Done`.
+        TagMember(TagMemberV1) = 0x07b,
+        /// Accepts or declines (SPEC G7); `GroupChanged`, or `Done` where one declines.
+        AnswerInvitation(AnswerInvitationV1) = 0x07c,
+        /// Deletes one message (SPEC P1); `GroupChanged`.
+        DeleteMessage(DeleteMessageV1) = 0x07d,
         // 0x090 Join codes, face-to-face, outward calls
         // 0x0a0 Approvals and the audit trail
         /// Exports records, once another super admin approves (SPEC P1); `ApprovalPending`, and in the
@@ -259,6 +290,18 @@ tagged_enum! {
         /// A page of sets of groups; answered by `Matrices`.
         ListMatrices(ListMatricesV1) = 0x146,
         // 0x150 The life of a group
+        /// What a group is set to; answered by `GroupSettings`.
+        GetGroupSettings(GroupV1) = 0x150,
+        /// A page of a group's members, by name; answered by `MembersV2`.
+        ListMembersV2(ListMembersV1) = 0x151,
+        /// What goes on in a group (SPEC G9); answered by `GroupStatistics`.
+        GetGroupStatistics(GroupV1) = 0x152,
+        /// Where a person is invited (SPEC G7); answered by `Invitations`.
+        ListInvitations(PersonV1) = 0x153,
+        /// Groups that nobody owns since their last employee left (SPEC M6); answered by `Groups`.
+        ListOrphanedGroups(ListOrphanedGroupsV1) = 0x154,
+        /// Groups that a person has deleted from their view; answered by `Groups`.
+        ListHiddenGroups(PersonV1) = 0x155,
         // 0x160 Join codes, face-to-face, outward calls
         // 0x170 Approvals and the audit trail
         /// A request for approval; answered by `Approval`.
@@ -348,6 +391,16 @@ tagged_enum! {
         /// The set, as it is named from now on.
         MatrixSet(MatrixV1) = 0x14a,
         // 0x150 The life of a group
+        /// What a group is set to.
+        GroupSettings(GroupSettingsV1) = 0x150,
+        /// A page of members, by name.
+        MembersV2(MembersPageV2) = 0x151,
+        /// What goes on in a group.
+        GroupStatistics(GroupStatisticsV1) = 0x152,
+        /// Where a person is invited.
+        Invitations(InvitationsV1) = 0x153,
+        /// Nobody joined: whom a call was to add has to agree first.
+        Invited(InvitedV1) = 0x154,
         // 0x160 Join codes, face-to-face, outward calls
         // 0x170 Approvals and the audit trail
         /// A request for approval.

@@ -7,12 +7,12 @@
 use crate::model::command::{DepartPersonV2, DoneV1, GroupKind, PersonStatus, PersonV1, Reply};
 use crate::model::decision::{Decision, Request};
 use crate::model::department;
-use crate::model::event::{self, Event, LeftGroupV1, LeftGroupV2};
+use crate::model::event::{self, Event, GroupStatus, LeftGroupV1, LeftGroupV2};
 use crate::model::group::{self, Fate, training};
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
-use crate::wire::{PersonId, Take};
+use crate::wire::{GroupId, PersonId, Take};
 
 use super::device::forget_devices;
 use super::role::{check_not_last_super_admin, run_nothing};
@@ -30,11 +30,14 @@ pub(crate) fn decide_depart(request: &Request<'_>, depart: &PersonV1) -> Result<
             status: fate.status,
         }
     });
+    let groups: Vec<_> = groups.collect();
+    let fates = groups.iter().map(|left| (left.group, left.successor, left.status));
+    let orphaned = orphaned(tenant, leaver, fates);
     let event = Event::PersonDeparted(event::PersonDepartedV1 {
         person: depart.person,
-        groups: groups.collect(),
+        groups,
     });
-    Ok(Decision::accepted(event, Reply::Done(DoneV1 {})))
+    Ok(departed(event, orphaned))
 }
 
 pub(crate) fn decide_depart_v2(
@@ -58,12 +61,35 @@ pub(crate) fn decide_depart_v2(
         let heir = colleague.filter(|heir| takes_over(request, index, leaver, *heir));
         left_group(tenant, index, leaver, heir)
     });
+    let groups: Vec<_> = groups.collect();
+    let fates = groups.iter().map(|left| (left.group, left.successor, left.status));
+    let orphaned = orphaned(tenant, leaver, fates);
     let event = Event::PersonDepartedV2(event::PersonDepartedV2 {
         person: depart.person,
         contacts_to: inherits.map_or(PersonId(0), PersonIndex::id),
-        groups: groups.collect(),
+        groups,
     });
-    Ok(Decision::accepted(event, Reply::Done(DoneV1 {})))
+    Ok(departed(event, orphaned))
+}
+
+fn departed(event: Event, orphaned: Vec<Event>) -> Decision {
+    let mut decision = Decision::accepted(event, Reply::Done(DoneV1 {}));
+    decision.events.extend(orphaned);
+    decision
+}
+
+/// The groups that are left without an employee: their members see them no more (SPEC M6).
+fn orphaned(
+    tenant: &Tenant,
+    leaver: PersonIndex,
+    fates: impl Iterator<Item = (GroupId, PersonId, GroupStatus)>,
+) -> Vec<Event> {
+    let orphaned = fates.filter_map(|(group, successor, status)| {
+        let index = tenant.find_group(group)?;
+        let fate = Fate { successor, status };
+        group::life::orphaned(tenant, index, &[leaver], fate)
+    });
+    orphaned.collect()
 }
 
 fn leaver(request: &Request<'_>, person: PersonId) -> Result<PersonIndex, Refusal> {

@@ -12,6 +12,8 @@ pub use crate::model::group::creation::event::*;
 pub use crate::model::approval::event::*;
 pub use crate::model::audit::event::*;
 pub use crate::model::history::event::*;
+pub use crate::model::group::life::event::*;
+pub use crate::model::message::event::*;
 pub use bodies::*;
 // Directory
 pub use crate::model::contact::event::*;
@@ -147,6 +149,42 @@ tagged_enum! {
         /// A set of groups, or none any more.
         MatrixSet(MatrixSetV1) = 0x13f,
         // 0x140 The life of a group
+        /// People are members, and how they came.
+        MembersJoinedV2(MembersJoinedV2) = 0x140,
+        /// People may become members by accepting.
+        MembersInvited(MembersInvitedV1) = 0x141,
+        /// Somebody does not want to.
+        InvitationDeclined(InvitationDeclinedV1) = 0x142,
+        /// A group has other settings.
+        GroupConfigured(GroupConfiguredV1) = 0x143,
+        /// A group has another announcement.
+        Announced(AnnouncedV1) = 0x144,
+        /// A member is silent, or is not any more.
+        MemberMuted(MemberMutedV1) = 0x145,
+        /// Everybody but owner and admins is silent, or is not any more.
+        AllMuted(AllMutedV1) = 0x146,
+        /// Time must pass between two messages of a member.
+        SlowModeSet(SlowModeSetV1) = 0x147,
+        /// A group is out of use.
+        GroupDisabled(GroupDisabledV1) = 0x148,
+        /// A disabled group is in use again.
+        GroupEnabled(GroupEnabledV1) = 0x149,
+        /// A group is over, and who inherits its history.
+        GroupDissolvedV2(GroupDissolvedV2) = 0x14a,
+        /// A dissolved group's view is erased.
+        GroupDeleted(GroupDeletedV1) = 0x14b,
+        /// A member has deleted a group from their view.
+        GroupHidden(GroupHiddenV1) = 0x14c,
+        /// And sees it again.
+        GroupRestored(GroupRestoredV1) = 0x14d,
+        /// Whether new messages may disturb a member.
+        DoNotDisturbSet(DoNotDisturbSetV1) = 0x14e,
+        /// A member has other tags.
+        MemberTagged(MemberTaggedV1) = 0x14f,
+        /// A leaving left a group with no employee to own it: super admins are told.
+        GroupOrphaned(GroupOrphanedV1) = 0x150,
+        /// A message is not to be seen any more.
+        MessageDeleted(MessageDeletedV1) = 0x151,
         // 0x160 Join codes, face-to-face, outward calls
         // 0x170 Approvals and the audit trail
         /// A command waits for somebody else's approval.

@@ -3,13 +3,13 @@
 use crate::model::command::{GroupKind, GroupRole, PersonKind};
 use crate::model::department;
 use crate::model::event::{
-    DepartmentFollowedV1, GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus,
-    LeftGroupV2, MembersJoinedV1, MembersJoinedV2, OwnershipTransferredV1, RoleChangedV1,
+    DepartmentFollowedV1, GroupCreatedV1, GroupRenamedV1, GroupStatus, LeftGroupV2,
+    MembersJoinedV1, MembersJoinedV2, OwnershipTransferredV1, RoleChangedV1,
 };
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
 use crate::wire::{GroupId, PersonId, Sequence, Take};
 
-use super::{Group, training};
+use super::{Activity, Group, life, training};
 
 /// What leaving does to the group that is left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +54,8 @@ pub(super) fn found(
         head: Sequence(0),
         membership_sequence: Sequence(0),
         message_ordinal: 0,
+        settings: None,
+        activity: Activity::default(),
     });
     let index = tenant.find_group(id)?;
     let take = tenant.group_mut(index).take_membership(index);
@@ -92,7 +94,7 @@ fn enter_all(tenant: &mut Tenant, group: GroupId, people: &[PersonId]) -> Option
     Some(take)
 }
 
-fn enter(tenant: &mut Tenant, group: GroupIndex, person: PersonIndex, joined: Sequence) {
+pub(super) fn enter(tenant: &mut Tenant, group: GroupIndex, person: PersonIndex, joined: Sequence) {
     if admit(tenant, group, person, joined) {
         department::joined_by_hand(tenant, group, person);
     }
@@ -106,6 +108,7 @@ fn admit(tenant: &mut Tenant, group: GroupIndex, person: PersonIndex, joined: Se
     let members = &mut tenant.group_mut(group).members;
     let end = members.len();
     crate::model::state::insert_snug(members, end, person);
+    life::forget_invitation(tenant, group, person);
     training::let_out(tenant, group, person);
     true
 }
@@ -159,19 +162,16 @@ fn part(tenant: &mut Tenant, index: GroupIndex, people: &[PersonId], fate: Fate)
     group.owner = group
         .owner
         .filter(|owner| leaving.binary_search(owner).is_err());
+    if let Some(successor) = successor {
+        group.owner = Some(successor);
+        group.admins.retain(|admin| *admin != successor);
+    }
     match fate.status {
-        GroupStatus::Active => {
-            if let Some(successor) = successor {
-                group.owner = Some(successor);
-                group.admins.retain(|admin| *admin != successor);
-            }
-        }
-        GroupStatus::Disabled => {
-            group.status = GroupStatus::Disabled;
-            group.owner = successor;
-        }
+        GroupStatus::Active => {}
+        GroupStatus::Disabled => group.status = GroupStatus::Disabled,
         GroupStatus::Dissolved => end(tenant, index),
     }
+    life::forget_members(tenant, index, &leaving);
 }
 
 /// Someone leaves with the company; who takes their place joins at the same sequence (SPEC D7).
@@ -206,8 +206,8 @@ fn take_out(list: &mut Vec<PersonIndex>, leaving: &[PersonIndex]) {
     list.retain(|member| leaving.binary_search(member).is_err());
 }
 
-pub(crate) fn dissolve(tenant: &mut Tenant, dissolved: &GroupDissolvedV1) -> Option<Take> {
-    let index = living_group(tenant, dissolved.group)?;
+pub(crate) fn dissolve(tenant: &mut Tenant, group: GroupId) -> Option<Take> {
+    let index = living_group(tenant, group)?;
     let take = tenant.group_mut(index).take_membership(index);
     end(tenant, index);
     Some(take)
@@ -224,6 +224,7 @@ fn end(tenant: &mut Tenant, index: GroupIndex) {
     }
     training::close_audience(tenant, index);
     department::group_ended(tenant, index);
+    life::forget_group(tenant, index);
 }
 
 pub(crate) fn change_role(tenant: &mut Tenant, changed: &RoleChangedV1) -> Option<Take> {
@@ -251,11 +252,10 @@ pub(crate) fn transfer_ownership(
     let to = tenant.find_person(transferred.to)?;
     tenant.person(to).membership(index)?;
     let group = tenant.group_mut(index);
-    group.admins.retain(|admin| *admin != to);
-    if let Some(from) = group.owner.replace(to).filter(|from| *from != to) {
-        group.admins.push(from);
-    }
-    Some(group.take(index))
+    group.hand_to(to);
+    let take = group.take(index);
+    life::list_if_orphaned(tenant, index);
+    Some(take)
 }
 
 pub(crate) fn rename(tenant: &mut Tenant, renamed: &GroupRenamedV1) -> Option<Take> {
@@ -266,7 +266,7 @@ pub(crate) fn rename(tenant: &mut Tenant, renamed: &GroupRenamedV1) -> Option<Ta
 }
 
 /// A group that still has an order to take a place in.
-fn living_group(tenant: &Tenant, id: GroupId) -> Option<GroupIndex> {
+pub(super) fn living_group(tenant: &Tenant, id: GroupId) -> Option<GroupIndex> {
     let index = tenant.find_group(id)?;
     (tenant.group(index).status != GroupStatus::Dissolved).then_some(index)
 }

@@ -13,7 +13,7 @@ use crate::model::refusal::Refusal;
 use crate::model::state::{GroupIndex, PersonIndex};
 use crate::wire::{GroupId, PersonId};
 
-use super::{Group, cap, creation, fate_without};
+use super::{Group, cap, creation, fate_without, life};
 
 pub(crate) fn decide_add_members(
     request: &Request<'_>,
@@ -21,6 +21,7 @@ pub(crate) fn decide_add_members(
 ) -> Result<Decision, Refusal> {
     let (index, group) = active_group(request, add.group, Operation::AddMembers)?;
     check_not_direct(group)?;
+    life::check_may_invite(request, index, group)?;
     let limit = request.limits.people_per_command_max;
     check_count("people", add.people.len(), limit)?;
     let people = admissible(request, group.kind, &add.people)?;
@@ -32,6 +33,9 @@ pub(crate) fn decide_add_members(
         }
     }
     check_distinct("people", people)?;
+    if life::asks_first(request, group, add.people.len()) {
+        return life::decide_invite(request, group, add);
+    }
     let cap = cap(request.tenant, request.limits, group.kind, request.now);
     if group.members.len() + add.people.len() > cap as usize {
         let group = add.group;
@@ -98,7 +102,10 @@ fn decide_left(
         successor: fate.successor,
         status: fate.status,
     });
-    Ok(changed(group, id, event))
+    let mut decision = changed(group, id, event);
+    let orphaned = life::orphaned(request.tenant, index, &leaving, fate);
+    decision.events.extend(orphaned);
+    Ok(decision)
 }
 
 pub(crate) fn decide_dissolve(
@@ -114,7 +121,11 @@ pub(crate) fn decide_dissolve(
     }
 
     let members = group.members.iter().map(|member| member.id()).collect();
-    let event = Event::GroupDissolved(event::GroupDissolvedV1 { group: id, members });
+    let event = Event::GroupDissolvedV2(event::GroupDissolvedV2 {
+        group: id,
+        members,
+        heirs: life::heirs(request),
+    });
     Ok(changed(group, id, event))
 }
 
@@ -174,7 +185,10 @@ pub(crate) fn decide_rename(
     request: &Request<'_>,
     rename: &RenameGroupV1,
 ) -> Result<Decision, Refusal> {
-    let (_, group) = active_group(request, rename.group, Operation::RenameGroup)?;
+    let (index, group) = active_group(request, rename.group, Operation::RenameGroup)?;
+    if group.is_name_locked() {
+        request.permit(Operation::RenameLockedGroup, Subject::Group(index))?;
+    }
     check_name("name", &rename.name)?;
 
     let event = Event::GroupRenamed(event::GroupRenamedV1 {
@@ -185,7 +199,7 @@ pub(crate) fn decide_rename(
 }
 
 /// The group, which the actor may do `operation` to, and which is in use.
-fn active_group<'a>(
+pub(super) fn active_group<'a>(
     request: &Request<'a>,
     id: GroupId,
     operation: Operation,
@@ -242,7 +256,7 @@ pub(super) fn check_distinct(
     Ok(people)
 }
 
-fn member(
+pub(super) fn member(
     request: &Request<'_>,
     group: GroupIndex,
     person: PersonId,
@@ -257,7 +271,7 @@ fn member(
     }
 }
 
-fn changed(group: &Group, id: GroupId, event: Event) -> Decision {
+pub(super) fn changed(group: &Group, id: GroupId, event: Event) -> Decision {
     let sequence = group.head.next();
     let reply = Reply::GroupChanged(GroupChangedV1 {
         group: id,

@@ -7,6 +7,7 @@ mod apply;
 pub(crate) mod creation;
 mod decide;
 pub(crate) mod direct;
+pub(crate) mod life;
 pub(crate) mod matrix;
 pub(crate) mod snapshot;
 pub(crate) mod split;
@@ -23,6 +24,7 @@ pub(crate) use decide::{
     decide_add_members, decide_dissolve, decide_leave, decide_remove_members, decide_rename,
     decide_set_role, decide_transfer,
 };
+pub(crate) use life::{Activity, Life, Settings};
 pub(crate) use succession::fate_without;
 
 use apply::found;
@@ -52,7 +54,7 @@ pub(crate) struct Group {
     pub(crate) team: Option<Box<str>>,
     /// Of a training group: who watches.
     pub(crate) training: Option<Box<training::Training>>,
-    /// None unless active.
+    /// None once dissolved, and where no employee was left (SPEC M6).
     pub(crate) owner: Option<PersonIndex>,
     /// In the order they were appointed, without the owner.
     pub(crate) admins: Vec<PersonIndex>,
@@ -64,6 +66,9 @@ pub(crate) struct Group {
     pub(crate) membership_sequence: Sequence,
     /// How many messages there are.
     pub(crate) message_ordinal: u64,
+    /// None: never configured.
+    pub(crate) settings: Option<Box<Settings>>,
+    pub(crate) activity: Activity,
 }
 
 impl Group {
@@ -97,6 +102,14 @@ impl Group {
         }
     }
 
+    /// Its owner from now on is `to`, a member; the owner before is an admin.
+    fn hand_to(&mut self, to: PersonIndex) {
+        self.admins.retain(|admin| *admin != to);
+        if let Some(from) = self.owner.replace(to).filter(|from| *from != to) {
+            self.admins.push(from);
+        }
+    }
+
     /// Takes the next sequence for a message.
     pub(crate) fn take_message(&mut self, group: GroupIndex) -> Take {
         self.message_ordinal += 1;
@@ -110,7 +123,7 @@ impl Group {
     }
 
     /// Takes the next sequence.
-    fn take(&mut self, group: GroupIndex) -> Take {
+    pub(crate) fn take(&mut self, group: GroupIndex) -> Take {
         self.head = self.head.next();
         Take {
             group: group.id(),

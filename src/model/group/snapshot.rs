@@ -7,7 +7,7 @@ use crate::model::snapshot::HEAD_MAX;
 use crate::model::state::{DepartmentIndex, GroupIndex, PersonIndex, Tenant};
 use crate::wire::{DepartmentId, GroupId, PersonId, Sequence};
 
-use super::Group;
+use super::{Activity, Group};
 
 body! {
     /// Groups by id.
@@ -66,6 +66,9 @@ fn write_group(tenant: &Tenant, id: GroupId, group: &Group) -> GroupStateV2 {
         head,
         membership_sequence,
         message_ordinal,
+        // In their own part.
+        settings: _,
+        activity: _,
     } = group;
     let index = tenant.find_group(id);
     let joined = |member: &PersonIndex| {
@@ -136,6 +139,8 @@ fn read_group(tenant: &mut Tenant, state: GroupStateV2) -> Result<(), &'static s
         head: state.head,
         membership_sequence: state.membership_sequence,
         message_ordinal: state.message_ordinal,
+        settings: None,
+        activity: Activity::default(),
     });
     let id = GroupId(tenant.groups.len() as u64);
     let index: GroupIndex = tenant.find_group(id).ok_or("a group")?;

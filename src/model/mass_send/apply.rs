@@ -62,7 +62,7 @@ pub(crate) fn deliver(state: &mut State, stamp: &Stamp, target: &MassSendTargetV
     let send = advance(state, stamp, target)?;
     send.sent += 1;
     settle(state, stamp);
-    take_place(state.tenant_mut(stamp.tenant)?, target.group)
+    take_place(state.tenant_mut(stamp.tenant)?, stamp, target.group)
 }
 
 pub(crate) fn refuse_target(

@@ -8,7 +8,7 @@ use crate::wire::{ClientMessageId, GroupId, Take};
 use super::{Key, Original};
 
 pub(crate) fn publish(tenant: &mut Tenant, stamp: &Stamp, published: &PublishedV1) -> Option<Take> {
-    let take = take_place(tenant, published.group)?;
+    let take = take_place(tenant, stamp, published.group)?;
     let key = Key {
         group: published.group,
         client_message_id: stamp.client_message_id,
@@ -21,10 +21,25 @@ pub(crate) fn publish(tenant: &mut Tenant, stamp: &Stamp, published: &PublishedV
 }
 
 /// The group's next sequence, for a message.
-pub(crate) fn take_place(tenant: &mut Tenant, group: GroupId) -> Option<Take> {
+pub(crate) fn take_place(tenant: &mut Tenant, stamp: &Stamp, group: GroupId) -> Option<Take> {
     let index = tenant.find_group(group)?;
+    let sender = stamp.sender;
+    let group = tenant.group(index);
+    if group.status != GroupStatus::Active {
+        return None;
+    }
+    let slowed = group
+        .is_slow()
+        .then(|| tenant.find_person(sender))
+        .flatten();
     let group = tenant.group_mut(index);
-    (group.status == GroupStatus::Active).then(|| group.take_message(index))
+    if let Some(sender) = slowed {
+        group.note_speech(sender, stamp.timestamp);
+    }
+    group
+        .activity
+        .note_message(group.message_ordinal, stamp.timestamp);
+    Some(group.take_message(index))
 }
 
 /// A message without a client message id is never a retry, and is not remembered.

@@ -167,6 +167,46 @@ impl Remembered {
         original.lives_at(now).then_some(original)
     }
 
+    /// Whether `sender` wrote what is at `place` in `group`, as far as is remembered at `now`.
+    pub(crate) fn has_at(
+        &self,
+        sender: PersonIndex,
+        group: GroupId,
+        place: u64,
+        now: Timestamp,
+    ) -> bool {
+        let sent = self.by_sender.get(&sender);
+        let mut originals = sent.into_iter().flat_map(|sent| sent.originals.iter());
+        originals.any(|original| {
+            original.group == group && original.place == place && original.lives_at(now)
+        })
+    }
+
+    /// Whether `sender` wrote to `group` since `from`, as far as is remembered: newest first, until
+    /// there are no more than `left` to look at.
+    pub(crate) fn has_written(
+        &self,
+        sender: PersonIndex,
+        group: GroupId,
+        from: Timestamp,
+        left: &mut usize,
+    ) -> bool {
+        let sent = self.by_sender.get(&sender);
+        let newest_first = sent
+            .into_iter()
+            .flat_map(|sent| sent.originals.iter().rev());
+        for original in newest_first.take_while(|original| original.timestamp >= from) {
+            if *left == 0 {
+                return false;
+            }
+            *left -= 1;
+            if original.group == group {
+                return true;
+            }
+        }
+        false
+    }
+
     pub(crate) fn remember(&mut self, sender: PersonIndex, original: Original) {
         let sent = self.by_sender.entry(sender).or_insert_with(|| {
             self.sweep.push_back(sender);

@@ -48,6 +48,7 @@ pub(crate) enum Operation {
     WatchGroup,
     // Who is in a group
     AddMembers,
+    AddMembersAsAdmin,
     AnswerInvitation,
     LeaveGroup,
     RemoveMembers,
@@ -75,6 +76,7 @@ pub(crate) enum Operation {
     Publish,
     PublishAsSystem,
     DeleteMessage,
+    RecallMessage,
     ReadConversation,
     ExportRecords,
     ImportHistory,
@@ -120,7 +122,7 @@ const fn rule(
 use Operation as O;
 /// In the order of [`Operation`], which a test holds.
 #[rustfmt::skip]
-pub(super) const TABLE: [Rule; 74] = [
+pub(super) const TABLE: [Rule; 76] = [
     // The node
     rule(O::CreateTenant,           "creating a tenant",                           NODE,                                  NOBODY,           "the node's operator"),
     rule(O::VerifyTenant,           "verifying a tenant",                          NODE,                                  NOBODY,           "the node's operator"),
@@ -164,6 +166,7 @@ pub(super) const TABLE: [Rule; 74] = [
     rule(O::WatchGroup,             "watching a training group",                   BACKEND.or(ONESELF),                   NOBODY,           "the enterprise or the viewer"),
     // Who is in a group
     rule(O::AddMembers,             "adding members",                              BACKEND.or(LEADERS).or(COLLEAGUE),     NOBODY,           "the enterprise or an employee in the group"),
+    rule(O::AddMembersAsAdmin,      "adding members where only admins invite",     BACKEND.or(LEADERS),                   NOBODY,           "the enterprise, the group's owner or an admin of it"),
     rule(O::AnswerInvitation,       "answering an invitation",                     BACKEND.or(ONESELF),                   NOBODY,           "the enterprise or who is invited"),
     rule(O::LeaveGroup,             "leaving a group",                             ANYONE,                                NOBODY,           "the member"),
     rule(O::RemoveMembers,          "removing members",                            BACKEND.or(LEADERS),                   NOBODY,           "the enterprise, the group's owner or an admin of it"),
@@ -180,7 +183,7 @@ pub(super) const TABLE: [Rule; 74] = [
     rule(O::DissolveGroup,          "dissolving a group",                          MANAGERS.or(OWNER),                    NOBODY,           "the enterprise, a super admin, an admin of the subtree or the group's owner"),
     rule(O::DisableGroup,           "disabling or enabling a group",               MANAGERS,                              NOBODY,           "the enterprise, a super admin or an admin of the subtree"),
     rule(O::DeleteGroup,            "deleting a group",                            MANAGEMENT,                            NOBODY,           "the enterprise or a super admin"),
-    rule(O::SetOwnView,             "arranging one's own view",                    BACKEND.or(MEMBER).or(VIEWER),         NOBODY,           "the enterprise or the member"),
+    rule(O::SetOwnView,             "arranging one's own view",                    BACKEND.or(ONESELF),                   NOBODY,           "the enterprise or the member"),
     rule(O::ReadGroup,              "reading about a group",                       MANAGERS.or(MEMBER).or(VIEWER),        NOBODY,           "the enterprise, a super admin, an admin of the subtree or a member"),
     // Ways in
     rule(O::ManageJoinCode,         "managing a join code",                        MANAGERS.or(LEADERS),                  NOBODY,           "the enterprise, a super admin, an admin of the subtree, the group's owner or an admin of it"),
@@ -191,6 +194,7 @@ pub(super) const TABLE: [Rule; 74] = [
     rule(O::Publish,                "publishing",                                  BACKEND.or(ONESELF),                   NOBODY,           "the enterprise or the sender"),
     rule(O::PublishAsSystem,        "publishing a system message",                 BACKEND,                               NOBODY,           "the enterprise"),
     rule(O::DeleteMessage,          "deleting a message",                          MANAGERS.or(LEADERS),                  NOBODY,           "the enterprise, a super admin, an admin of the subtree, the group's owner or an admin of it, or its author within a day"),
+    rule(O::RecallMessage,          "recalling one's own message",                 ONESELF,                               NOBODY,           "its author, within a day"),
     rule(O::ReadConversation,       "reading another's conversation",              NOBODY,                                NOBODY,           "the archive, where reading is recorded"),
     rule(O::ExportRecords,          "exporting records",                           NOBODY,                                SUPER_ADMIN,      "a super admin, with another super admin's approval"),
     rule(O::ImportHistory,          "importing history",                           MANAGEMENT,                            NOBODY,           "the enterprise or a super admin"),

@@ -8,7 +8,7 @@ mod decide;
 pub(crate) mod snapshot;
 #[cfg(test)]
 mod tests;
-mod window;
+pub(crate) mod window;
 
 pub(crate) use apply::{charge, freeze, release, set_limit};
 pub(crate) use decide::{decide_release, decide_set_quota, mass_sends_of};

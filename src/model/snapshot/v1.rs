@@ -6,7 +6,7 @@ use crate::model::body::body;
 use crate::model::command::{GroupKind, OrgRole, PersonKind, PersonStatus, Succession};
 use crate::model::directory::{Person, profile};
 use crate::model::event::GroupStatus;
-use crate::model::group::Group;
+use crate::model::group::{Activity, Group};
 use crate::model::mass_send::{MassSend, MassSends};
 use crate::model::message::{Key, Original, Remembered};
 use crate::model::quota::{Account, Window};
@@ -177,6 +177,8 @@ fn group_from_v1(tenant: &mut Tenant, v1: GroupStateV1) -> Result<(), &'static s
         head: v1.head,
         membership_sequence: v1.membership_sequence,
         message_ordinal: v1.message_ordinal,
+        settings: None,
+        activity: Activity::default(),
     });
     let id = GroupId(tenant.groups.len() as u64);
     let index: GroupIndex = tenant.find_group(id).ok_or("a group")?;

@@ -30,6 +30,7 @@ body! {
         departments: department::snapshot::DepartmentsStateV1,
         groups: group::snapshot::GroupsStateV1,
         following: department::snapshot::FollowingStateV1,
+        life: group::life::snapshot::LifeStateV1,
         remembered: message::snapshot::RememberedStateV1,
         quotas: quota::snapshot::QuotasStateV1,
         mass_sends: mass_send::snapshot::MassSendsStateV1,
@@ -52,6 +53,7 @@ pub(super) fn write_tenant(tenant: &Tenant, clock: Timestamp) -> TenantStateV2 {
         departments: department::snapshot::write(tenant),
         groups: group::snapshot::write(tenant),
         following: department::snapshot::write_following(tenant),
+        life: group::life::snapshot::write(tenant),
         remembered: message::snapshot::write(tenant, clock),
         quotas: quota::snapshot::write(tenant),
         mass_sends: mass_send::snapshot::write(tenant),
@@ -75,6 +77,7 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
         departments,
         groups,
         following,
+        life,
         remembered,
         quotas,
         mass_sends,
@@ -90,6 +93,7 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
     department::snapshot::read(&mut tenant, departments)?;
     group::snapshot::read(&mut tenant, groups)?;
     department::snapshot::read_following(&mut tenant, following)?;
+    group::life::snapshot::read(&mut tenant, life)?;
     message::snapshot::read(&mut tenant, remembered)?;
     quota::snapshot::read(&mut tenant, quotas)?;
     mass_send::snapshot::read(&mut tenant, mass_sends)?;

@@ -4,6 +4,7 @@ mod approvals;
 mod creation;
 mod departments;
 pub(crate) mod directory;
+pub(crate) mod life;
 
 pub(crate) use creation::{creation_policy, new_group, watch};
 pub(crate) use departments::NO_DEPARTMENT;

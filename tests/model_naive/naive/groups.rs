@@ -43,7 +43,7 @@ impl Tenant {
 
     pub(crate) fn groups_of(&self, person: PersonId) -> Vec<GroupId> {
         let ids = (1..=self.groups.len() as u64).map(GroupId);
-        ids.filter(|id| self.group(*id).unwrap().role(person).is_some())
+        ids.filter(|id| self.groups[id.0 as usize - 1].role(person).is_some())
             .collect()
     }
 
@@ -103,6 +103,8 @@ impl Tenant {
             admins: Vec::new(),
             members: everyone.into_iter().map(|p| (p, Sequence(1))).collect(),
             order: vec![Entry::Membership],
+            hidden: Vec::new(),
+            deleted: false,
         });
         let group = GroupId(self.groups.len() as u64);
         takes.push(self.group(group)?.take(group));
@@ -225,6 +227,7 @@ impl Tenant {
         let group = self.group_mut(id);
         group.members.retain(|(member, _)| !people.contains(member));
         group.admins.retain(|admin| !people.contains(admin));
+        group.hidden.retain(|who| !people.contains(who));
         group.order.push(Entry::Membership);
         if group.members.is_empty() {
             group.end();

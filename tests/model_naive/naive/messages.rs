@@ -230,7 +230,9 @@ impl Tenant {
         if self.role(actor, group)? == Some(None) {
             self.manager(actor)?;
         }
-        self.group(group)
+        let known = self.group(group)?;
+        self.shown(actor, known, group)?;
+        Ok(known)
     }
 
     pub(super) fn get_group(&self, actor: Actor, id: GroupId, now: Timestamp) -> Outcome {
@@ -298,6 +300,6 @@ impl Tenant {
                 take.membership_sequence,
             )
         };
-        Ok(self.groups_of(person).iter().map(entry).collect())
+        Ok(self.groups_seen_by(person).iter().map(entry).collect())
     }
 }

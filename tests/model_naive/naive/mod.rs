@@ -3,14 +3,15 @@
 //! Nothing here is fast, shared with the model, or clever; where the two differ, one of them is wrong.
 
 mod groups;
+mod life;
 mod messages;
 
 use throng::model::Refusal;
 use throng::model::command::{
     Actor, AddPeopleV1, CreateGroupV1, DoneV1, GroupChangedV1, GroupKind, GroupRole, GroupStateV1,
-    GroupsV1, MassSendAcceptedV1, MassSendProgressV1, MassSendV1, MemberStateV1, MembersPageV1,
-    MembersV1, OrgRole, PeopleAddedV1, PersonKind, Publish, PublishedV1, QuotaPolicy, QuotaStateV1,
-    QuotasV1, Reply, SetRoleV1, Succession, TaggedCommand as T,
+    GroupsV1, MassSendAcceptedV1, MassSendProgressV1, MassSendV1, MemberStateV1, MemberV1,
+    MembersPageV1, MembersV1, OrgRole, PeopleAddedV1, PersonKind, Publish, PublishedV1,
+    QuotaPolicy, QuotaStateV1, QuotasV1, Reply, SetRoleV1, Succession, TaggedCommand as T,
 };
 use throng::wire::{
     AttachedGroup, GroupId, Kind, PersonId, RecordNumber, Sequence, Take, Timestamp,
@@ -57,6 +58,9 @@ struct Group {
     /// In the order they joined, with the sequence of the join.
     members: Vec<(PersonId, Sequence)>,
     order: Vec<Entry>,
+    /// Members who have deleted it from their view.
+    hidden: Vec<PersonId>,
+    deleted: bool,
 }
 
 struct Sent {
@@ -170,6 +174,11 @@ impl Tenant {
             T::SetRole(set) => self.set_role(actor, set, takes),
             T::TransferOwnership(to) => self.transfer(actor, to.group, to.person, takes),
             T::RenameGroup(rename) => self.rename(actor, rename.group, &rename.name, takes),
+            T::DisableGroup(of) => self.disable(actor, of.group, takes),
+            T::EnableGroup(of) => self.enable(actor, of.group, of.owner, now, takes),
+            T::DeleteGroup(of) => self.delete(actor, of.group),
+            T::HideGroup(of) => self.set_hidden(actor, of, true),
+            T::RestoreGroup(of) => self.set_hidden(actor, of, false),
             T::MassSend(send) => self.mass_send(actor, send, now, record),
             T::ReleaseFreeze(who) => {
                 self.manager(actor)?;
@@ -193,7 +202,7 @@ impl Tenant {
             T::ListGroups(who) => {
                 self.oneself_or_manager(actor, who.person)?;
                 self.active(who.person)?;
-                let groups = self.groups_of(who.person);
+                let groups = self.groups_seen_by(who.person);
                 Ok(Reply::Groups(GroupsV1 { groups }))
             }
             other => panic!("not in these histories: {other:?}"),
@@ -249,7 +258,8 @@ impl Tenant {
 
     fn group(&self, group: GroupId) -> Result<&Group, Refusal> {
         let at = (group.0 as usize).wrapping_sub(1);
-        self.groups.get(at).ok_or(Refusal::NoSuchGroup { group })
+        let known = self.groups.get(at).filter(|group| !group.deleted);
+        known.ok_or(Refusal::NoSuchGroup { group })
     }
 
     fn group_mut(&mut self, group: GroupId) -> &mut Group {
@@ -309,6 +319,7 @@ impl Group {
         self.owner = None;
         self.admins.clear();
         self.members.clear();
+        self.hidden.clear();
     }
 
     /// The last place of the order.
