@@ -370,9 +370,6 @@ fn apply_to_tenant(
         }
         // Members and roles
         Event::MembersJoined(joined) => takes.extend(group::join(tenant, joined)),
-        Event::MembersJoinedV2(joined) => {
-            takes.extend(group::join_with_notice(tenant, joined));
-        }
         Event::MembersLeft(left) => {
             let fate = group::Fate {
                 successor: left.successor,

@@ -210,11 +210,9 @@ impl<'a> Change<'a> {
                     left: members(cause as u8, left.to_vec()),
                 };
                 Self {
-                    group,
-                    kind: Kind::Moved,
-                    body: body.encode(),
                     joined,
                     left,
+                    ..Self::of_group(group, Kind::Moved, body.encode())
                 }
             }
         }
@@ -261,9 +259,6 @@ fn change_of(event: &Event) -> Option<Change<'_>> {
         Event::GroupRenamed(renamed) => {
             let name = renamed.name.clone().into_bytes();
             Change::of_group(renamed.group, Kind::Described, name)
-        }
-        Event::MembersJoinedV2(joined) => {
-            Change::joined(joined.group, Kind::Joined, joined.people.clone())
         }
         Event::GroupDissolvedV2(dissolved) => Change {
             left: &dissolved.members,

@@ -14,10 +14,8 @@ mod record;
 pub mod tagged;
 
 pub use delivery::{
-    DeliveryDecoder, DeliveryError, MembershipBody, MovedBody, STREAM_OPENING_LEN, SkipBody,
-    SkipReason, StreamClass, stream_opening,
-    DeliveryDecoder, DeliveryError, MembershipBody, RemovalBody, STREAM_OPENING_LEN, SkipBody,
-    SkipReason, StreamClass, stream_opening,
+    DeliveryDecoder, DeliveryError, MembershipBody, MovedBody, RemovalBody, STREAM_OPENING_LEN,
+    SkipBody, SkipReason, StreamClass, stream_opening,
 };
 pub use envelope::{ALIGNMENT, Draft, Envelope, EnvelopeError, padded};
 pub use frame::{
@@ -28,10 +26,8 @@ pub use header::{
     BODY_LEN_MAX, HEADER_LEN, HEADER_VERSION, Header, HeaderError, HeaderFields, Kind, Priority,
 };
 pub use ids::{
-    ClientMessageId, DepartmentId, DeviceId, GroupId, MatrixId, PersonId, RecordNumber, Sequence,
-    TenantId, Timestamp,
-    ApprovalId, ClientMessageId, DepartmentId, DeviceId, ExportId, GroupId, PersonId, RecordNumber,
-    Sequence, TenantId, Timestamp,
+    ApprovalId, ClientMessageId, DepartmentId, DeviceId, ExportId, GroupId, MatrixId, PersonId,
+    RecordNumber, Sequence, TenantId, Timestamp,
 };
 pub use message::{
     Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach, Hello,

@@ -218,11 +218,6 @@ fn events() -> Vec<Event> {
     let (group, viewer) = (GROUP, PersonId(9));
     vec![
         Event::GroupCreatedV2(created()),
-        Event::MembersJoinedV2(event::MembersJoinedV2 {
-            group,
-            people: vec![PersonId(7)],
-            notice: 2,
-        }),
         Event::BatchAccepted(event::BatchAcceptedV1 {
             client_message_id: ID,
             digest: 0x2122_2324_2526_2728,

@@ -186,6 +186,7 @@ fn events() -> Vec<Event> {
             people: members.clone(),
             source: JoinSource::Code,
             label: "展会".to_owned(),
+            notice: 2,
         }),
         Event::MembersInvited(event::MembersInvitedV1 {
             group,

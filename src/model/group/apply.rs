@@ -4,7 +4,7 @@ use crate::model::command::{GroupKind, GroupRole, PersonKind};
 use crate::model::department;
 use crate::model::event::{
     DepartmentFollowedV1, GroupCreatedV1, GroupRenamedV1, GroupStatus, LeftGroupV2,
-    MembersJoinedV1, MembersJoinedV2, OwnershipTransferredV1, RoleChangedV1,
+    MembersJoinedV1, OwnershipTransferredV1, RoleChangedV1,
 };
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
 use crate::wire::{GroupId, PersonId, Sequence, Take};
@@ -70,16 +70,6 @@ pub(super) fn found(
 
 pub(crate) fn join(tenant: &mut Tenant, joined: &MembersJoinedV1) -> Option<Take> {
     let MembersJoinedV1 { group, people } = joined;
-    enter_all(tenant, *group, people)
-}
-
-/// Which notice they were shown is for the archive.
-pub(crate) fn join_with_notice(tenant: &mut Tenant, joined: &MembersJoinedV2) -> Option<Take> {
-    let MembersJoinedV2 {
-        group,
-        people,
-        notice: _,
-    } = joined;
     enter_all(tenant, *group, people)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::model::command::Actor;
 use crate::model::command::{
-    GroupChangedV1, GroupKind, GroupRole, GroupV1, MemberV1, MembersV1, RenameGroupV1, Reply,
+    GroupChangedV1, GroupKind, GroupRole, GroupV1, JoinSource, MemberV1, MembersV1, RenameGroupV1, Reply,
     SetRoleV1,
 };
 use crate::model::decision::{Decision, Request};
@@ -44,7 +44,8 @@ pub(crate) fn decide_add_members(
     creation::check_selected(request, &add.people)?;
 
     let people = add.people.clone();
-    let event = creation::joined_event(request.tenant, group.kind, add.group, people);
+    let how = (JoinSource::Added, "");
+    let event = creation::joined_event(request.tenant, group.kind, add.group, people, how);
     Ok(changed(group, add.group, event))
 }
 

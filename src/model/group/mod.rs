@@ -17,7 +17,7 @@ mod tests;
 pub(crate) mod training;
 
 pub(crate) use apply::{
-    Fate, change_role, create, dissolve, follow, join, join_with_notice, leave, leave_to, rename,
+    Fate, change_role, create, dissolve, follow, join, leave, leave_to, rename,
     transfer_ownership,
 };
 pub(crate) use decide::{

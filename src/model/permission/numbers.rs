@@ -28,6 +28,8 @@ pub(crate) fn number_of(operation: Operation) -> u16 {
         O::ReadPerson => 41,
         O::ReadDirectory => 42,
         O::RevokeDevice => 43,
+        O::InvitePerson => 44,
+        O::RegisterDevice => 45,
         // External contacts
         O::AddContact => 64,
         O::TagContact => 65,
@@ -42,6 +44,9 @@ pub(crate) fn number_of(operation: Operation) -> u16 {
         O::CreateGroups => 85,
         O::SetCreationPolicy => 86,
         O::ReleaseRiskControl => 87,
+        O::ManageMatrix => 88,
+        O::ReadNotice => 89,
+        O::WatchGroup => 90,
         // Who is in a group
         O::AddMembers => 96,
         O::AnswerInvitation => 97,
@@ -51,6 +56,7 @@ pub(crate) fn number_of(operation: Operation) -> u16 {
         O::SetRole => 101,
         O::TransferOwnership => 102,
         O::SplitGroup => 103,
+        O::AddMembersAsAdmin => 104,
         // The life of a group
         O::RenameGroup => 112,
         O::RenameLockedGroup => 113,
@@ -74,6 +80,7 @@ pub(crate) fn number_of(operation: Operation) -> u16 {
         O::ReadConversation => 147,
         O::ExportRecords => 148,
         O::ImportHistory => 149,
+        O::RecallMessage => 150,
         // Mass sends and quotas
         O::MassSend => 160,
         O::CancelMassSend => 161,

@@ -3,9 +3,8 @@
 use crate::model::body::body;
 use crate::model::command::Succession;
 use crate::model::state::Tenant;
-use crate::model::{contact, department, directory, group, mass_send, message, quota};
 use crate::model::{
-    approval, audit, department, directory, group, history, mass_send, message, quota,
+    approval, audit, contact, department, directory, group, history, mass_send, message, quota,
 };
 use crate::wire::{TenantId, Timestamp};
 

@@ -56,17 +56,6 @@ body! {
     }
 }
 body! {
-    /// People are members, and were shown a data-use notice.
-    MembersJoinedV2 {
-        /// Of which group.
-        group: GroupId,
-        /// Who.
-        people: Vec<PersonId>,
-        /// Which version of the notice.
-        notice: u32,
-    }
-}
-body! {
     /// Groups will be created, one record each.
     BatchAcceptedV1 {
         /// The enterprise's own name for the call.

@@ -1,6 +1,6 @@
 //! The data-use notice of external groups (SPEC G1): shown to who joins, and every join names its version.
 
-use crate::model::command::{DoneV1, GroupKind, Reply, SetDataUseNoticeV1};
+use crate::model::command::{DoneV1, GroupKind, JoinSource, Reply, SetDataUseNoticeV1};
 use crate::model::decision::{Decision, Request};
 use crate::model::event::{DataUseNoticeSetV1, Event, MembersJoinedV1, MembersJoinedV2};
 use crate::model::permission::{Operation, Subject};
@@ -38,19 +38,22 @@ pub(super) fn due(tenant: &Tenant, kind: GroupKind) -> u32 {
     }
 }
 
-/// The joining of `people`, with the notice they are shown where one is due. Every way into a group
+/// The joining of `people`: how they came, and the notice they are shown where one is due. Every way into a group
 /// that exists says it so.
 pub(crate) fn joined_event(
     tenant: &Tenant,
     kind: GroupKind,
     group: GroupId,
     people: Vec<PersonId>,
+    (source, label): (JoinSource, &str),
 ) -> Event {
-    match due(tenant, kind) {
-        0 => Event::MembersJoined(MembersJoinedV1 { group, people }),
-        notice => Event::MembersJoinedV2(MembersJoinedV2 {
+    match (due(tenant, kind), source) {
+        (0, JoinSource::Added) => Event::MembersJoined(MembersJoinedV1 { group, people }),
+        (notice, source) => Event::MembersJoinedV2(MembersJoinedV2 {
             group,
             people,
+            source,
+            label: label.to_owned(),
             notice,
         }),
     }

@@ -15,6 +15,8 @@ body! {
         source: JoinSource,
         /// The campaign of the code; empty for none.
         label: String,
+        /// The data-use notice that they were shown; 0 where none was due (SPEC G1).
+        notice: u32,
     }
 }
 body! {

@@ -10,7 +10,7 @@ use crate::model::command::{
 use crate::model::decision::{Decision, Request};
 use crate::model::event::{self, Event};
 use crate::model::group::decide::{admissible, changed};
-use crate::model::group::{Group, cap};
+use crate::model::group::{Group, cap, creation};
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
 use crate::model::state::{GroupIndex, PersonIndex};
@@ -109,12 +109,8 @@ pub(crate) fn decide_answer(
         return Err(Refusal::GroupFull { group: id, cap });
     }
 
-    let event = Event::MembersJoinedV2(event::MembersJoinedV2 {
-        group: id,
-        people: vec![person],
-        source: JoinSource::Invitation,
-        label: String::new(),
-    });
+    let how = (JoinSource::Invitation, "");
+    let event = creation::joined_event(request.tenant, group.kind, id, vec![person], how);
     Ok(changed(group, id, event))
 }
 

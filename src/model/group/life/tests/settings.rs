@@ -263,6 +263,7 @@ fn how_somebody_came_in_is_kept_where_it_is_unusual() {
         people: vec![DAVE],
         source: JoinSource::Code,
         label: "展会".to_owned(),
+        notice: 0,
     });
     let stamp = town.last.as_ref().unwrap().stamp;
     crate::model::apply(&mut town.state, &stamp, &[joined]);
