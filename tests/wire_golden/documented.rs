@@ -2,7 +2,7 @@
 
 use throng::model::Refusal;
 use throng::model::command::{QuotaPolicy, Reply, TaggedCommand};
-use throng::wire::{FrameKind, GroupId, Kind, PersonId, Timestamp};
+use throng::wire::{FrameKind, GroupId, Kind, MatrixId, PersonId, Timestamp};
 
 const DOCUMENT: &str = include_str!("../../docs/wire.md");
 
@@ -104,6 +104,27 @@ fn every_refusal_is_documented() {
             rule: "that",
         },
         Refusal::DuplicateExternalId,
+        Refusal::NoSuchBatch { batch: 1 },
+        Refusal::CreationLocked { mobile: true },
+        Refusal::NotACreator { person },
+        Refusal::NotSelectable { person },
+        Refusal::RiskControl {
+            person,
+            since: Timestamp(1),
+        },
+        Refusal::ArchiveRequired { group },
+        Refusal::WatchClosed {
+            group,
+            opens: Timestamp(1),
+            closes: Timestamp(2),
+        },
+        Refusal::WrongPassword { group },
+        Refusal::TooManyGuesses {
+            retry_at: Timestamp(1),
+        },
+        Refusal::NoSuchMatrix {
+            matrix: MatrixId(1),
+        },
         Refusal::DiskFull,
     ];
     for refusal in &refusals {

@@ -24,6 +24,7 @@ pub(crate) struct Caps {
     pub(crate) external: usize,
     pub(crate) external_unverified: usize,
     pub(crate) mass_sends_per_day: u32,
+    pub(crate) groups_created_per_day: u32,
 }
 
 struct Person {
@@ -91,6 +92,8 @@ pub(crate) struct Tenant {
     charges: Vec<(PersonId, Timestamp)>,
     frozen: Vec<(PersonId, Timestamp)>,
     mass_sends: Vec<MassSend>,
+    created: Vec<(PersonId, Timestamp)>,
+    held_up: Vec<(PersonId, Timestamp)>,
 }
 
 /// What was expected: the answer, and the places taken.
@@ -136,6 +139,8 @@ impl Tenant {
             charges: Vec::new(),
             frozen: Vec::new(),
             mass_sends: Vec::new(),
+            created: Vec::new(),
+            held_up: Vec::new(),
         }
     }
 
@@ -171,6 +176,12 @@ impl Tenant {
             T::TransferOwnership(to) => self.transfer(actor, to.group, to.person, takes),
             T::RenameGroup(rename) => self.rename(actor, rename.group, &rename.name, takes),
             T::MassSend(send) => self.mass_send(actor, send, now, record),
+            T::ReleaseRiskControl(who) => {
+                self.manager(actor)?;
+                self.active(who.person)?;
+                self.held_up.retain(|(person, _)| *person != who.person);
+                Ok(Reply::Done(DoneV1 {}))
+            }
             T::ReleaseFreeze(who) => {
                 self.manager(actor)?;
                 self.active(who.person)?;
