@@ -25,8 +25,7 @@ struct Section {
     events: fn() -> Vec<Event>,
 }
 
-const SECTIONS: &[Section] = &[core::SECTION, creation::SECTION];
-const SECTIONS: &[Section] = &[core::SECTION, departments::SECTION];
+const SECTIONS: &[Section] = &[core::SECTION, creation::SECTION, departments::SECTION];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 
