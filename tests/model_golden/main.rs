@@ -14,6 +14,7 @@ use throng::model::event::Event;
 
 mod core;
 mod departments;
+mod directory;
 mod state;
 
 /// The golden lines of one part of the model, and what is written there.
@@ -25,6 +26,7 @@ struct Section {
 }
 
 const SECTIONS: &[Section] = &[core::SECTION, departments::SECTION];
+const SECTIONS: &[Section] = &[core::SECTION, directory::SECTION];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 

@@ -52,6 +52,15 @@ fn model(knobs: &throng::config::Model) -> model::Limits {
         people_per_command_max: knobs.people_per_command_max,
         mass_send_groups_max: knobs.mass_send_groups_max,
         mass_sends_per_day_max: knobs.mass_sends_per_day_max,
+        new_people_max: knobs.new_people_max,
+        activation_hours: knobs.activation_hours,
+        activation_guesses_max: knobs.activation_guesses_max,
+        devices_per_person_max: knobs.devices_per_person_max,
+        ip_allow_list_max: knobs.ip_allow_list_max,
+        contacts_per_employee_max: knobs.contacts_per_employee_max,
+        untagged_contacts_max: knobs.untagged_contacts_max,
+        tags_per_contact_max: knobs.tags_per_contact_max,
+        hand_over_hours: knobs.hand_over_hours,
     }
 }
 
