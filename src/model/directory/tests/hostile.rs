@@ -280,8 +280,8 @@ proptest! {
         events in prop::collection::vec(prop_oneof![of_people(), of_accounts(), of_contacts()], 0..60)
     ) {
         let mut town = Town::with_employees(4);
-        town.found_department("总部", DepartmentId(0));
-        town.found_department("研发", DepartmentId(1));
+        town.department("总部", DepartmentId(0));
+        town.department("研发", DepartmentId(1));
         for _ in 0..3 {
             town.internal_group(ALICE, &[BOB, CAROL]);
         }
