@@ -156,6 +156,31 @@ sections! {
         matrices_max: u32 = "1000" in "0" to "100000", costs "nothing";
         /// Groups of one set.
         matrix_groups_max: u32 = "1000" in "1" to "10000", costs "4 bytes each";
+        /// People with their entries in one command.
+        new_people_max: u32 = "500" in "1" to "1000",
+        costs "up to 2 ms in which nothing else is decided";
+        /// How long a one-time code to activate an account works, in hours.
+        activation_hours: u32 = "72" in "1" to "8760",
+        costs "as long for somebody else to find the message it was sent in";
+        /// Wrong guesses after which a one-time code is void.
+        activation_guesses_max: u32 = "5" in "1" to "100",
+        costs "a chance of 1 in 100 million each to guess a code";
+        /// Devices of a person that are remembered; beyond, the oldest in use is forgotten, and is
+        /// a new one when it comes back.
+        devices_per_person_max: u32 = "64" in "1" to "1000", costs "24 bytes of memory each";
+        /// Networks in a tenant's IP allow-list.
+        ip_allow_list_max: u32 = "256" in "1" to "4096",
+        costs "comparing all of them when somebody connects";
+        /// External contacts of an employee; inherited ones may be more.
+        contacts_per_employee_max: u32 = "50000" in "1" to "200000",
+        costs "about 24 bytes of memory each, and their tags";
+        /// External contacts an employee may have before each further one needs a tag; at most the
+        /// one before.
+        untagged_contacts_max: u32 = "2000" in "0" to "200000", costs "nothing";
+        /// Tags of an employee for one contact.
+        tags_per_contact_max: u32 = "32" in "1" to "256", costs "their text in memory";
+        /// How long an external contact may take to confirm a hand-over, in hours.
+        hand_over_hours: u32 = "168" in "1" to "8760", costs "nothing";
     }
 
     /// The log: recovery log and archive in one.

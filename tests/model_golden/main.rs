@@ -15,6 +15,7 @@ use throng::model::event::Event;
 mod core;
 mod creation;
 mod departments;
+mod directory;
 mod state;
 
 /// The golden lines of one part of the model, and what is written there.
@@ -25,7 +26,12 @@ struct Section {
     events: fn() -> Vec<Event>,
 }
 
-const SECTIONS: &[Section] = &[core::SECTION, creation::SECTION, departments::SECTION];
+const SECTIONS: &[Section] = &[
+    core::SECTION,
+    creation::SECTION,
+    departments::SECTION,
+    directory::SECTION,
+];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 

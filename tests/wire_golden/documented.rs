@@ -2,7 +2,7 @@
 
 use throng::model::Refusal;
 use throng::model::command::{QuotaPolicy, Reply, TaggedCommand};
-use throng::wire::{FrameKind, GroupId, Kind, MatrixId, PersonId, Timestamp};
+use throng::wire::{DeviceId, FrameKind, GroupId, Kind, MatrixId, PersonId, Timestamp};
 
 const DOCUMENT: &str = include_str!("../../docs/wire.md");
 
@@ -104,6 +104,25 @@ fn every_refusal_is_documented() {
             rule: "that",
         },
         Refusal::DuplicateExternalId,
+        Refusal::NotActivated { person },
+        Refusal::AlreadyActivated { person },
+        Refusal::WrongActivationCode { person, left: 1 },
+        Refusal::AlreadyInUse { field: "this" },
+        Refusal::LastSuperAdmin { person },
+        Refusal::DeviceRevoked {
+            device: DeviceId(1),
+        },
+        Refusal::AddressNotAllowed,
+        Refusal::TooManyContacts {
+            person,
+            limit: 1,
+            untagged: true,
+        },
+        Refusal::NotTheirContact {
+            contact: person,
+            person,
+        },
+        Refusal::NoSuchHandOver { contact: person },
         Refusal::NoSuchBatch { batch: 1 },
         Refusal::CreationLocked { mobile: true },
         Refusal::NotACreator { person },

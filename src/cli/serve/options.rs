@@ -60,6 +60,15 @@ fn model(knobs: &throng::config::Model) -> model::Limits {
         watch_guesses_per_minute_max: knobs.watch_guesses_per_minute_max,
         matrices_max: knobs.matrices_max,
         matrix_groups_max: knobs.matrix_groups_max,
+        new_people_max: knobs.new_people_max,
+        activation_hours: knobs.activation_hours,
+        activation_guesses_max: knobs.activation_guesses_max,
+        devices_per_person_max: knobs.devices_per_person_max,
+        ip_allow_list_max: knobs.ip_allow_list_max,
+        contacts_per_employee_max: knobs.contacts_per_employee_max,
+        untagged_contacts_max: knobs.untagged_contacts_max,
+        tags_per_contact_max: knobs.tags_per_contact_max,
+        hand_over_hours: knobs.hand_over_hours,
     }
 }
 
