@@ -5,8 +5,9 @@
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use throng::model::command::{
-    Actor, AddPeopleV1, Command, CommandBody, CreateGroupV1, CreateTenantV1, GroupKind, MassSendV1,
-    NewPersonV1, OrgRole, PersonKind, PersonV1, Publish, Succession, TaggedCommand,
+    Actor, AddPeopleV1, Command, CommandBody, CreateGroupV1, CreateTenantV1, DepartPersonV2,
+    GroupKind, MassSendV1, NewPersonV1, OrgRole, PersonKind, PersonV1, Publish, Succession,
+    TaggedCommand,
 };
 use throng::model::{Context, Decision, Stamp, State, apply, decide, record_kind};
 use throng::wire::{
@@ -44,7 +45,11 @@ impl Bench {
             role: OrgRole::Employee,
         };
         bench.run(TaggedCommand::AddPeople(AddPeopleV1 {
-            people: vec![person; 2_000],
+            people: vec![person.clone(); 2_000],
+        }));
+        // And one who is in none of them.
+        bench.run(TaggedCommand::AddPeople(AddPeopleV1 {
+            people: vec![person],
         }));
         for _ in 0..groups {
             bench.run(TaggedCommand::CreateGroup(CreateGroupV1 {
@@ -172,25 +177,41 @@ fn mass_sending(criterion: &mut Criterion) {
 /// The owner of all 200 groups leaves: 200 successions, 200 sequences, one record.
 fn leaving(criterion: &mut Criterion) {
     let snapshot = Bench::with_groups(200).state.to_snapshot();
-    let command = of_tenant(TaggedCommand::DepartPerson(PersonV1 {
+    let by_succession = TaggedCommand::DepartPerson(PersonV1 {
         person: PersonId(1),
-    }));
+    });
+    let to_a_newcomer = TaggedCommand::DepartPersonV2(DepartPersonV2 {
+        person: PersonId(1),
+        successor: PersonId(MEMBERS + 1),
+    });
     let restored = || Bench {
         state: State::from_snapshot(&snapshot).expect("our own snapshot"),
         record: RecordNumber(1_000),
         now: START,
     };
-    criterion.bench_function("leaver of 200 groups of 2,000: decide and apply", |b| {
-        b.iter_batched(
-            restored,
-            |mut bench| {
-                let decision = decide(&bench.state, &command, bench.context());
-                bench.apply(&decision, PersonId(0), ClientMessageId(0));
-                bench
-            },
-            BatchSize::PerIteration,
-        );
-    });
+    let mut leave = |name: &str, command: TaggedCommand| {
+        let command = of_tenant(command);
+        criterion.bench_function(name, |b| {
+            b.iter_batched(
+                restored,
+                |mut bench| {
+                    let decision = decide(&bench.state, &command, bench.context());
+                    assert_eq!(decision.events.len(), 1, "the leaver leaves");
+                    bench.apply(&decision, PersonId(0), ClientMessageId(0));
+                    bench
+                },
+                BatchSize::PerIteration,
+            );
+        });
+    };
+    leave(
+        "leaver of 200 groups of 2,000: decide and apply",
+        by_succession,
+    );
+    leave(
+        "leaver of 200 groups of 2,000, a newcomer in their place: decide and apply",
+        to_a_newcomer,
+    );
 }
 
 criterion_group! {

@@ -7,9 +7,14 @@ mod life;
 
 use proptest::prelude::*;
 use throng::model::command::{
-    Actor, Command, CommandBody, GroupKind, GroupRole, GroupV1, ListMembersV1, MassSendV1,
-    MembersV1, NewPersonV1, OrgRole, PersonKind, PersonV1, Publish, QuotaPolicy, Succession,
-    TaggedCommand,
+    Actor, Binding, Command, CommandBody, GroupKind, GroupRole, GroupV1, ListMembersV1, MassSendV1,
+    MembersV1, NewGroupV1, NewPersonV1, OrgRole, PersonKind, PersonV1, Publish, QuotaPolicy,
+    Succession, TaggedCommand,
+};
+use throng::model::event::{
+    ArchivePullSetV1, BatchAcceptedV1, BatchGroupCreatedV1, BatchGroupRefusedV1, GroupCreatedV2,
+    MatrixSetV1, MembersJoinedV2, RiskControlSetV1, ScopeSetV1, ViewerJoinedV1, ViewerLeftV1,
+    WatchHashV1, WatchPasswordWrongV1, WatchSetV1,
 };
 use throng::model::event::{
     Event, FeatureV1, GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus, LeaveCause,
@@ -19,8 +24,8 @@ use throng::model::event::{
 };
 use throng::model::{Context, Stamp, State, apply, attach, decide, project, record_kind};
 use throng::wire::{
-    ClientMessageId, DeviceId, Envelope, GroupId, HeaderFields, Kind, PersonId, Priority,
-    RecordNumber, Sequence, Take, TenantId, Timestamp,
+    ClientMessageId, DepartmentId, DeviceId, Envelope, GroupId, HeaderFields, Kind, MatrixId,
+    PersonId, Priority, RecordNumber, Sequence, Take, TenantId, Timestamp,
 };
 
 fn number() -> impl Strategy<Value = u64> {
@@ -187,8 +192,109 @@ fn of_messages() -> impl Strategy<Value = Event> {
     ]
 }
 
+fn of_creation() -> impl Strategy<Value = Event> {
+    let kind = prop_oneof![
+        Just(GroupKind::Internal),
+        Just(GroupKind::External),
+        Just(GroupKind::Training),
+        Just(GroupKind::Direct),
+    ];
+    let hash = || {
+        (time(), time()).prop_map(|(opens, closes)| WatchHashV1 {
+            salt: 7,
+            hash: [0; 32],
+            opens,
+            closes,
+        })
+    };
+    let places = (number(), person(), prop::option::of(hash()), time(), time());
+    let created = (group(), kind, person(), people(), places).prop_map(
+        |(group, kind, owner, members, (department, creator, watch, day_starts, day_ends))| {
+            GroupCreatedV2 {
+                group,
+                kind,
+                name: String::new(),
+                owner,
+                admins: members.clone(),
+                members,
+                creator,
+                department: DepartmentId(department),
+                team: String::new(),
+                follows_department: true,
+                name_locked: false,
+                notice: 0,
+                watch,
+                day_starts,
+                day_ends,
+            }
+        },
+    );
+    let created = created.boxed();
+    let item = (0..40_u64, 0..3_u32, prop::option::of(created.clone()));
+    let watching = (group(), person(), 0..4_u32, 0..3_u8);
+    prop_oneof![
+        3 => created.prop_map(Event::GroupCreatedV2),
+        1 => (group(), people()).prop_map(|(group, people)| {
+            Event::MembersJoinedV2(MembersJoinedV2 { group, people, notice: 1 })
+        }),
+        1 => (0..3_usize).prop_map(|count| Event::BatchAccepted(BatchAcceptedV1 {
+            client_message_id: ClientMessageId(1),
+            digest: 0,
+            groups: vec![NewGroupV1 {
+                kind: GroupKind::Internal,
+                name: "Group".to_owned(),
+                owner: PersonId(1),
+                members: vec![PersonId(2), PersonId(3)],
+                departments: Vec::new(),
+                binding: Binding::Team,
+                department: DepartmentId(0),
+                team: "Team".to_owned(),
+                follows_department: false,
+            }; count],
+        })),
+        2 => item.prop_map(|(batch, item, created)| {
+            let batch = RecordNumber(batch);
+            match created {
+                Some(created) => {
+                    Event::BatchGroupCreated(BatchGroupCreatedV1 { batch, item, created })
+                }
+                None => {
+                    let text = String::new();
+                    Event::BatchGroupRefused(BatchGroupRefusedV1 { batch, item, code: 1, text })
+                }
+            }
+        }),
+        3 => watching.prop_map(|(group, viewer, seat, what)| match what {
+            0 => Event::ViewerLeft(ViewerLeftV1 { group, viewer }),
+            1 => Event::WatchPasswordWrong(WatchPasswordWrongV1 { group, viewer }),
+            _ => Event::ViewerJoined(ViewerJoinedV1 { group, viewer, seat }),
+        }),
+        1 => (group(), hash()).prop_map(|(group, watch)| Event::WatchSet(WatchSetV1 { group, watch })),
+        1 => (person(), people(), number()).prop_map(|(person, people, department)| {
+            let departments = vec![DepartmentId(department)];
+            Event::ScopeSet(ScopeSetV1 { person, departments, people })
+        }),
+        1 => (person(), any::<bool>()).prop_map(|(person, tripped)| {
+            Event::RiskControlSet(RiskControlSetV1 { person, tripped })
+        }),
+        1 => (group(), any::<bool>()).prop_map(|(group, pulled)| {
+            Event::ArchivePullSet(ArchivePullSetV1 { group, pulled })
+        }),
+        1 => (number(), prop::collection::vec(group(), 0..3)).prop_map(|(matrix, groups)| {
+            let (matrix, name) = (MatrixId(matrix), String::new());
+            Event::MatrixSet(MatrixSetV1 { matrix, name, groups })
+        }),
+    ]
+}
+
 fn record() -> impl Strategy<Value = (Stamp, Vec<Event>)> {
-    let event = prop_oneof![of_people(), of_groups(), life::events(), of_messages()];
+    let event = prop_oneof![
+        of_people(),
+        of_groups(),
+        of_creation(),
+        life::events(),
+        of_messages()
+    ];
     let stamp = (0..3_u32, person(), time(), 0..40_u64, 0..3_u128);
     let stamp = stamp.prop_map(|(tenant, sender, timestamp, record, id)| Stamp {
         record: RecordNumber(record),

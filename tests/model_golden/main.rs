@@ -14,10 +14,10 @@ use throng::model::event::Event;
 
 mod approvals;
 mod core;
-mod directory;
 mod creation;
 mod departments;
 mod life;
+mod directory;
 mod state;
 
 /// The golden lines of one part of the model, and what is written there.
@@ -33,6 +33,12 @@ const SECTIONS: &[Section] = &[core::SECTION, creation::SECTION];
 const SECTIONS: &[Section] = &[core::SECTION, departments::SECTION];
 const SECTIONS: &[Section] = &[core::SECTION, approvals::SECTION];
 const SECTIONS: &[Section] = &[core::SECTION, life::SECTION];
+const SECTIONS: &[Section] = &[
+    core::SECTION,
+    creation::SECTION,
+    departments::SECTION,
+    directory::SECTION,
+];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 

@@ -33,6 +33,7 @@ fn limits() -> Limits {
         external_members_max: 5,
         external_members_max_unverified: 4,
         mass_sends_per_day_max: 2,
+        groups_created_per_day_max: 2,
         ..Limits::default()
     }
 }
@@ -43,6 +44,7 @@ fn caps() -> Caps {
         external: 5,
         external_unverified: 4,
         mass_sends_per_day: 2,
+        groups_created_per_day: 2,
     }
 }
 
@@ -416,6 +418,7 @@ fn quota_command() -> impl Strategy<Value = T> {
     let policy = QuotaPolicy::MassSendsPerSenderPerDay;
     prop_oneof![
         4 => person().prop_map(|person| T::ReleaseFreeze(PersonV1 { person })),
+        4 => person().prop_map(|person| T::ReleaseRiskControl(PersonV1 { person })),
         1 => (0..5_u32).prop_map(move |limit| T::SetQuota(SetQuotaV1 { policy, limit })),
         1 => person().prop_map(|person| T::GetQuotas(PersonV1 { person })),
         2 => (10..80_u64).prop_map(|n| T::GetMassSend(GetMassSendV1 { mass_send: RecordNumber(n) })),

@@ -13,7 +13,7 @@ body! {
     /// People by id, who holds what names them, and what belongs to their accounts.
     DirectoryStateV1 {
         people: Vec<PersonStateV2>,
-        /// Who holds their own external id, in order of the ids.
+        /// Who holds their own external id, by person id.
         external_ids: Vec<PersonId>,
         /// Likewise.
         employee_numbers: Vec<PersonId>,
@@ -74,7 +74,11 @@ body! {
 }
 
 pub(crate) fn write(tenant: &Tenant) -> DirectoryStateV1 {
-    let holders = |holders: &Holders| holders.values().map(|person| person.id()).collect();
+    let holders = |holders: &Holders| {
+        let mut people: Vec<_> = holders.values().map(|person| person.id()).collect();
+        people.sort_unstable();
+        people
+    };
     DirectoryStateV1 {
         people: tenant.people.iter().map(write_person).collect(),
         external_ids: holders(&tenant.external_ids),

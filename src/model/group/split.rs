@@ -11,7 +11,7 @@ use crate::model::group::creation::{Belongs, NewGroup, plan};
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
 use crate::model::state::PersonIndex;
-use crate::wire::{DepartmentId, GroupId, PersonId};
+use crate::wire::{GroupId, PersonId};
 
 #[cfg(test)]
 mod tests;
@@ -96,9 +96,11 @@ fn part_of(
 ) -> Result<GroupCreatedV2, Refusal> {
     let members = [admins, people].concat();
     let name = numbered(&group.name, part);
-    let belongs = match &group.team {
-        Some(team) => Belongs::Team(team),
-        None => Belongs::Nowhere,
+    let belongs = match (group.department, &group.team) {
+        (Some(department), _) => Belongs::PartOf(department.id()),
+        (None, Some(team)) => Belongs::Team(team),
+        // Older groups belong to nothing.
+        (None, None) => Belongs::Team(&group.name),
     };
     let new = NewGroup {
         kind: group.kind,
@@ -111,11 +113,7 @@ fn part_of(
         follows_department: false,
         may_be_small: true,
     };
-    let mut created = plan(request, &new)?;
-    let department = group.department.map(|department| department.id());
-    created.department = department.unwrap_or(DepartmentId(0));
-    created.name_locked = department.is_some();
-    Ok(created)
+    plan(request, &new)
 }
 
 /// The name with the part's number behind it, within 64 characters.

@@ -72,6 +72,10 @@ impl Tenant {
             if !may || person != create.owner {
                 return not_permitted();
             }
+            let held_up = self.held_up.iter().find(|(who, _)| *who == person);
+            if let Some((person, since)) = held_up.copied() {
+                return Err(Refusal::RiskControl { person, since });
+            }
         }
         let have = create.members.len() as u32;
         if have < 2 {
@@ -94,6 +98,19 @@ impl Tenant {
                 group: GroupId(0),
                 cap: cap as u32,
             });
+        }
+        if let Some(person) = self.actor(actor)? {
+            let (starts, ends) = self.window(now);
+            let today = |(who, at): &&(PersonId, Timestamp)| {
+                *who == person && starts <= at.0 && at.0 < ends
+            };
+            let today = self.created.iter().filter(today).count() as u32;
+            if today >= self.caps.groups_created_per_day {
+                self.held_up.push((person, now));
+                let since = now;
+                return Err(Refusal::RiskControl { person, since });
+            }
+            self.created.push((person, now));
         }
         self.groups.push(Group {
             kind: create.kind,

@@ -25,6 +25,7 @@ pub(crate) struct Caps {
     pub(crate) external: usize,
     pub(crate) external_unverified: usize,
     pub(crate) mass_sends_per_day: u32,
+    pub(crate) groups_created_per_day: u32,
 }
 
 struct Person {
@@ -95,6 +96,8 @@ pub(crate) struct Tenant {
     charges: Vec<(PersonId, Timestamp)>,
     frozen: Vec<(PersonId, Timestamp)>,
     mass_sends: Vec<MassSend>,
+    created: Vec<(PersonId, Timestamp)>,
+    held_up: Vec<(PersonId, Timestamp)>,
 }
 
 /// What was expected: the answer, and the places taken.
@@ -140,6 +143,8 @@ impl Tenant {
             charges: Vec::new(),
             frozen: Vec::new(),
             mass_sends: Vec::new(),
+            created: Vec::new(),
+            held_up: Vec::new(),
         }
     }
 
@@ -180,6 +185,12 @@ impl Tenant {
             T::HideGroup(of) => self.set_hidden(actor, of, true),
             T::RestoreGroup(of) => self.set_hidden(actor, of, false),
             T::MassSend(send) => self.mass_send(actor, send, now, record),
+            T::ReleaseRiskControl(who) => {
+                self.manager(actor)?;
+                self.active(who.person)?;
+                self.held_up.retain(|(person, _)| *person != who.person);
+                Ok(Reply::Done(DoneV1 {}))
+            }
             T::ReleaseFreeze(who) => {
                 self.manager(actor)?;
                 self.active(who.person)?;

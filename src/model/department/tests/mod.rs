@@ -1,4 +1,5 @@
 mod follow;
+mod naive;
 mod sync;
 mod tree;
 mod visibility;

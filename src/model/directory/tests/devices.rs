@@ -163,7 +163,7 @@ fn the_oldest_device_in_use_makes_room_and_never_one_that_is_locked_out() {
         ..Limits::default()
     };
     let mut town = Town::with_employees(1).limited(limits);
-    let mut see = |town: &mut Town, device| {
+    let see = |town: &mut Town, device| {
         let device = DeviceId(device);
         register(town, Actor::Enterprise, ALICE, device, Platform::Web)
     };

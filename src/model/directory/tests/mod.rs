@@ -1,5 +1,6 @@
 mod accounts;
 mod devices;
+mod hostile;
 mod leaving;
 mod people;
 mod policy;

@@ -24,6 +24,8 @@ pub(crate) enum Belongs<'a> {
     Nowhere,
     /// Everyone in the department, and below, is a member.
     Department(DepartmentId),
+    /// A department, whose people are not members for that alone.
+    PartOf(DepartmentId),
     /// A project team, by name.
     Team(&'a str),
 }
@@ -111,7 +113,7 @@ fn binding<'a>(
 ) -> Result<(Option<DepartmentIndex>, &'a str), Refusal> {
     let bound = match new.belongs {
         Belongs::Nowhere => (None, ""),
-        Belongs::Department(department) => {
+        Belongs::Department(department) | Belongs::PartOf(department) => {
             (Some(request.tenant.departments.known(department)?), "")
         }
         Belongs::Team(team) => {
@@ -193,6 +195,7 @@ fn departments(
     new: &NewGroup<'_>,
     bound: Option<DepartmentIndex>,
 ) -> Result<Vec<DepartmentIndex>, Refusal> {
+    let bound = bound.filter(|_| matches!(new.belongs, Belongs::Department(_)));
     let limit = request.limits.people_per_command_max;
     if !new.departments.is_empty() {
         check_count("departments", new.departments.len(), limit)?;

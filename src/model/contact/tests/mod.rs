@@ -1,3 +1,5 @@
+mod naive;
+
 use crate::model::Refusal;
 use crate::model::command::{
     Actor, AddContactV1, ConfirmHandOverV1, ContactEntryV1, ContactsPageV1, HandOverContactV1,
