@@ -35,7 +35,7 @@ impl Tenant {
         self.manager(actor)?;
         self.active(person)?;
         let by_themself = matches!(actor, Actor::Person { person: by, .. } if by == person);
-        let is_left = |other: &&super::Person| other.super_admin && !other.departed;
+        let is_left = |other: &&Person| other.super_admin && !other.departed;
         if by_themself && self.people.iter().filter(is_left).count() == 1 {
             return Err(Refusal::LastSuperAdmin { person });
         }
