@@ -118,8 +118,8 @@ impl Activity {
     }
 
     fn drop_empty_past(&mut self) {
-        let is_empty = |past: &&Box<Past>| past.messages.is_empty() && past.changes.is_empty();
-        if self.past.as_ref().is_some_and(|past| is_empty(&past)) {
+        let past = self.past.as_deref();
+        if past.is_some_and(|past| past.messages.is_empty() && past.changes.is_empty()) {
             self.past = None;
         }
     }
