@@ -10,7 +10,7 @@ use crate::model::command::{
 use crate::model::decision::{Context, Decision, Request};
 use crate::model::event::{self, Event, MassSendTargetV1};
 use crate::model::limits::check_count;
-use crate::model::message::{Key, Original, check_speech, check_target};
+use crate::model::message::{Key, Original, check_target};
 use crate::model::permission::{Operation, Subject, check_node};
 use crate::model::quota::{Balance, mass_sends_of};
 use crate::model::refusal::Refusal;
@@ -162,7 +162,7 @@ pub(crate) fn decide_next(
     let now = context.now.max(state.clock);
     let group = tenant.active_person(slice.sender).and_then(|sender| {
         let group = check_target(tenant, slice.group, sender, slice.kind)?;
-        check_speech(tenant, slice.group, sender, slice.kind, now)?;
+        group.check_speech(slice.group, sender, slice.kind, now)?;
         Ok(group)
     });
     let Ok(group) = group else {

@@ -49,6 +49,7 @@ fn quarter_of(at: Timestamp) -> u32 {
 
 impl Activity {
     /// A message comes after `ordinal` others.
+    #[inline]
     pub(crate) fn note_message(&mut self, ordinal: u64, now: Timestamp) {
         let quarter = quarter_of(now);
         if quarter != self.latest.quarter {
