@@ -193,6 +193,22 @@ mod tests {
     }
 
     #[test]
+    fn who_sees_a_group_no_more_is_told_and_still_counted_as_its_member() {
+        let mut online = Online::default();
+        online.attach(PortId(2), 1, (TENANT, ALICE), [TEAM].into_iter());
+        for again in [false, true] {
+            let seen = MembershipDelta {
+                view_only: true,
+                ..delta(again)
+            };
+            assert_eq!(online.change(&seen), [(PortId(2), 1)]);
+            assert_eq!(online.ports(TENANT, TEAM), [(PortId(2), 1)]);
+        }
+        online.change(&delta(false));
+        assert!(online.ports(TENANT, TEAM).is_empty());
+    }
+
+    #[test]
     fn a_change_of_someone_offline_concerns_no_port() {
         let mut online = Online::default();
         assert!(online.change(&delta(true)).is_empty());

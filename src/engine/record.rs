@@ -83,3 +83,37 @@ pub(crate) fn header_fields(stamp: &Stamp, events: &[Event], takes: &[Take]) -> 
         body_len: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::command::{AnnounceV1, DeleteMessageV1, GroupV1};
+    use crate::wire::TenantId;
+
+    fn class(command: TaggedCommand) -> Class {
+        class_of(&Command {
+            tenant: TenantId(1),
+            actor: Actor::Enterprise,
+            second_factor: false,
+            body: command.into(),
+        })
+    }
+
+    #[test]
+    fn what_takes_something_away_is_done_on_a_full_disk_too() {
+        let group = GroupId(1);
+        let sequence = Sequence(1);
+        for command in [
+            TaggedCommand::LeaveGroup(GroupV1 { group }),
+            TaggedCommand::DisableGroup(GroupV1 { group }),
+            TaggedCommand::DissolveGroup(GroupV1 { group }),
+            TaggedCommand::DeleteGroup(GroupV1 { group }),
+            TaggedCommand::DeleteMessage(DeleteMessageV1 { group, sequence }),
+        ] {
+            assert!(matches!(class(command), Class::Essential));
+        }
+        let text = String::new();
+        let announce = TaggedCommand::Announce(AnnounceV1 { group, text });
+        assert!(matches!(class(announce), Class::Normal));
+    }
+}

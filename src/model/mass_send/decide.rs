@@ -10,7 +10,7 @@ use crate::model::command::{
 use crate::model::decision::{Decision, Request};
 use crate::model::event::{self, Event, MassSendTargetV1};
 use crate::model::limits::check_count;
-use crate::model::message::{Key, Original, check_speech, check_target};
+use crate::model::message::{Key, Original, check_target};
 use crate::model::permission::{Operation, Subject};
 use crate::model::quota::{Balance, mass_sends_of};
 use crate::model::refusal::Refusal;
@@ -162,7 +162,7 @@ pub(crate) fn decide_target(
     };
     let sequence = tenant.usable_person(send.sender.id()).and_then(|sender| {
         let to = check_target(tenant, group, sender, send.kind)?;
-        check_speech(tenant, group, sender, send.kind, timestamp)?;
+        to.check_speech(group, sender, send.kind, timestamp)?;
         Ok(to.head.next())
     });
     let Ok(sequence) = sequence else {

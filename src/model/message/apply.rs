@@ -23,22 +23,14 @@ pub(crate) fn publish(tenant: &mut Tenant, stamp: &Stamp, published: &PublishedV
 /// The group's next sequence, for a message.
 pub(crate) fn take_place(tenant: &mut Tenant, stamp: &Stamp, group: GroupId) -> Option<Take> {
     let index = tenant.find_group(group)?;
-    let sender = stamp.sender;
-    let group = tenant.group(index);
+    let sender = tenant.find_person(stamp.sender);
+    let group = tenant.group_mut(index);
     if group.status != GroupStatus::Active {
         return None;
     }
-    let slowed = group
-        .is_slow()
-        .then(|| tenant.find_person(sender))
-        .flatten();
-    let group = tenant.group_mut(index);
-    if let Some(sender) = slowed {
-        group.note_speech(sender, stamp.timestamp);
-    }
-    group
-        .activity
-        .note_message(group.message_ordinal, stamp.timestamp);
+    group.note_speech(sender, stamp.timestamp);
+    let ordinal = group.message_ordinal;
+    group.activity.note_message(ordinal, stamp.timestamp);
     Some(group.take_message(index))
 }
 

@@ -7,7 +7,7 @@ use crate::model::group::Group;
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
 use crate::model::state::{PersonIndex, Tenant};
-use crate::wire::{GroupId, Kind, Timestamp};
+use crate::wire::{GroupId, Kind};
 
 use super::Key;
 
@@ -41,13 +41,7 @@ pub(crate) fn decide_publish(
         request.permit(Operation::PublishAsSystem, subject)?;
     }
     let group = check_target(request.tenant, publish.group, sender, publish.kind)?;
-    check_speech(
-        request.tenant,
-        publish.group,
-        sender,
-        publish.kind,
-        request.now,
-    )?;
+    group.check_speech(publish.group, sender, publish.kind, request.now)?;
 
     let event = Event::Published(event::PublishedV1 {
         group: publish.group,
@@ -61,21 +55,6 @@ pub(crate) fn decide_publish(
         duplicate: false,
     });
     Ok(Decision::accepted(event, reply))
-}
-
-/// Whether `sender`, who is a member, is neither silent nor too quick (SPEC M3). Systems are not bound.
-pub(crate) fn check_speech(
-    tenant: &Tenant,
-    id: GroupId,
-    sender: PersonIndex,
-    kind: Kind,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    if kind == Kind::System {
-        return Ok(());
-    }
-    let index = tenant.known_group(id)?;
-    tenant.group(index).check_speech(index, sender, now)
 }
 
 /// The group, if `sender` may say something of `kind` in it, silence and slow mode apart.

@@ -11,6 +11,6 @@ pub(crate) mod snapshot;
 mod tests;
 
 pub(crate) use apply::{publish, remember, take_place};
-pub(crate) use decide::{check_speech, check_target, decide_publish};
+pub(crate) use decide::{check_target, decide_publish};
 pub(crate) use deletion::{decide_delete, delete};
 pub(crate) use idempotency::{Key, Original, Remembered};

@@ -9,7 +9,7 @@ use crate::model::command::{
     TaggedCommand as T,
 };
 use crate::model::{Refusal, attach};
-use crate::wire::{GroupId, PersonId, Sequence, Timestamp};
+use crate::wire::{AttachedGroup, GroupId, PersonId, Sequence, Timestamp};
 
 /// Changes nothing.
 pub(crate) const NO_CHANGE: SettingsChangeV1 = SettingsChangeV1 {
@@ -233,7 +233,7 @@ impl Town {
     pub(crate) fn groups_of(&mut self, person: PersonId) -> Vec<GroupId> {
         let listed = groups(self.ask(by(person), T::ListGroups(PersonV1 { person }))).unwrap();
         let attached = attach(&self.state, self.tenant, person).unwrap();
-        let attached: Vec<_> = attached.iter().map(|group| group.group()).collect();
+        let attached: Vec<_> = attached.iter().map(AttachedGroup::group).collect();
         assert_eq!(listed, attached);
         listed
     }

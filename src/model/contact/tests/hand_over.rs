@@ -181,7 +181,7 @@ fn contacts_of_who_left_without_a_colleague_wait_and_nobody_asks_them() {
 #[test]
 fn an_admin_of_the_employees_department_hands_over_too() {
     let mut town = Town::with_employees(3);
-    let department = town.found_department("销售", crate::wire::DepartmentId(0));
+    let department = town.department("销售", crate::wire::DepartmentId(0));
     let works = crate::model::command::NewPersonV2 {
         departments: vec![department],
         ..crate::model::town::directory::employee("Li")

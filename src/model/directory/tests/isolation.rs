@@ -119,7 +119,7 @@ fn answers(mut town: Town, people: &[PersonId]) -> Vec<String> {
 fn what_another_tenant_has_changes_no_answer() {
     let alone = Town::with_employees(0);
     let mut beside = Town::with_employees(3);
-    beside.found_department("总部", DepartmentId(0));
+    beside.department("总部", DepartmentId(0));
     let customer = beside.customers(1)[0];
     let named = beside.hire(vec![wang()]).unwrap()[0];
     let (invited, _) = beside.invite("Li");

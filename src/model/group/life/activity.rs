@@ -49,6 +49,7 @@ fn quarter_of(at: Timestamp) -> u32 {
 
 impl Activity {
     /// A message comes after `ordinal` others.
+    #[inline]
     pub(crate) fn note_message(&mut self, ordinal: u64, now: Timestamp) {
         let quarter = quarter_of(now);
         if quarter != self.latest.quarter {
@@ -118,8 +119,8 @@ impl Activity {
     }
 
     fn drop_empty_past(&mut self) {
-        let is_empty = |past: &&Box<Past>| past.messages.is_empty() && past.changes.is_empty();
-        if self.past.as_ref().is_some_and(|past| is_empty(&past)) {
+        let past = self.past.as_deref();
+        if past.is_some_and(|past| past.messages.is_empty() && past.changes.is_empty()) {
             self.past = None;
         }
     }

@@ -57,16 +57,7 @@ pub(in crate::model::group) fn decide_invite(
         let group = add.group;
         return Err(Refusal::GroupFull { group, cap });
     }
-    let limit = request.limits.invitations_per_group_max;
-    let others = group
-        .settings()
-        .invited
-        .iter()
-        .filter(|(person, of)| of.expires > request.now && !add.people.contains(&person.id()));
-    if others.count() + add.people.len() > limit as usize {
-        let group = add.group;
-        return Err(Refusal::TooManyInvitations { group, limit });
-    }
+    check_room(request, group, add)?;
 
     let open_us = i64::from(request.limits.invitation_open_days) * DAY_US;
     let expires = request.now.plus_micros(open_us);
@@ -82,6 +73,21 @@ pub(in crate::model::group) fn decide_invite(
         expires,
     });
     Ok(Decision::accepted(event, reply))
+}
+
+/// Whether so many more invitations may be open; inviting somebody once more opens none.
+fn check_room(request: &Request<'_>, group: &Group, add: &MembersV1) -> Result<(), Refusal> {
+    let limit = request.limits.invitations_per_group_max;
+    let invited = group.settings().invited.iter();
+    let open = invited
+        .filter(|(person, of)| of.expires > request.now && !add.people.contains(&person.id()));
+    let count = add.people.len();
+    // The first keeps the second short.
+    if count > limit as usize || open.count() + count > limit as usize {
+        let group = add.group;
+        return Err(Refusal::TooManyInvitations { group, limit });
+    }
+    Ok(())
 }
 
 pub(crate) fn decide_answer(

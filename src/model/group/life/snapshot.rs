@@ -250,7 +250,7 @@ pub(crate) fn read(tenant: &mut Tenant, state: LifeStateV1) -> Result<(), &'stat
     last = None;
     for v1 in state.activities {
         let index = follows(tenant, &mut last, v1.group).ok_or("a group's activity")?;
-        tenant.group_mut(index).activity = read_activity(v1);
+        tenant.group_mut(index).activity = read_activity(&v1);
     }
     let groups = (0..tenant.groups.len() as u64).map(|at| GroupId(at + 1));
     let indices: Vec<_> = groups.filter_map(|id| tenant.find_group(id)).collect();
@@ -333,7 +333,7 @@ fn read_settings(tenant: &Tenant, v1: SettingsStateV1) -> Option<Settings> {
     })
 }
 
-fn read_activity(v1: ActivityStateV1) -> Activity {
+fn read_activity(v1: &ActivityStateV1) -> Activity {
     let mark = |mark: &MarkV1| Mark {
         quarter: mark.quarter,
         before: mark.before,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::model::command::GroupRole;
 use crate::model::group::Group;
 use crate::model::refusal::Refusal;
-use crate::model::state::{GroupIndex, PersonIndex};
-use crate::wire::Timestamp;
+use crate::model::state::PersonIndex;
+use crate::wire::{GroupId, Kind, Timestamp};
 
 const SECOND_US: i64 = 1_000_000;
 
@@ -60,33 +60,35 @@ impl Speech {
 }
 
 impl Group {
-    /// Whether `sender`, who is a member, may speak now.
+    /// Whether `sender`, who is a member, is neither silent nor too quick. Systems are not bound.
+    #[inline]
     pub(crate) fn check_speech(
         &self,
-        group: GroupIndex,
+        group: GroupId,
         sender: PersonIndex,
+        kind: Kind,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         match &self.settings {
-            Some(settings) if settings.speech.binds_anyone() => {
-                self.check_speech_of(&settings.speech, group, sender, now)
-            }
-            _ => Ok(()),
+            None => Ok(()),
+            Some(settings) => self.check_bound(&settings.speech, group, sender, kind, now),
         }
     }
 
-    #[cold]
-    fn check_speech_of(
+    fn check_bound(
         &self,
         speech: &Speech,
-        group: GroupIndex,
+        group: GroupId,
         sender: PersonIndex,
+        kind: Kind,
         now: Timestamp,
     ) -> Result<(), Refusal> {
+        if kind == Kind::System || !speech.binds_anyone() {
+            return Ok(());
+        }
         if self.role(sender) != GroupRole::Member {
             return Ok(());
         }
-        let group = group.id();
         if let Some(until) = speech.muted_until(sender, now) {
             return Err(Refusal::Muted { group, until });
         }
@@ -104,15 +106,12 @@ impl Group {
         Ok(())
     }
 
-    /// Whether it counts when somebody spoke.
-    pub(crate) fn is_slow(&self) -> bool {
-        let settings = self.settings.as_ref();
-        settings.is_some_and(|it| it.speech.slow_mode_seconds > 0)
-    }
-
-    /// Remembers when `sender` spoke.
-    pub(crate) fn note_speech(&mut self, sender: PersonIndex, now: Timestamp) {
-        if let Some(settings) = &mut self.settings {
+    /// Remembers when `sender` spoke, where that counts.
+    #[inline]
+    pub(crate) fn note_speech(&mut self, sender: Option<PersonIndex>, now: Timestamp) {
+        if let (Some(settings), Some(sender)) = (&mut self.settings, sender)
+            && settings.speech.slow_mode_seconds > 0
+        {
             settings.speech.spoke.insert(sender, now);
         }
     }

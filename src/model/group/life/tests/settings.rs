@@ -270,8 +270,9 @@ fn how_somebody_came_in_is_kept_where_it_is_unusual() {
     town.add(by(ALICE), group, &[PersonId(5)]).unwrap();
     let members = town.members_as(by(ALICE), group).unwrap();
     let sources: Vec<_> = members.iter().map(|member| member.source).collect();
-    use JoinSource::{Added, Code, Created};
-    assert_eq!(sources, [Created, Created, Created, Code, Added]);
+    let (created, code) = (JoinSource::Created, JoinSource::Code);
+    let expected = [created, created, created, code, JoinSource::Added];
+    assert_eq!(sources, expected);
     assert_eq!(members[3].label, "展会");
     let settings = town.state.tenants[0].groups[0].settings();
     assert_eq!(settings.sources.len(), 1);

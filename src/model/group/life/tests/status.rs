@@ -2,7 +2,7 @@ use super::{invalid, not_permitted};
 use crate::model::command::{Actor, GroupRole, OrgRole, PersonKind};
 use crate::model::event::{Event, GroupStatus};
 use crate::model::town::{ALICE, BOB, CAROL, DAVE, ERIN, Town, by};
-use crate::model::{MembershipDelta, Refusal};
+use crate::model::{MembershipDelta, Refusal, attach};
 use crate::wire::{GroupId, Kind, PersonId, Sequence};
 
 const NOBODY: PersonId = PersonId(0);
@@ -252,6 +252,32 @@ fn only_a_dissolved_group_is_deleted_and_then_it_is_not_there() {
     assert_eq!(town.delete_group(by(boss), group), Err(gone.clone()));
     assert_eq!(town.members_as(by(boss), group), Err(gone));
     assert!(town.settings(by(boss), group).unwrap().deleted);
+}
+
+#[test]
+fn every_way_out_ends_reading_at_the_sequence_it_takes() {
+    type WayOut = fn(&mut Town, GroupId) -> bool;
+    let ways: [WayOut; 4] = [
+        |town, group| town.leave(CAROL, group).is_ok(),
+        |town, group| town.remove(by(ALICE), group, &[CAROL]).is_ok(),
+        |town, _| town.depart(CAROL).is_ok(),
+        |town, group| town.disable(Actor::Enterprise, group).is_ok(),
+    ];
+    for way_out in ways {
+        let (mut town, group) = town();
+        town.say(BOB, group).unwrap();
+        assert!(way_out(&mut town, group));
+        let head = town.state.tenants[0].groups[0].head;
+        let shown = deltas(&town);
+        let carols = shown.iter().find(|delta| delta.0 == CAROL).unwrap();
+        assert_eq!((carols.1, carols.3), (false, head));
+        assert!(town.say(CAROL, group).is_err());
+        assert!(
+            attach(&town.state, town.tenant, CAROL)
+                .unwrap_or_default()
+                .is_empty()
+        );
+    }
 }
 
 #[test]

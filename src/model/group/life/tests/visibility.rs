@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::model::attach;
 use crate::model::command::Actor;
 use crate::model::town::Town;
-use crate::wire::{GroupId, PersonId};
+use crate::wire::{AttachedGroup, GroupId, PersonId};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -64,7 +64,7 @@ impl Watcher {
                 !tenant.group(group).is_hidden_from(index)
             });
             let attached = attach(&town.state, town.tenant, person).unwrap_or_default();
-            let attached: BTreeSet<_> = attached.iter().map(|group| group.group()).collect();
+            let attached: BTreeSet<_> = attached.iter().map(AttachedGroup::group).collect();
             assert_eq!(seen, attached, "{person:?}");
             let member_of = crate::model::memberships(&town.state, town.tenant, person);
             for group in (1..=3).map(GroupId) {
