@@ -7,6 +7,8 @@
 //! record as what it pays for).
 
 mod body;
+mod call;
+mod code;
 pub mod command;
 mod decision;
 mod department;
@@ -27,6 +29,7 @@ mod state;
 #[cfg(test)]
 mod town;
 
+pub use call::OpenCall;
 pub use decision::{Context, Decision};
 pub use limits::Limits;
 pub use mass_send::Slice;
@@ -85,6 +88,13 @@ fn decide_tagged(
         T::DissolveGroup(dissolve) => group::decide_dissolve(&request?, dissolve),
         T::RenameGroup(rename) => group::decide_rename(&request?, rename),
         // Join codes, face-to-face, outward calls
+        T::CreateJoinCode(create) => code::decide_create(&request?, create),
+        T::RevokeJoinCode(revoke) => code::decide_revoke(&request?, revoke),
+        T::JoinByCode(join) => code::decide_join(&request?, join),
+        T::CloseCall(close) => call::decide_close(&request?, close),
+        T::OpenFaceToFace(open) => code::face_to_face::decide_open(&request?, open),
+        T::JoinFaceToFace(join) => code::face_to_face::decide_join(&request?, join),
+        T::StartFaceToFace(start) => code::face_to_face::decide_start(&request?, start),
         // Approvals and the audit trail
         // Quotas
         T::ReleaseFreeze(release) => quota::decide_release(&request?, release),
@@ -99,6 +109,11 @@ fn decide_tagged(
         T::ListMembers(list) => query::list_members(&request?, list).map(Decision::answered),
         T::ListGroups(list) => query::list_groups(&request?, list).map(Decision::answered),
         // ... codes
+        T::GetJoinCode(get) => code::get(&request?, get).map(Decision::answered),
+        T::ListJoinCodes(list) => code::list(&request?, list).map(Decision::answered),
+        T::GetCall(get) => call::get_call(&request?, get).map(Decision::answered),
+        T::ListCalls(list) => call::list_calls(&request?, list).map(Decision::answered),
+        T::GetFaceToFace(get) => code::face_to_face::get(&request?, get).map(Decision::answered),
         // ... approvals and the audit trail
         // ... quotas
         T::GetQuotas(get) => query::get_quotas(&request?, get).map(Decision::answered),
@@ -197,6 +212,36 @@ fn apply_to_tenant(
         // Messages
         Event::Published(published) => takes.extend(message::publish(tenant, stamp, published)),
         // Join codes, face-to-face, outward calls
+        Event::CallOpened(opened) => {
+            call::open(tenant, stamp, opened);
+        }
+        Event::CallClosed(closed) => {
+            call::close(tenant, closed);
+        }
+        Event::JoinCodeCreated(created) => {
+            code::create(tenant, created);
+        }
+        Event::JoinCodeRevoked(revoked) => {
+            code::revoke(tenant, revoked);
+        }
+        Event::JoinCodeMoved(moved) => {
+            code::lead_to(tenant, moved);
+        }
+        Event::JoinCodeUsed(used) => {
+            code::count(tenant, stamp, used);
+        }
+        Event::CodeGuessed(guessed) => {
+            code::count_guess(tenant, stamp, guessed);
+        }
+        Event::FaceToFaceOpened(opened) => {
+            code::face_to_face::open(tenant, stamp, opened);
+        }
+        Event::FaceToFaceJoined(joined) => {
+            code::face_to_face::join(tenant, joined);
+        }
+        Event::FaceToFaceStarted(started) => {
+            code::face_to_face::start(tenant, started);
+        }
         // Approvals and the audit trail
         // Quotas
         Event::FeatureFrozen(feature) => {

@@ -42,10 +42,12 @@ pub struct MembershipDelta {
 /// published, where something is.
 ///
 /// A record of one group has that group's kind of change; one of many groups or none, a mass
-/// send's parent among them, is administrative.
+/// send's parent among them, is administrative. What only keeps accounts of the change beside it in
+/// the record does not count.
 #[must_use]
 pub fn record_kind(events: &[Event], message: Kind) -> Kind {
-    let [event] = events else {
+    let mut changes = events.iter().filter(|event| !keeps_accounts(event));
+    let (Some(event), None) = (changes.next(), changes.next()) else {
         return Kind::Administrative;
     };
     match event {
@@ -56,6 +58,18 @@ pub fn record_kind(events: &[Event], message: Kind) -> Kind {
         },
         event => change_of(event).map_or(Kind::Administrative, |change| change.kind),
     }
+}
+
+/// Whether it goes along with a change that groups see, and shows nothing itself.
+fn keeps_accounts(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::CallClosed(_)
+            | Event::JoinCodeMoved(_)
+            | Event::JoinCodeUsed(_)
+            | Event::FaceToFaceJoined(_)
+            | Event::FaceToFaceStarted(_)
+    )
 }
 
 /// What each group sees of `record` (its header, and its view as body), which took `takes`.

@@ -165,6 +165,77 @@ pub enum Refusal {
         /// Which was named.
         department: DepartmentId,
     },
+    /// No such join code in the tenant, or none any more; another tenant's is answered alike (SPEC D1).
+    #[error("no such join code")]
+    NoSuchJoinCode,
+    /// The join code's time is over (SPEC G5).
+    #[error("the join code expired at {at}")]
+    JoinCodeExpired {
+        /// When.
+        at: Timestamp,
+    },
+    /// The join code was revoked (SPEC G5).
+    #[error("the join code was revoked")]
+    JoinCodeRevoked,
+    /// As many have joined by the code as may (SPEC G5).
+    #[error("the join code is used up: {uses_max} have joined by it")]
+    JoinCodeUsedUp {
+        /// How many may.
+        uses_max: u32,
+    },
+    /// Too many codes were wrong within a minute (SPEC G5, G6); this one was not looked at.
+    #[error("{limit} codes were wrong within a minute: try again at {retry_at}")]
+    TooManyGuesses {
+        /// How many may be wrong.
+        limit: u32,
+        /// When the next one is looked at.
+        retry_at: Timestamp,
+    },
+    /// The group has as many join codes as it may.
+    #[error("a group has at most {limit} join codes")]
+    TooManyJoinCodes {
+        /// How many it may have.
+        limit: u32,
+    },
+    /// The account has not been activated: it joins nothing by code (SPEC D3).
+    #[error("the account of person {person} is not activated")]
+    NotActivated {
+        /// Whose.
+        person: PersonId,
+    },
+    /// No such call in the tenant, or it was answered long ago.
+    #[error("call {call} does not exist")]
+    NoSuchCall {
+        /// Which was named.
+        call: u64,
+    },
+    /// The call has its answer; it is not changed by another.
+    #[error("call {call} is answered already")]
+    CallAnswered {
+        /// Which.
+        call: u64,
+    },
+    /// The answer came too late.
+    #[error("call {call} has expired")]
+    CallExpired {
+        /// Which.
+        call: u64,
+    },
+    /// As many calls wait for their answer as may.
+    #[error("{limit} calls wait for an answer: try again later")]
+    TooManyCalls {
+        /// How many may.
+        limit: u32,
+    },
+    /// No face-to-face group with these digits here and now (SPEC G6).
+    #[error("no face-to-face group with these digits here")]
+    NoSuchFaceToFace,
+    /// As many face-to-face groups are open as may.
+    #[error("at most {limit} face-to-face groups are open: try again later")]
+    TooManyFaceToFace {
+        /// How many may.
+        limit: u32,
+    },
     /// No space left for records (SPEC A2); nothing was changed.
     #[error("the log's disk is full: free space and try again")]
     DiskFull,
@@ -201,6 +272,20 @@ impl Refusal {
             Self::NeedsApproval { .. } => 24,
             Self::SecondFactorRequired => 25,
             Self::NoSuchDepartment { .. } => 26,
+            // Join codes, face-to-face, outward calls
+            Self::NoSuchJoinCode => 70,
+            Self::JoinCodeExpired { .. } => 71,
+            Self::JoinCodeRevoked => 72,
+            Self::JoinCodeUsedUp { .. } => 73,
+            Self::TooManyGuesses { .. } => 74,
+            Self::TooManyJoinCodes { .. } => 75,
+            Self::NotActivated { .. } => 76,
+            Self::NoSuchCall { .. } => 77,
+            Self::CallAnswered { .. } => 78,
+            Self::CallExpired { .. } => 79,
+            Self::TooManyCalls { .. } => 80,
+            Self::NoSuchFaceToFace => 81,
+            Self::TooManyFaceToFace { .. } => 82,
         }
     }
 
@@ -259,6 +344,25 @@ impl Refusal {
                 refused.policy = *policy as u16;
             }
             Self::NoSuchDepartment { department } => refused.subject = department.0,
+            // Join codes, face-to-face, outward calls
+            Self::NotActivated { person } => refused.subject = person.0,
+            Self::NoSuchCall { call }
+            | Self::CallAnswered { call }
+            | Self::CallExpired { call } => {
+                refused.subject = *call;
+            }
+            Self::JoinCodeUsedUp { uses_max: limit }
+            | Self::TooManyJoinCodes { limit }
+            | Self::TooManyCalls { limit }
+            | Self::TooManyFaceToFace { limit } => {
+                refused.used = u64::from(*limit);
+                refused.limit = u64::from(*limit);
+            }
+            Self::TooManyGuesses { limit, retry_at } => {
+                refused.used = u64::from(*limit);
+                refused.limit = u64::from(*limit);
+                refused.retry_at = *retry_at;
+            }
             // The text says it all.
             _ => {}
         }

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
 
+use crate::model::call::Calls;
+use crate::model::code::Codes;
 use crate::model::command::{OrgRole, PersonKind, PersonStatus, Succession};
 use crate::model::department::Departments;
 use crate::model::directory::Person;
@@ -18,7 +20,7 @@ use crate::model::mass_send::MassSends;
 use crate::model::message::Remembered;
 use crate::model::quota::Account;
 use crate::model::refusal::Refusal;
-use crate::wire::{DepartmentId, GroupId, PersonId, TenantId, Timestamp};
+use crate::wire::{DepartmentId, GroupId, JoinCodeId, PersonId, TenantId, Timestamp};
 
 macro_rules! index {
     ($(#[$doc:meta])* $name:ident of $id:ident) => {
@@ -56,6 +58,11 @@ index! {
 index! {
     /// Where a tenant keeps a group.
     GroupIndex of GroupId
+}
+
+index! {
+    /// Where a tenant keeps a join code.
+    JoinCodeIndex of JoinCodeId
 }
 
 /// All tenants.
@@ -135,6 +142,8 @@ pub(crate) struct Tenant {
     /// Of people who have sent to many, or are frozen.
     pub(crate) mass_send_accounts: FxHashMap<PersonIndex, Account>,
     pub(crate) mass_sends: MassSends,
+    pub(crate) codes: Codes,
+    pub(crate) calls: Calls,
 }
 
 impl Tenant {
@@ -160,6 +169,8 @@ impl Tenant {
             remembered: Remembered::default(),
             mass_send_accounts: FxHashMap::default(),
             mass_sends: MassSends::default(),
+            codes: Codes::default(),
+            calls: Calls::default(),
         }
     }
 

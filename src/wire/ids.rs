@@ -40,6 +40,10 @@ id! {
     DepartmentId(u64)
 }
 id! {
+    /// A join code of a tenant (SPEC G5). 0 is no code.
+    JoinCodeId(u64)
+}
+id! {
     /// One of a person's devices, numbered by whoever issues their tokens. 0 is no device.
     DeviceId(u32)
 }

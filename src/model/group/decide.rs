@@ -248,7 +248,7 @@ fn active_group<'a>(
 }
 
 /// People who may be in a group of `kind`, in the order given.
-fn admissible(
+pub(crate) fn admissible(
     request: &Request<'_>,
     kind: GroupKind,
     people: &[PersonId],

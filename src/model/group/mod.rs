@@ -14,8 +14,8 @@ pub(crate) use apply::{
     Fate, change_role, create, dissolve, join, leave, rename, transfer_ownership,
 };
 pub(crate) use decide::{
-    decide_add_members, decide_create, decide_dissolve, decide_leave, decide_remove_members,
-    decide_rename, decide_set_role, decide_transfer,
+    admissible, decide_add_members, decide_create, decide_dissolve, decide_leave,
+    decide_remove_members, decide_rename, decide_set_role, decide_transfer,
 };
 pub(crate) use succession::fate_without;
 

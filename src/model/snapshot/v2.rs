@@ -3,7 +3,7 @@
 use crate::model::body::body;
 use crate::model::command::Succession;
 use crate::model::state::Tenant;
-use crate::model::{department, directory, group, mass_send, message, quota};
+use crate::model::{call, code, department, directory, group, mass_send, message, quota};
 use crate::wire::{TenantId, Timestamp};
 
 body! {
@@ -28,6 +28,8 @@ body! {
         remembered: message::snapshot::RememberedStateV1,
         quotas: quota::snapshot::QuotasStateV1,
         mass_sends: mass_send::snapshot::MassSendsStateV1,
+        codes: code::snapshot::CodesStateV1,
+        calls: call::snapshot::CallsStateV1,
     }
 }
 
@@ -44,6 +46,8 @@ pub(super) fn write_tenant(tenant: &Tenant, clock: Timestamp) -> TenantStateV2 {
         remembered: message::snapshot::write(tenant, clock),
         quotas: quota::snapshot::write(tenant),
         mass_sends: mass_send::snapshot::write(tenant),
+        codes: code::snapshot::write(tenant),
+        calls: call::snapshot::write(tenant),
     }
 }
 
@@ -61,6 +65,8 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
         remembered,
         quotas,
         mass_sends,
+        codes,
+        calls,
     } = state;
     let mut tenant = Tenant::new(&name, &zone, verified_until, succession);
     tenant.requires_second_factor = requires_second_factor;
@@ -70,5 +76,7 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
     message::snapshot::read(&mut tenant, remembered)?;
     quota::snapshot::read(&mut tenant, quotas)?;
     mass_send::snapshot::read(&mut tenant, mass_sends)?;
+    code::snapshot::read(&mut tenant, codes)?;
+    call::snapshot::read(&mut tenant, calls)?;
     Ok(tenant)
 }
