@@ -12,6 +12,7 @@ use throng::model::State;
 use throng::model::command::*;
 use throng::model::event::Event;
 
+mod codes;
 mod core;
 mod state;
 
@@ -23,7 +24,7 @@ struct Section {
     events: fn() -> Vec<Event>,
 }
 
-const SECTIONS: &[Section] = &[core::SECTION];
+const SECTIONS: &[Section] = &[core::SECTION, codes::SECTION];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 

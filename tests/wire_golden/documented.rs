@@ -105,6 +105,23 @@ fn every_refusal_is_documented() {
         },
         Refusal::DuplicateExternalId,
         Refusal::DiskFull,
+        // Join codes, face-to-face, outward calls
+        Refusal::NoSuchJoinCode,
+        Refusal::JoinCodeExpired { at: Timestamp(1) },
+        Refusal::JoinCodeRevoked,
+        Refusal::JoinCodeUsedUp { uses_max: 1 },
+        Refusal::TooManyGuesses {
+            limit: 5,
+            retry_at: Timestamp(1),
+        },
+        Refusal::TooManyJoinCodes { limit: 1 },
+        Refusal::NotActivated { person },
+        Refusal::NoSuchCall { call: 1 },
+        Refusal::CallAnswered { call: 1 },
+        Refusal::CallExpired { call: 1 },
+        Refusal::TooManyCalls { limit: 1 },
+        Refusal::NoSuchFaceToFace,
+        Refusal::TooManyFaceToFace { limit: 1 },
     ];
     for refusal in &refusals {
         let code = refusal.code().to_string();
