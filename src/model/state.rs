@@ -15,6 +15,7 @@ use crate::model::command::{OrgRole, PersonKind, PersonStatus, Succession};
 use crate::model::department::Departments;
 use crate::model::directory::Person;
 use crate::model::group::Group;
+use crate::model::group::creation::Creation;
 use crate::model::limits::Limits;
 use crate::model::mass_send::MassSends;
 use crate::model::message::Remembered;
@@ -72,8 +73,8 @@ pub struct State {
     pub(crate) tenants: Vec<Tenant>,
     /// The latest time applied: nothing is decided before it.
     pub(crate) clock: Timestamp,
-    /// Tenants with mass sends still to go out; the first is next, then it queues again.
-    pub(crate) sending: VecDeque<TenantId>,
+    /// Tenants with work left; the first is next, then it queues again.
+    pub(crate) work: VecDeque<TenantId>,
     /// Configuration, no state: neither hashed nor in snapshots.
     pub(crate) limits: Limits,
 }
@@ -110,13 +111,13 @@ impl core::fmt::Debug for State {
         let Self {
             tenants,
             clock,
-            sending,
+            work,
             limits,
         } = self;
         f.debug_struct("State")
             .field("tenants", &tenants.len())
             .field("clock", clock)
-            .field("sending", &sending.len())
+            .field("work", &work.len())
             .field("limits", limits)
             .finish()
     }
@@ -142,6 +143,8 @@ pub(crate) struct Tenant {
     /// Of people who have sent to many, or are frozen.
     pub(crate) mass_send_accounts: FxHashMap<PersonIndex, Account>,
     pub(crate) mass_sends: MassSends,
+    // Making groups
+    pub(crate) creation: Creation,
     pub(crate) codes: Codes,
     pub(crate) calls: Calls,
 }
@@ -169,6 +172,7 @@ impl Tenant {
             remembered: Remembered::default(),
             mass_send_accounts: FxHashMap::default(),
             mass_sends: MassSends::default(),
+            creation: Creation::default(),
             codes: Codes::default(),
             calls: Calls::default(),
         }

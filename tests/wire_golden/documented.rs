@@ -110,10 +110,6 @@ fn every_refusal_is_documented() {
         Refusal::JoinCodeExpired { at: Timestamp(1) },
         Refusal::JoinCodeRevoked,
         Refusal::JoinCodeUsedUp { uses_max: 1 },
-        Refusal::TooManyGuesses {
-            limit: 5,
-            retry_at: Timestamp(1),
-        },
         Refusal::TooManyJoinCodes { limit: 1 },
         Refusal::NotActivated { person },
         Refusal::NoSuchCall { call: 1 },

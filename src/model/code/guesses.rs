@@ -71,7 +71,6 @@ pub(super) fn check(request: &Request<'_>, person: PersonIndex) -> Result<(), Re
     let last_too_many = counting.nth((limit as usize).saturating_sub(1));
     last_too_many.map_or(Ok(()), |at| {
         Err(Refusal::TooManyGuesses {
-            limit,
             retry_at: at.plus_micros(COUNTS_FOR_US),
         })
     })

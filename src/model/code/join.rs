@@ -2,17 +2,17 @@
 
 use crate::model::call::{self, QUESTION_LEN_MAX};
 use crate::model::command::{
-    CallV1, GroupChangedV1, JoinByCodeV1, JoinPendingV1, PersonStatus, Reply, VerifyJoinV1,
+    CallV1, GroupChangedV1, GroupKind, JoinByCodeV1, JoinPendingV1, PersonStatus, Reply,
+    VerifyJoinV1,
 };
 use crate::model::decision::{Decision, Request};
-use crate::model::event::{
-    CodeGuessedV1, Event, GroupCreatedV1, JoinCodeMovedV1, JoinCodeUsedV1, MembersJoinedV1,
-};
+use crate::model::event::{CodeGuessedV1, Event, GroupCreatedV2, JoinCodeMovedV1, JoinCodeUsedV1};
 use crate::model::group;
+use crate::model::group::creation::{self, Belongs, NewGroup};
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
 use crate::model::state::{JoinCodeIndex, PersonIndex};
-use crate::wire::{GroupId, PersonId, Sequence};
+use crate::wire::{DepartmentId, GroupId, PersonId, Sequence};
 
 use super::text::CodeText;
 use super::{JoinCode, Live, guesses};
@@ -99,30 +99,32 @@ pub(crate) struct Admission {
     pub(crate) sequence: Sequence,
     code: JoinCodeIndex,
     person: PersonId,
-    /// The group, where the join needs a new one: the newcomer is in it from the start.
-    created: Option<GroupCreatedV1>,
+    entry: Entry,
+}
+
+/// How a newcomer comes in: one place in one group, so a group that is made for them has them among
+/// its first members.
+enum Entry {
+    Joined(Event),
+    Created(GroupCreatedV2),
 }
 
 impl Admission {
-    /// One place in one group: a group that is made for a newcomer has them among its first members.
     pub(crate) fn into_events(self) -> Vec<Event> {
         let Self {
             group,
             sequence: _,
             code,
             person,
-            created,
+            entry,
         } = self;
         let code = code.id();
-        let mut events = match created {
-            Some(created) => vec![
-                Event::GroupCreated(created),
+        let mut events = match entry {
+            Entry::Joined(joined) => vec![joined],
+            Entry::Created(created) => vec![
+                Event::GroupCreatedV2(created),
                 Event::JoinCodeMoved(JoinCodeMovedV1 { code, group }),
             ],
-            None => vec![Event::MembersJoined(MembersJoinedV1 {
-                group,
-                people: vec![person],
-            })],
         };
         events.push(Event::JoinCodeUsed(JoinCodeUsedV1 { code, person }));
         events
@@ -159,13 +161,17 @@ pub(crate) fn admit(
             let group = target.id();
             Err(Refusal::GroupFull { group, cap })
         }
-        _ => Ok(Admission {
-            group: target.id(),
-            sequence: group.head.next(),
-            code: index,
-            person,
-            created: None,
-        }),
+        _ => {
+            let people = vec![person];
+            let joined = creation::joined_event(tenant, group.kind, target.id(), people);
+            Ok(Admission {
+                group: target.id(),
+                sequence: group.head.next(),
+                code: index,
+                person,
+                entry: Entry::Joined(joined),
+            })
+        }
     }
 }
 
@@ -199,25 +205,43 @@ fn next_group(
         person: PersonId(0),
     })?;
     let number = u32::try_from(live.next_groups.len() + 2).unwrap_or(u32::MAX);
-    let group = GroupId(tenant.groups.len() as u64 + 1);
-    let members = if owner == newcomer {
-        Vec::new()
-    } else {
-        vec![newcomer.id()]
-    };
-    let created = GroupCreatedV1 {
-        group,
-        kind: last.kind,
-        name: live.name(number),
-        owner: owner.id(),
-        members,
-    };
+    let newcomer = newcomer.id();
+    let members = [newcomer];
+    let created = creation::plan(
+        request,
+        &NewGroup {
+            kind: last.kind,
+            name: &live.name(number),
+            owner: owner.id(),
+            admins: &[],
+            members: if owner.id() == newcomer {
+                &[]
+            } else {
+                &members
+            },
+            departments: &[],
+            // Bound as the last one, but a department's people are not its members.
+            belongs: match last.kind {
+                GroupKind::Internal => Belongs::Team(last.team.as_deref().unwrap_or(&last.name)),
+                GroupKind::External | GroupKind::Training | GroupKind::Direct => Belongs::Nowhere,
+            },
+            follows_department: false,
+            may_be_small: true,
+        },
+    )?;
+    let department = last
+        .department
+        .map_or(DepartmentId(0), |department| department.id());
     Ok(Admission {
-        group,
+        group: created.group,
         sequence: Sequence(1),
         code: index,
-        person: newcomer.id(),
-        created: Some(created),
+        person: newcomer,
+        entry: Entry::Created(GroupCreatedV2 {
+            creator: code.creator.map_or(PersonId(0), PersonIndex::id),
+            department,
+            ..created
+        }),
     })
 }
 

@@ -12,7 +12,7 @@ mod window;
 
 pub(crate) use apply::{charge, freeze, release, set_limit};
 pub(crate) use decide::{decide_release, decide_set_quota, mass_sends_of};
-pub(crate) use window::Window;
+pub(crate) use window::{Window, day_of};
 
 use crate::wire::Timestamp;
 

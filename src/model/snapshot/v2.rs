@@ -11,7 +11,7 @@ body! {
     StateV2 {
         clock: Timestamp,
         tenants: Vec<TenantStateV2>,
-        sending: Vec<TenantId>,
+        work: Vec<TenantId>,
     }
 }
 body! {
@@ -30,6 +30,7 @@ body! {
         mass_sends: mass_send::snapshot::MassSendsStateV1,
         codes: code::snapshot::CodesStateV1,
         calls: call::snapshot::CallsStateV1,
+        creation: group::creation::snapshot::CreationStateV1,
     }
 }
 
@@ -48,6 +49,7 @@ pub(super) fn write_tenant(tenant: &Tenant, clock: Timestamp) -> TenantStateV2 {
         mass_sends: mass_send::snapshot::write(tenant),
         codes: code::snapshot::write(tenant),
         calls: call::snapshot::write(tenant),
+        creation: group::creation::snapshot::write(tenant, clock),
     }
 }
 
@@ -67,6 +69,7 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
         mass_sends,
         codes,
         calls,
+        creation,
     } = state;
     let mut tenant = Tenant::new(&name, &zone, verified_until, succession);
     tenant.requires_second_factor = requires_second_factor;
@@ -78,5 +81,6 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
     mass_send::snapshot::read(&mut tenant, mass_sends)?;
     code::snapshot::read(&mut tenant, codes)?;
     call::snapshot::read(&mut tenant, calls)?;
+    group::creation::snapshot::read(&mut tenant, creation)?;
     Ok(tenant)
 }

@@ -4,11 +4,9 @@ use crate::model::command::{
     FaceToFaceStateV1, FaceToFaceV1, GroupKind, JoinFaceToFaceV1, OpenFaceToFaceV1, Reply,
 };
 use crate::model::decision::{Decision, Request};
-use crate::model::event::{
-    Event, FaceToFaceJoinedV1, FaceToFaceOpenedV1, FaceToFaceStartedV1, GroupCreatedV1,
-    MembersJoinedV1,
-};
+use crate::model::event::{Event, FaceToFaceJoinedV1, FaceToFaceOpenedV1, FaceToFaceStartedV1};
 use crate::model::group;
+use crate::model::group::creation::{self, Belongs, NewGroup};
 use crate::model::limits::check_name;
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
@@ -129,10 +127,9 @@ fn come_to(
             let group = request.tenant.group(index);
             group.check_active(index.id())?;
             if request.tenant.person(person).membership(index).is_none() {
-                events.push(Event::MembersJoined(MembersJoinedV1 {
-                    group: index.id(),
-                    people: vec![newcomer],
-                }));
+                let people = vec![newcomer];
+                let (tenant, kind) = (request.tenant, group.kind);
+                events.push(creation::joined_event(tenant, kind, index.id(), people));
             }
             group.members.len()
         }
@@ -153,7 +150,8 @@ fn come_to(
     })
 }
 
-/// Those who came and are still with the company, as one group owned by who opened it.
+/// Those who came and are still there, as one group owned by who opened it: created by every rule of
+/// creation (SPEC G4).
 pub(crate) fn decide_start(
     request: &Request<'_>,
     start: &FaceToFaceV1,
@@ -165,31 +163,40 @@ pub(crate) fn decide_start(
     if meeting.group.is_some() {
         return Ok(Decision::answered(Reply::FaceToFace(state)));
     }
-    let tenant = request.tenant;
-    let came = meeting.people[1..].iter();
-    let there = came.filter(|person| tenant.usable_person(person.id()).is_ok());
-    let members: Vec<_> = there.map(|person| person.id()).collect();
-    let have = u32::try_from(members.len()).unwrap_or(u32::MAX);
-    if have < group::OTHERS_MIN {
-        let need = group::OTHERS_MIN;
-        return Err(Refusal::TooFewMembers { need, have });
-    }
+    let came = meeting.people[1..].iter().map(|person| person.id());
+    let there = came.filter(|person| request.tenant.usable_person(*person).is_ok());
+    let members: Vec<_> = there.collect();
+    let created = creation::create_one(
+        request,
+        &NewGroup {
+            kind: meeting.kind,
+            name: &meeting.name,
+            owner: owner.id(),
+            admins: &[],
+            members: &members,
+            departments: &[],
+            belongs: match meeting.kind {
+                GroupKind::Internal => Belongs::Team(&meeting.name),
+                GroupKind::External | GroupKind::Training | GroupKind::Direct => Belongs::Nowhere,
+            },
+            follows_department: false,
+            may_be_small: false,
+        },
+    )?;
+    let group = match &created.outcome {
+        Ok(Reply::GroupCreated(made)) => made.group,
+        // Refused, with an event of its own.
+        _ => return Ok(created),
+    };
 
-    let group = GroupId(tenant.groups.len() as u64 + 1);
-    let created = Event::GroupCreated(GroupCreatedV1 {
-        group,
-        kind: meeting.kind,
-        name: meeting.name.to_string(),
-        owner: owner.id(),
-        members,
-    });
-    let started = Event::FaceToFaceStarted(FaceToFaceStartedV1 {
+    let mut events = created.events;
+    events.push(Event::FaceToFaceStarted(FaceToFaceStartedV1 {
         meeting: start.meeting,
         group,
-    });
+    }));
     state.group = group;
     Ok(Decision {
-        events: vec![created, started],
+        events,
         outcome: Ok(Reply::FaceToFace(state)),
     })
 }

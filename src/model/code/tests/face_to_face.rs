@@ -112,7 +112,6 @@ fn five_wrong_guesses_a_minute_and_no_more() {
         assert!(matches!(record.events.as_slice(), [Event::CodeGuessed(_)]));
     }
     let barred = Refusal::TooManyGuesses {
-        limit: 5,
         retry_at: start.plus_micros(MINUTE_US),
     };
     assert_eq!(town.come(BOB, "2580", HERE), Err(barred.clone()));
