@@ -1,5 +1,6 @@
 //! Outward calls through the engine: hooks that answer, fail, hang, talk nonsense and panic.
 
+mod gated;
 mod town;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +8,8 @@ use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use throng::engine::{CallError, Callee, Engine, ExecuteError, Options};
+use gated::{Gate, Gated};
+use throng::engine::{Busy, CallError, Callee, Engine, ExecuteError, Options, Ticket};
 use throng::log::Memory;
 use throng::model::command::{
     Actor, CallState, CallV1, CallVerdict, CloseCallV1, Command, CreateJoinCodeV1, GetCallV1,
@@ -78,6 +80,10 @@ impl Town {
     }
 
     fn join_by(&self, person: PersonId, code: &str) -> Result<Reply, ExecuteError> {
+        self.ask_to_join(person, code)?.wait()
+    }
+
+    fn ask_to_join(&self, person: PersonId, code: &str) -> Result<Ticket, Busy> {
         let join = JoinByCodeV1 {
             person,
             code: code.to_owned(),
@@ -93,7 +99,7 @@ impl Town {
             second_factor: false,
             body: T::JoinByCode(join).into(),
         };
-        self.engine.execute(command)?.wait()
+        self.engine.execute(command)
     }
 
     fn pending(&self, person: PersonId, code: &str) -> RecordNumber {
@@ -136,7 +142,11 @@ struct Trap(Mutex<bool>, Condvar);
 impl Trap {
     fn hang(&self) {
         let open = self.0.lock().expect("nobody panics with it");
-        drop(self.1.wait_while(open, |open| !*open).expect("nobody panics with it"));
+        drop(
+            self.1
+                .wait_while(open, |open| !*open)
+                .expect("nobody panics with it"),
+        );
     }
 
     fn open(&self) {
@@ -165,6 +175,27 @@ fn a_hooks_answer_decides_the_join() {
     assert!(town.say(group, refused, 1, "hello").is_err());
     let calls = [call, second].map(|call| (town.tenant.0, call));
     assert_eq!(hook.calls(), calls, "each is made once, by its own name");
+}
+
+#[test]
+fn nothing_is_asked_before_the_question_is_durable() {
+    let gate = Gate::default();
+    let hook = Scripted::new(|_| Ok(CallVerdict::Admitted));
+    let disk = Arc::new(Gated(Memory::new(), gate.clone()));
+    let town = Town::on(disk, options(Some(hook.clone())), 5);
+    let code = town.join_code(town.group(3), true);
+    let decided = town.engine.stats().decided;
+    gate.set(true);
+    let asked = town.ask_to_join(town.people[3], &code);
+    let asked = asked.expect("the door is open");
+    until("it is decided", || town.engine.stats().decided > decided);
+    // Long enough for a call that did not wait.
+    thread::sleep(Duration::from_millis(50));
+    let calls = hook.calls();
+    gate.set(false);
+    assert_eq!(calls, [], "decided, and not durable");
+    assert!(asked.wait().is_ok());
+    until("it is asked", || hook.calls().len() == 1);
 }
 
 #[test]
@@ -209,7 +240,8 @@ fn a_hook_that_hangs_fails_in_time_and_holds_up_neither_others_nor_the_close() {
     for call in hangs {
         assert_eq!(town.settled(call), CallState::Failed);
     }
-    town.say(group, town.people[0], 1, "hello").expect("nobody decides more slowly");
+    town.say(group, town.people[0], 1, "hello")
+        .expect("nobody decides more slowly");
 
     // Its own places are taken by what hangs; another tenant has its own.
     let stuck = town.pending(town.people[25], &code);
@@ -266,7 +298,9 @@ fn what_waited_too_long_for_a_place_is_closed() {
     town.pending(town.people[3], &code);
     let waiting = town.pending(town.people[4], &code);
     town.clock.advance(60_000_000);
-    until("it is given up", || town.state_of(waiting) == CallState::Failed);
+    until("it is given up", || {
+        town.state_of(waiting) == CallState::Failed
+    });
     trap.open();
 }
 
@@ -289,8 +323,11 @@ fn a_call_too_many_is_not_made_and_is_counted() {
         town.pending(town.people[at], &code);
     }
     // One is being made and one waits; one more may still be between the two.
-    until("most were not made", || town.engine.stats().calls_dropped >= 27);
-    town.say(GroupId(1), town.people[0], 1, "hello").expect("nobody waits for a hook");
+    until("most were not made", || {
+        town.engine.stats().calls_dropped >= 27
+    });
+    town.say(GroupId(1), town.people[0], 1, "hello")
+        .expect("nobody waits for a hook");
     trap.open();
 }
 
@@ -304,7 +341,8 @@ fn open_calls_are_made_again_after_a_restart_and_a_replay_makes_none() {
         call: answered,
         verdict: CallVerdict::Admitted,
     };
-    town.call(T::CloseCall(close)).expect("without a hook the enterprise answers");
+    town.call(T::CloseCall(close))
+        .expect("without a hook the enterprise answers");
     let open = town.pending(town.people[4], &code);
     let mut town = town;
     let clock = town.clock.clone();
@@ -321,7 +359,11 @@ fn open_calls_are_made_again_after_a_restart_and_a_replay_makes_none() {
     };
     assert_eq!(town.settled(open), CallState::Admitted);
     assert_eq!(town.state_of(answered), CallState::Admitted);
-    assert_eq!(hook.calls(), [(tenant.0, open)], "the answered one is history");
+    assert_eq!(
+        hook.calls(),
+        [(tenant.0, open)],
+        "the answered one is history"
+    );
 }
 
 #[test]

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use throng::engine::{CallError, Callee};
 use throng::hook::{Hook, HookError, HookOptions, SIGNATURE_HEADER};
 use throng::model::OpenCall;
-use throng::model::command::{CallV1, CallVerdict, SendActivationV1, VerifyJoinV1};
+use throng::model::command::{ActivationV1, CallV1, CallVerdict, SendActivationsV1, VerifyJoinV1};
 use throng::wire::{GroupId, JoinCodeId, PersonId, RecordNumber, TenantId, Timestamp};
 
 const SECRET: &[u8] = b"0123456789abcdef";
@@ -139,26 +139,37 @@ fn the_question_is_json_with_a_signature_over_its_time_and_bytes() {
     let seconds = seconds.strip_prefix("t=").unwrap();
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET);
     let signed = hmac::sign(&key, format!("{seconds}.{body}").as_bytes());
-    let hex: String = signed.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = signed
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     assert_eq!(tag, hex);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    assert!(now.abs_diff(seconds.parse().unwrap()) < 60, "a signature of now");
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    assert!(
+        now.abs_diff(seconds.parse().unwrap()) < 60,
+        "a signature of now"
+    );
 }
 
 #[test]
-fn an_activation_code_goes_out_the_same_way() {
+fn activation_codes_go_out_the_same_way() {
     let backend = Backend::says_json(r#"{"verdict":"admitted"}"#);
-    let send = SendActivationV1 {
+    let activation = ActivationV1 {
         person: PersonId(6),
         code: "123456".to_owned(),
     };
-    let call = call_of(CallV1::SendActivation(send));
+    let codes = vec![activation];
+    let call = call_of(CallV1::SendActivations(SendActivationsV1 { codes }));
     backend.hook().call(&call).unwrap();
     let heard = backend.heard.join().unwrap();
     let (_, body) = heard.split_once("\r\n\r\n").unwrap();
     let expected = json!({
-        "event": "7-99", "tenant": 7, "call": 99, "kind": "send-activation",
-        "person": 6, "code": "123456",
+        "event": "7-99", "tenant": 7, "call": 99, "kind": "send-activations",
+        "codes": [{"person": 6, "code": "123456"}],
     });
     assert_eq!(serde_json::from_str::<Value>(body).unwrap(), expected);
 }
@@ -177,7 +188,10 @@ fn what_is_no_answer_is_garbage() {
     ] {
         let backend = Backend::says_json(body);
         let answer = backend.hook().call(&verification());
-        assert!(matches!(answer, Err(CallError::Garbage { .. })), "{body:.40}: {answer:?}");
+        assert!(
+            matches!(answer, Err(CallError::Garbage { .. })),
+            "{body:.40}: {answer:?}"
+        );
     }
 }
 
@@ -185,7 +199,12 @@ fn what_is_no_answer_is_garbage() {
 fn only_status_200_is_an_answer_and_no_redirect_is_followed() {
     let body = r#"{"verdict":"admitted"}"#;
     let elsewhere = "302 Found\r\nlocation: http://127.0.0.1:1/";
-    for (status, code) in [("500 Oops", 500), ("404 Not Found", 404), ("202 Accepted", 202), (elsewhere, 302)] {
+    for (status, code) in [
+        ("500 Oops", 500),
+        ("404 Not Found", 404),
+        ("202 Accepted", 202),
+        (elsewhere, 302),
+    ] {
         let backend = Backend::says(response(status, body));
         let answer = backend.hook().call(&verification());
         assert!(
@@ -205,12 +224,21 @@ fn a_backend_that_says_nothing_is_given_up() {
 
 #[test]
 fn a_backend_that_is_not_there_or_talks_no_http_is_unreachable() {
-    let nobody = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    let nobody = TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let answer = hook(nobody, Duration::from_secs(10)).call(&verification());
-    assert!(matches!(answer, Err(CallError::Unreachable(_))), "{answer:?}");
+    assert!(
+        matches!(answer, Err(CallError::Unreachable(_))),
+        "{answer:?}"
+    );
     let backend = Backend::says("220 smtp ready\r\n\r\n");
     let answer = backend.hook().call(&verification());
-    assert!(matches!(answer, Err(CallError::Unreachable(_))), "{answer:?}");
+    assert!(
+        matches!(answer, Err(CallError::Unreachable(_))),
+        "{answer:?}"
+    );
 }
 
 #[test]
@@ -233,7 +261,11 @@ fn an_address_that_is_read_on_the_way_is_refused() {
     ] {
         assert!(matches!(made(url), Err(HookError::Url { .. })), "{url}");
     }
-    for url in ["http://127.0.0.1:8080/", "http://localhost/", "http://[::1]:8080/"] {
+    for url in [
+        "http://127.0.0.1:8080/",
+        "http://localhost/",
+        "http://[::1]:8080/",
+    ] {
         assert!(made(url).is_ok(), "{url}");
     }
     let unvouched = made("https://hook.example.com/");

@@ -48,7 +48,8 @@ pub(crate) fn class_of(command: &Command) -> Class {
             TaggedCommand::DepartPerson(_)
             | TaggedCommand::LeaveGroup(_)
             | TaggedCommand::RemoveMembers(_)
-            | TaggedCommand::DissolveGroup(_) => Class::Essential,
+            | TaggedCommand::DissolveGroup(_)
+            | TaggedCommand::RevokeJoinCode(_) => Class::Essential,
             _ => Class::Normal,
         },
         CommandBody::Publish(_) | CommandBody::Continue => Class::Normal,

@@ -26,10 +26,15 @@ enum What<'a> {
         label: &'a str,
         question: String,
     },
-    SendActivation {
-        person: u64,
-        code: &'a str,
+    SendActivations {
+        codes: Vec<Activation<'a>>,
     },
+}
+
+#[derive(Serialize)]
+struct Activation<'a> {
+    person: u64,
+    code: &'a str,
 }
 
 pub(super) fn json(call: &OpenCall) -> String {
@@ -40,10 +45,15 @@ pub(super) fn json(call: &OpenCall) -> String {
             label: &verify.label,
             question: STANDARD.encode(&verify.question),
         },
-        CallV1::SendActivation(send) => What::SendActivation {
-            person: send.person.0,
-            code: &send.code,
-        },
+        CallV1::SendActivations(send) => {
+            let codes = send.codes.iter().map(|activation| Activation {
+                person: activation.person.0,
+                code: &activation.code,
+            });
+            What::SendActivations {
+                codes: codes.collect(),
+            }
+        }
     };
     let question = Question {
         event: format!("{}-{}", call.tenant, call.call),

@@ -145,9 +145,11 @@ fn replies() -> Vec<Reply> {
                 OpenCallV1 {
                     call: CALL.next(),
                     expires: TIME,
-                    what: CallV1::SendActivation(SendActivationV1 {
-                        person: PersonId(6),
-                        code: "123456".to_owned(),
+                    what: CallV1::SendActivations(SendActivationsV1 {
+                        codes: vec![ActivationV1 {
+                            person: PersonId(6),
+                            code: "123456".to_owned(),
+                        }],
                     }),
                 },
             ],

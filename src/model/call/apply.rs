@@ -1,36 +1,29 @@
 //! What calls are after they are opened and answered.
 
 use crate::model::Stamp;
-use crate::model::state::{JoinCodeIndex, PersonIndex, Tenant};
+use crate::model::state::Tenant;
 use crate::wire::{RecordNumber, Timestamp};
 
-use super::command::{CallState, CallV1, CallVerdict};
+use super::command::{CallState, CallVerdict};
 use super::event::{CallClosedV1, CallOpenedV1};
-use super::{Call, Calls, OVER_KEPT_FOR_US, Progress};
+use super::{Call, Calls, Joiner, OVER_KEPT_FOR_US, Progress, joiner_of};
 
 /// Calls forgotten by one event: more than come in, and never long.
 const FORGOTTEN_AT_ONCE_MAX: usize = 64;
 
 pub(crate) fn open(tenant: &mut Tenant, stamp: &Stamp, opened: &CallOpenedV1) -> Option<()> {
-    let person = tenant.find_person(opened.what.person())?;
-    let code = match &opened.what {
-        CallV1::VerifyJoin(verify) => Some(tenant.codes.find(verify.code)?),
-        CallV1::SendActivation(_) => None,
-    };
+    let joiner = joiner_of(tenant, &opened.what).ok()?;
     let calls = &mut tenant.calls;
     let last = calls.list.last_key_value();
     if last.is_some_and(|(last, _)| *last >= opened.call) {
         return None;
     }
     calls.forget(stamp.timestamp);
-    calls.wait(opened.call, person, code);
+    calls.wait(opened.call, joiner);
     let call = Call {
         expires: opened.expires,
-        person,
-        progress: Progress::Waiting {
-            what: Box::new(opened.what.clone()),
-            code,
-        },
+        joiner,
+        progress: Progress::Waiting(Box::new(opened.what.clone())),
     };
     calls.list.insert(opened.call, call);
     Some(())
@@ -40,7 +33,7 @@ pub(crate) fn close(tenant: &mut Tenant, closed: &CallClosedV1) -> Option<()> {
     let group = tenant.find_group(closed.group);
     let calls = &mut tenant.calls;
     let call = calls.list.get_mut(&closed.call)?;
-    let Progress::Waiting { code, .. } = call.progress else {
+    let Progress::Waiting(_) = call.progress else {
         return None;
     };
     let state = match closed.verdict {
@@ -54,35 +47,25 @@ pub(crate) fn close(tenant: &mut Tenant, closed: &CallClosedV1) -> Option<()> {
         group,
         refusal: closed.refusal,
     };
-    let person = call.person;
-    calls.wait_no_more(closed.call, person, code);
+    let joiner = call.joiner;
+    calls.wait_no_more(closed.call, joiner);
     Some(())
 }
 
 impl Calls {
-    pub(super) fn wait(
-        &mut self,
-        call: RecordNumber,
-        person: PersonIndex,
-        code: Option<JoinCodeIndex>,
-    ) {
+    pub(super) fn wait(&mut self, call: RecordNumber, joiner: Option<Joiner>) {
         self.unanswered += 1;
-        if let Some(code) = code {
-            self.joiners.insert((code, person), call);
+        if let Some(joiner) = joiner {
+            self.joiners.insert(joiner, call);
         }
     }
 
-    fn wait_no_more(
-        &mut self,
-        call: RecordNumber,
-        person: PersonIndex,
-        code: Option<JoinCodeIndex>,
-    ) {
+    fn wait_no_more(&mut self, call: RecordNumber, joiner: Option<Joiner>) {
         self.unanswered -= 1;
-        if let Some(code) = code
-            && self.joiners.get(&(code, person)) == Some(&call)
+        if let Some(joiner) = joiner
+            && self.joiners.get(&joiner) == Some(&call)
         {
-            self.joiners.remove(&(code, person));
+            self.joiners.remove(&joiner);
         }
     }
 
@@ -96,8 +79,8 @@ impl Calls {
                 return;
             }
             let (record, call) = oldest.remove_entry();
-            if let Progress::Waiting { code, .. } = call.progress {
-                self.wait_no_more(record, call.person, code);
+            if let Progress::Waiting(_) = call.progress {
+                self.wait_no_more(record, call.joiner);
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::wire::{GroupId, JoinCodeId, PersonId, RecordNumber, Timestamp};
 code! {
     /// What the enterprise's system says to a call.
     CallVerdict {
-        /// Yes: the joiner may join; the activation code is on its way.
+        /// Yes: the joiner may join; the activation codes are on their way.
         Admitted = 0,
         /// No.
         Refused = 1,
@@ -48,12 +48,19 @@ body! {
     }
 }
 body! {
-    /// A one-time code has to reach a newcomer (SPEC D3).
-    SendActivationV1 {
-        /// Whom.
+    /// A one-time code for one person.
+    ActivationV1 {
+        /// Whom it has to reach.
         person: PersonId,
         /// The code.
         code: String,
+    }
+}
+body! {
+    /// One-time codes have to reach newcomers (SPEC D3): those of one record, in one call.
+    SendActivationsV1 {
+        /// The codes.
+        codes: Vec<ActivationV1>,
     }
 }
 
@@ -62,19 +69,8 @@ body! {
 pub enum CallV1 {
     /// May this person join?
     VerifyJoin(VerifyJoinV1),
-    /// Send this code to that person.
-    SendActivation(SendActivationV1),
-}
-
-impl CallV1 {
-    /// Whom it is about.
-    #[must_use]
-    pub fn person(&self) -> PersonId {
-        match self {
-            Self::VerifyJoin(verify) => verify.person,
-            Self::SendActivation(send) => send.person,
-        }
-    }
+    /// Send each code to its person.
+    SendActivations(SendActivationsV1),
 }
 
 body! {

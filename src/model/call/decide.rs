@@ -42,7 +42,7 @@ pub(crate) fn decide_close(
 ) -> Result<Decision, Refusal> {
     request.permit(Operation::AnswerCall, Subject::Tenant)?;
     let call = find(request, close.call)?;
-    let Progress::Waiting { what, code } = &call.progress else {
+    let Progress::Waiting(_) = call.progress else {
         return Err(Refusal::CallAnswered { call: close.call.0 });
     };
     let in_time = request.now < call.expires;
@@ -62,10 +62,8 @@ pub(crate) fn decide_close(
         CallVerdict::Failed => CallState::Failed,
     };
     let mut events = Vec::new();
-    if let (CallV1::VerifyJoin(verify), CallVerdict::Admitted, Some(code)) =
-        (&**what, close.verdict, code)
-    {
-        match code::admit(request, *code, verify.person) {
+    if let (CallVerdict::Admitted, Some(joiner)) = (close.verdict, call.joiner) {
+        match code::admit(request, joiner.code, joiner.person.id()) {
             Ok(admission) => {
                 closed.group = admission.group;
                 events = admission.into_events();
@@ -92,11 +90,16 @@ pub(crate) fn decide_close(
 
 pub(crate) fn get_call(request: &Request<'_>, get: &GetCallV1) -> Result<Reply, Refusal> {
     let call = find(request, get.call)?;
-    let subject = Subject::Person(call.person.id());
-    request.permit(Operation::ReadPerson, subject)?;
+    match call.joiner {
+        Some(joiner) => {
+            let subject = Subject::Person(joiner.person.id());
+            request.permit(Operation::ReadPerson, subject)?;
+        }
+        None => request.permit(Operation::AnswerCall, Subject::Tenant)?,
+    }
     let (state, group, refusal) = match &call.progress {
-        Progress::Waiting { .. } if request.now < call.expires => (CallState::Open, None, 0),
-        Progress::Waiting { .. } => (CallState::Expired, None, 0),
+        Progress::Waiting(_) if request.now < call.expires => (CallState::Open, None, 0),
+        Progress::Waiting(_) => (CallState::Expired, None, 0),
         Progress::Over {
             state,
             group,

@@ -21,7 +21,7 @@ use std::ops::Bound;
 use rustc_hash::FxHashMap;
 
 use crate::model::event::Event;
-use crate::model::state::{GroupIndex, JoinCodeIndex, PersonIndex, State};
+use crate::model::state::{GroupIndex, JoinCodeIndex, PersonIndex, State, Tenant};
 use crate::wire::{RecordNumber, TenantId, Timestamp};
 
 use self::command::{CallState, CallV1};
@@ -39,27 +39,43 @@ pub(crate) struct Calls {
     /// How many are not answered, those whose time is over included.
     unanswered: usize,
     /// What each joiner waits for: asking again is the same call.
-    joiners: FxHashMap<(JoinCodeIndex, PersonIndex), RecordNumber>,
+    joiners: FxHashMap<Joiner, RecordNumber>,
 }
 
 /// One call.
 struct Call {
     expires: Timestamp,
-    person: PersonIndex,
+    /// Of a verification.
+    joiner: Option<Joiner>,
     progress: Progress,
 }
 
+/// Who wants to join, and by what.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Joiner {
+    code: JoinCodeIndex,
+    person: PersonIndex,
+}
+
 enum Progress {
-    Waiting {
-        what: Box<CallV1>,
-        /// Of a verification: the code it lets join by.
-        code: Option<JoinCodeIndex>,
-    },
+    Waiting(Box<CallV1>),
     Over {
         state: CallState,
         group: Option<GroupIndex>,
         refusal: u16,
     },
+}
+
+/// Whom `what` is about; an error where it names what there is not.
+fn joiner_of(tenant: &Tenant, what: &CallV1) -> Result<Option<Joiner>, ()> {
+    match what {
+        CallV1::VerifyJoin(verify) => {
+            let code = tenant.codes.find(verify.code).ok_or(())?;
+            let person = tenant.find_person(verify.person).ok_or(())?;
+            Ok(Some(Joiner { code, person }))
+        }
+        CallV1::SendActivations(_) => Ok(None),
+    }
 }
 
 impl Calls {
@@ -70,7 +86,7 @@ impl Calls {
         person: PersonIndex,
         now: Timestamp,
     ) -> Option<(RecordNumber, Timestamp)> {
-        let record = *self.joiners.get(&(code, person))?;
+        let record = *self.joiners.get(&Joiner { code, person })?;
         let call = self.list.get(&record)?;
         (now < call.expires).then_some((record, call.expires))
     }
@@ -83,7 +99,7 @@ impl Calls {
     ) -> impl Iterator<Item = (RecordNumber, &Call, &CallV1)> {
         let later = (Bound::Excluded(after), Bound::Unbounded);
         self.list.range(later).filter_map(move |(record, call)| {
-            let Progress::Waiting { what, .. } = &call.progress else {
+            let Progress::Waiting(what) = &call.progress else {
                 return None;
             };
             (now < call.expires).then_some((*record, call, &**what))

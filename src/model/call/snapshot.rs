@@ -2,10 +2,10 @@
 
 use crate::model::body::body;
 use crate::model::state::Tenant;
-use crate::wire::{GroupId, PersonId, RecordNumber, Timestamp};
+use crate::wire::{GroupId, JoinCodeId, PersonId, RecordNumber, Timestamp};
 
 use super::command::{CallState, CallV1};
-use super::{Call, Calls, Progress};
+use super::{Call, Calls, Joiner, Progress, joiner_of};
 
 body! {
     /// A tenant's calls in the order they were opened.
@@ -18,6 +18,8 @@ body! {
     CallStateV1 {
         call: RecordNumber,
         expires: Timestamp,
+        /// Of a verification; 0 for none.
+        code: JoinCodeId,
         person: PersonId,
         what: Option<CallV1>,
         state: CallState,
@@ -41,11 +43,11 @@ pub(crate) fn write(tenant: &Tenant) -> CallsStateV1 {
 fn write_call((record, call): (&RecordNumber, &Call)) -> CallStateV1 {
     let Call {
         expires,
-        person,
+        joiner,
         progress,
     } = call;
     let (what, state, group, refusal) = match progress {
-        Progress::Waiting { what, code: _ } => (Some((**what).clone()), CallState::Open, None, 0),
+        Progress::Waiting(what) => (Some((**what).clone()), CallState::Open, None, 0),
         Progress::Over {
             state,
             group,
@@ -55,7 +57,8 @@ fn write_call((record, call): (&RecordNumber, &Call)) -> CallStateV1 {
     CallStateV1 {
         call: *record,
         expires: *expires,
-        person: person.id(),
+        code: joiner.map_or(JoinCodeId(0), |joiner| joiner.code.id()),
+        person: joiner.map_or(PersonId(0), |joiner| joiner.person.id()),
         what,
         state,
         group: group.map_or(GroupId(0), |group| group.id()),
@@ -72,16 +75,18 @@ pub(crate) fn read(tenant: &mut Tenant, state: CallsStateV1) -> Result<(), &'sta
         if last.is_some_and(|(last, _)| *last >= v1.call) {
             return Err("the order of calls");
         }
-        let person = tenant.find_person(v1.person).ok_or(what)?;
+        let joiner = match (v1.code, v1.person) {
+            (JoinCodeId(0), PersonId(0)) => None,
+            (code, person) => {
+                let code = tenant.codes.find(code).ok_or(what)?;
+                let person = tenant.find_person(person).ok_or(what)?;
+                Some(Joiner { code, person })
+            }
+        };
         let progress = match v1.what {
-            Some(asked) if asked.person() == v1.person => {
-                let code = match &asked {
-                    CallV1::VerifyJoin(verify) => Some(tenant.codes.find(verify.code).ok_or(what)?),
-                    CallV1::SendActivation(_) => None,
-                };
-                calls.wait(v1.call, person, code);
-                let what = Box::new(asked);
-                Progress::Waiting { what, code }
+            Some(asked) if joiner_of(tenant, &asked) == Ok(joiner) => {
+                calls.wait(v1.call, joiner);
+                Progress::Waiting(Box::new(asked))
             }
             Some(_) => return Err(what),
             None => {
@@ -100,7 +105,7 @@ pub(crate) fn read(tenant: &mut Tenant, state: CallsStateV1) -> Result<(), &'sta
         let expires = v1.expires;
         let call = Call {
             expires,
-            person,
+            joiner,
             progress,
         };
         calls.list.insert(v1.call, call);

@@ -1,11 +1,11 @@
 use crate::model::command::{
-    Actor, CallState, CallV1, CallVerdict, CloseCallV1, GetCallV1, JoinByCodeV1, ListCallsV1,
-    Reply, TaggedCommand as T,
+    ActivationV1, Actor, CallState, CallV1, CallVerdict, CloseCallV1, GetCallV1, JoinByCodeV1,
+    ListCallsV1, Reply, SendActivationsV1, TaggedCommand as T,
 };
-use crate::model::event::Event;
+use crate::model::event::{CallOpenedV1, Event};
 use crate::model::town::codes::{Came, plain_code, verified_code};
 use crate::model::town::{ALICE, BOB, CAROL, DAVE, ERIN, Town, by};
-use crate::model::{Limits, OpenCall, Refusal, State};
+use crate::model::{Limits, OpenCall, Refusal, Stamp, State, apply};
 use crate::wire::{GroupId, Kind, PersonId, RecordNumber, TenantId, Timestamp};
 
 const MINUTE_US: i64 = 60_000_000;
@@ -317,4 +317,39 @@ fn what_is_open_in_any_tenant_is_asked_again() {
         .map(|call| (call.tenant, call.call))
         .collect();
     assert_eq!(open, [(TenantId(1), first), (other, second)]);
+}
+
+#[test]
+fn activation_codes_are_sent_by_a_call_that_nobody_joins_by() {
+    let (mut town, ..) = parents();
+    let call = town.next;
+    let activation = ActivationV1 {
+        person: DAVE,
+        code: "12345678".to_owned(),
+    };
+    let opened = CallOpenedV1 {
+        call,
+        expires: town.now.plus_micros(MINUTE_US),
+        what: CallV1::SendActivations(SendActivationsV1 {
+            codes: vec![activation],
+        }),
+    };
+    let stamp = Stamp {
+        record: call,
+        ..town.last.clone().unwrap().stamp
+    };
+    apply(&mut town.state, &stamp, &[Event::CallOpened(opened)]);
+    town.next = call.next();
+    assert_eq!(town.state.open_calls().count(), 1);
+    let get = T::GetCall(GetCallV1 { call });
+    let refused = town.ask(by(DAVE), get);
+    assert!(matches!(refused, Err(Refusal::NotPermitted { .. })));
+    let read = State::from_snapshot(&town.state.to_snapshot()).unwrap();
+    assert_eq!(read.hash(), town.state.hash());
+    let state = town.answer(call, CallVerdict::Admitted).unwrap();
+    assert_eq!(
+        (state.state, state.group),
+        (CallState::Admitted, GroupId(0))
+    );
+    assert_eq!(town.call_state(call), CallState::Admitted);
 }
