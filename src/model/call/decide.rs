@@ -40,7 +40,7 @@ pub(crate) fn decide_close(
     request: &Request<'_>,
     close: &CloseCallV1,
 ) -> Result<Decision, Refusal> {
-    request.permit(Operation::AnswerCall, Subject::Tenant)?;
+    request.permit(Operation::AnswerVerification, Subject::Tenant)?;
     let call = find(request, close.call)?;
     let Progress::Waiting(_) = call.progress else {
         return Err(Refusal::CallAnswered { call: close.call.0 });
@@ -95,7 +95,7 @@ pub(crate) fn get_call(request: &Request<'_>, get: &GetCallV1) -> Result<Reply, 
             let subject = Subject::Person(joiner.person.id());
             request.permit(Operation::ReadPerson, subject)?;
         }
-        None => request.permit(Operation::AnswerCall, Subject::Tenant)?,
+        None => request.permit(Operation::AnswerVerification, Subject::Tenant)?,
     }
     let (state, group, refusal) = match &call.progress {
         Progress::Waiting(_) if request.now < call.expires => (CallState::Open, None, 0),
@@ -117,7 +117,7 @@ pub(crate) fn get_call(request: &Request<'_>, get: &GetCallV1) -> Result<Reply, 
 
 /// For an enterprise that answers calls itself: what it is asked, codes to be sent included.
 pub(crate) fn list_calls(request: &Request<'_>, list: &ListCallsV1) -> Result<Reply, Refusal> {
-    request.permit(Operation::AnswerCall, Subject::Tenant)?;
+    request.permit(Operation::AnswerVerification, Subject::Tenant)?;
     let page = PAGE_MAX.min(list.limit as usize);
     let mut open = request.tenant.calls.open_after(list.after, request.now);
     let calls = open.by_ref().take(page);

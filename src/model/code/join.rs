@@ -12,7 +12,7 @@ use crate::model::group::creation::{self, Belongs, NewGroup};
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
 use crate::model::state::{JoinCodeIndex, PersonIndex};
-use crate::wire::{DepartmentId, GroupId, PersonId, Sequence};
+use crate::wire::{GroupId, PersonId, Sequence};
 
 use super::text::CodeText;
 use super::{JoinCode, Live, guesses};
@@ -229,9 +229,14 @@ fn next_group(
             may_be_small: true,
         },
     )?;
-    let department = last
-        .department
-        .map_or(DepartmentId(0), |department| department.id());
+    let created = match last.department {
+        Some(department) => GroupCreatedV2 {
+            department: department.id(),
+            team: String::new(),
+            ..created
+        },
+        None => created,
+    };
     Ok(Admission {
         group: created.group,
         sequence: Sequence(1),
@@ -239,7 +244,6 @@ fn next_group(
         person: newcomer,
         entry: Entry::Created(GroupCreatedV2 {
             creator: code.creator.map_or(PersonId(0), PersonIndex::id),
-            department,
             ..created
         }),
     })

@@ -21,7 +21,7 @@ pub(crate) fn decide_open(
     open: &OpenFaceToFaceV1,
 ) -> Result<Decision, Refusal> {
     let person = open.person;
-    request.permit(Operation::OpenFaceToFace, Subject::Person(person))?;
+    request.permit(Operation::OpenFaceToFace, Subject::Tenant)?;
     let opener = join::newcomer(request, person)?;
     if !request.tenant.is_employee(opener) {
         return Err(Refusal::NotAnEmployee { person });
@@ -158,7 +158,6 @@ pub(crate) fn decide_start(
 ) -> Result<Decision, Refusal> {
     let meeting = own(request, start)?;
     let owner = meeting.people[0];
-    request.permit(Operation::OpenFaceToFace, Subject::Person(owner.id()))?;
     let mut state = state_of(start.meeting, meeting);
     if meeting.group.is_some() {
         return Ok(Decision::answered(Reply::FaceToFace(state)));

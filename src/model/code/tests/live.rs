@@ -188,3 +188,24 @@ fn a_live_code_moves_on_at_200_unless_it_says_otherwise() {
     let plain = town.code(plain_code(group));
     assert_eq!(town.code_state(plain.code).live, None);
 }
+
+#[test]
+fn an_internal_groups_next_belongs_to_the_same_team_and_counts_for_nobody() {
+    let mut town = Town::with_employees(5);
+    let group = town.internal_group(ALICE, &[BOB, CAROL]);
+    let code = town.code(live_code(group, 3, "项目群 {n}", &[BOB]));
+    let next = GroupId(group.0 + 1);
+    assert_eq!(town.join_by(DAVE, &code.text), Ok(Came::Into(next)));
+    let groups = &town.state.tenants[0].groups;
+    assert!(groups[0].team.is_some());
+    assert_eq!(groups[0].team, groups[1].team);
+    let record = town.last.clone().unwrap();
+    let Event::GroupCreatedV2(created) = &record.events[0] else {
+        panic!("{:?}", record.events);
+    };
+    assert_eq!(
+        created.day_ends, created.day_starts,
+        "no creation of DAVE's"
+    );
+    assert_eq!(created.creator, PersonId(0));
+}

@@ -2,26 +2,25 @@
 
 #![allow(clippy::unwrap_used)] // A test's own model may panic.
 
+mod naive;
+mod strange;
+
 use std::collections::BTreeSet;
 
+use naive::{ADMINS, CAP, GUESSES_MAX, Naive, THRESHOLD, Told, USES_MAX, Way, refused};
 use proptest::prelude::*;
+use strange::strange;
 use throng::model::command::*;
-use throng::model::event::{self, Event};
+use throng::model::event::Event;
 use throng::model::{Context, Limits, Refusal, Stamp, State, apply, decide, record_kind};
 use throng::wire::{
     ClientMessageId, DeviceId, GroupId, JoinCodeId, Kind, PersonId, Priority, RecordNumber,
     TenantId, Timestamp,
 };
 
-const START: Timestamp = Timestamp(1_772_377_200_000_000);
+pub(crate) const START: Timestamp = Timestamp(1_772_377_200_000_000);
 const SECOND_US: i64 = 1_000_000;
-const MINUTE_US: i64 = 60 * SECOND_US;
 const PEOPLE: u64 = 14;
-const CAP: usize = 6;
-const THRESHOLD: usize = 5;
-const USES_MAX: u32 = 4;
-const GUESSES_MAX: usize = 2;
-const ADMINS: [PersonId; 2] = [PersonId(2), PersonId(3)];
 
 fn limits() -> Limits {
     Limits {
@@ -29,15 +28,6 @@ fn limits() -> Limits {
         wrong_codes_per_minute_max: GUESSES_MAX as u32,
         ..Limits::default()
     }
-}
-
-/// Which code somebody tries; each leads from a group of its own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Way {
-    Limited = 0,
-    Live = 1,
-    Verified = 2,
-    Wrong = 3,
 }
 
 #[derive(Clone, Debug)]
@@ -71,144 +61,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Restart)
     ];
     prop::collection::vec(step, 0..80)
-}
-
-/// What is answered, as far as the rules say it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Told {
-    Joined(GroupId),
-    Pending(RecordNumber),
-    Answered(CallState),
-    Done,
-    Refused(u16),
-}
-
-struct Call {
-    record: RecordNumber,
-    person: PersonId,
-    expires: i64,
-    answered: bool,
-}
-
-/// The rules once more: slow, and nothing but lists.
-struct Naive {
-    groups: Vec<BTreeSet<PersonId>>,
-    /// What each code has led to, as places in `groups`.
-    led_to: [Vec<usize>; 3],
-    revoked: [bool; 3],
-    joined: [u32; 3],
-    guesses: Vec<(i64, PersonId)>,
-    calls: Vec<Call>,
-}
-
-impl Naive {
-    fn new() -> Self {
-        let first: BTreeSet<_> = (1..=3).map(PersonId).collect();
-        Self {
-            groups: vec![first; 3],
-            led_to: [vec![0], vec![1], vec![2]],
-            revoked: [false; 3],
-            joined: [0; 3],
-            guesses: Vec::new(),
-            calls: Vec::new(),
-        }
-    }
-
-    fn join(&mut self, person: PersonId, way: Way, now: i64, record: RecordNumber) -> Told {
-        let counts = |(at, who): &&(i64, PersonId)| *who == person && now - at < MINUTE_US;
-        if self.guesses.iter().filter(counts).count() >= GUESSES_MAX {
-            return refused(&Refusal::TooManyGuesses {
-                retry_at: Timestamp(0),
-            });
-        }
-        if way == Way::Wrong {
-            self.guesses.push((now, person));
-            return refused(&Refusal::NoSuchJoinCode);
-        }
-        if let Err(told) = self.check(person, way) {
-            return told;
-        }
-        if way != Way::Verified {
-            return Told::Joined(self.enter(person, way));
-        }
-        let mut waiting = self.calls.iter();
-        let waiting = waiting.rfind(|call| call.person == person && !call.answered);
-        if let Some(call) = waiting.filter(|call| now < call.expires) {
-            return Told::Pending(call.record);
-        }
-        self.calls.push(Call {
-            record,
-            person,
-            expires: now + MINUTE_US,
-            answered: false,
-        });
-        Told::Pending(record)
-    }
-
-    fn check(&self, person: PersonId, way: Way) -> Result<(), Told> {
-        let led_to = &self.led_to[way as usize];
-        let last = &self.groups[*led_to.last().unwrap()];
-        let group = GroupId(0);
-        if self.revoked[way as usize] {
-            Err(refused(&Refusal::JoinCodeRevoked))
-        } else if way == Way::Limited && self.joined[0] >= USES_MAX {
-            Err(refused(&Refusal::JoinCodeUsedUp { uses_max: 0 }))
-        } else if led_to.iter().any(|at| self.groups[*at].contains(&person)) {
-            Err(refused(&Refusal::AlreadyAMember { person, group }))
-        } else if way != Way::Live && last.len() >= CAP {
-            Err(refused(&Refusal::GroupFull { group, cap: 0 }))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn enter(&mut self, person: PersonId, way: Way) -> GroupId {
-        let led_to = &mut self.led_to[way as usize];
-        let mut last = *led_to.last().unwrap();
-        if way == Way::Live && self.groups[last].len() >= THRESHOLD {
-            let turn = (led_to.len() - 1) % ADMINS.len();
-            last = self.groups.len();
-            self.groups.push(BTreeSet::from([ADMINS[turn]]));
-            led_to.push(last);
-        }
-        self.groups[last].insert(person);
-        self.joined[way as usize] += 1;
-        GroupId(last as u64 + 1)
-    }
-
-    fn answer(
-        &mut self,
-        at: usize,
-        verdict: CallVerdict,
-        now: i64,
-    ) -> Option<(RecordNumber, Told)> {
-        let call = self.calls.get_mut(at)?;
-        let (record, person) = (call.record, call.person);
-        let named = record.0;
-        let told = if call.answered {
-            refused(&Refusal::CallAnswered { call: named })
-        } else if now >= call.expires && verdict != CallVerdict::Failed {
-            refused(&Refusal::CallExpired { call: named })
-        } else {
-            call.answered = true;
-            Told::Answered(match verdict {
-                CallVerdict::Refused => CallState::Refused,
-                CallVerdict::Failed => CallState::Failed,
-                CallVerdict::Admitted => match self.check(person, Way::Verified) {
-                    Ok(()) => {
-                        self.enter(person, Way::Verified);
-                        CallState::Admitted
-                    }
-                    Err(_) => CallState::NotJoined,
-                },
-            })
-        };
-        Some((record, told))
-    }
-}
-
-fn refused(refusal: &Refusal) -> Told {
-    Told::Refused(refusal.code())
 }
 
 struct World {
@@ -393,111 +245,6 @@ fn play(steps: &[Step]) {
     let open = open.filter(|call| !call.answered && world.now.0 < call.expires);
     // What the state calls open is as of its last record.
     assert!(world.state.open_calls().count() >= open.count());
-}
-
-fn number() -> impl Strategy<Value = u64> {
-    prop_oneof![20 => 0..6_u64, 1 => Just(u64::from(u32::MAX)), 1 => Just(u64::MAX)]
-}
-
-fn time() -> impl Strategy<Value = Timestamp> {
-    let sane = START.0..START.0 + 3 * MINUTE_US;
-    prop_oneof![8 => sane, 1 => Just(i64::MIN), 1 => Just(i64::MAX)].prop_map(Timestamp)
-}
-
-fn verify() -> impl Strategy<Value = CallV1> {
-    (number(), number(), number()).prop_map(|(code, group, person)| {
-        CallV1::VerifyJoin(VerifyJoinV1 {
-            code: JoinCodeId(code),
-            group: GroupId(group),
-            person: PersonId(person),
-            label: String::new(),
-            question: Vec::new(),
-        })
-    })
-}
-
-/// Events that fit nothing, or something else than they mean.
-fn strange() -> impl Strategy<Value = Event> {
-    let verdict = prop_oneof![Just(CallVerdict::Admitted), Just(CallVerdict::Refused)];
-    let text = prop_oneof![Just("0123-4567-89AB-CDEF".to_owned()), "[0-9A-Z]{0,17}"];
-    prop_oneof![
-        (0..40_u64, time(), verify()).prop_map(|(call, expires, what)| {
-            let call = RecordNumber(call);
-            Event::CallOpened(event::CallOpenedV1 {
-                call,
-                expires,
-                what,
-            })
-        }),
-        (0..40_u64, verdict, number(), any::<u16>()).prop_map(|(call, verdict, group, refusal)| {
-            Event::CallClosed(event::CallClosedV1 {
-                call: RecordNumber(call),
-                verdict,
-                group: GroupId(group),
-                refusal,
-            })
-        }),
-        (number(), text, number(), time(), any::<bool>()).prop_map(
-            |(code, text, group, valid_until, live)| {
-                Event::JoinCodeCreated(event::JoinCodeCreatedV1 {
-                    code: JoinCodeId(code),
-                    text,
-                    group: GroupId(group),
-                    creator: PersonId(group),
-                    valid_until,
-                    label: String::new(),
-                    uses_max: 1,
-                    verification: live,
-                    live: live.then(|| LiveCodeV1 {
-                        threshold: 0,
-                        name_template: String::new(),
-                        admins: vec![PersonId(code), PersonId(group)],
-                    }),
-                })
-            }
-        ),
-        (number(), number()).prop_map(|(code, group)| {
-            Event::JoinCodeMoved(event::JoinCodeMovedV1 {
-                code: JoinCodeId(code),
-                group: GroupId(group),
-            })
-        }),
-        (number(), number()).prop_map(|(code, person)| {
-            Event::JoinCodeUsed(event::JoinCodeUsedV1 {
-                code: JoinCodeId(code),
-                person: PersonId(person),
-            })
-        }),
-        number().prop_map(|person| {
-            let person = PersonId(person);
-            Event::CodeGuessed(event::CodeGuessedV1 { person })
-        }),
-        (0..40_u64, number(), any::<u16>(), 0..200_usize, time()).prop_map(
-            |(meeting, person, digits, len, expires)| {
-                Event::FaceToFaceOpened(event::FaceToFaceOpenedV1 {
-                    meeting: RecordNumber(meeting),
-                    person: PersonId(person),
-                    digits: digits % 12_000,
-                    location: "x".repeat(len),
-                    name: String::new(),
-                    kind: GroupKind::Internal,
-                    expires,
-                })
-            }
-        ),
-        (0..40_u64, number()).prop_map(|(meeting, person)| {
-            Event::FaceToFaceJoined(event::FaceToFaceJoinedV1 {
-                meeting: RecordNumber(meeting),
-                person: PersonId(person),
-            })
-        }),
-        (0..40_u64, number()).prop_map(|(meeting, group)| {
-            Event::FaceToFaceStarted(event::FaceToFaceStartedV1 {
-                meeting: RecordNumber(meeting),
-                group: GroupId(group),
-            })
-        }),
-    ]
 }
 
 proptest! {
