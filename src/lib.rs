@@ -6,6 +6,7 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`admin`] | the local HTTP port: metrics and health |
+//! | [`hook`] | outward calls over HTTPS |
 //! | [`config`] | every knob: default, unit, range, cost |
 //! | [`quic`] | the server endpoint on the shards' loops, authentication |
 //! | [`client`] | the client library |
@@ -14,6 +15,7 @@
 //! | [`archive`] | what auditors use: verify, inspect, repair |
 //! | [`model`] | what an enterprise is and allows: pure rules |
 //! | [`log`](mod@log) | the segmented log that everything is recovered from |
+//! | [`picture`] | join codes as QR codes |
 //! | [`wire`] | bytes: header, envelope, frames |
 //!
 //! To embed it, begin with [`engine::Engine`] and [`shard::Local`]; `examples/embed.rs` is a whole
@@ -27,8 +29,12 @@ pub mod client;
 #[cfg(feature = "server")]
 pub mod config;
 pub mod engine;
+#[cfg(feature = "server")]
+pub mod hook;
 pub mod log;
 pub mod model;
+#[cfg(feature = "picture")]
+pub mod picture;
 #[cfg(feature = "server")]
 pub mod quic;
 pub mod shard;

@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 
 /// Floors from the ground up; a file may import from its own floor and those below.
 const FLOORS: &[&[&str]] = &[
-    &["wire"],
+    &["wire", "picture"],
     &["model", "log"],
     &["archive"],
     &["engine"],
     &["shard"],
     &["quic", "client"],
     &["config"],
-    &["admin"],
+    &["admin", "hook"],
     &["cli"],
 ];
 
 /// Floors that wait on nothing and so need no runtime.
-const WITHOUT_TOKIO: &[&str] = &["wire", "model", "log", "archive", "engine", "shard"];
+const WITHOUT_TOKIO: &[&str] = &[
+    "wire", "picture", "model", "log", "archive", "engine", "shard",
+];
 
 const LINES_MAX: usize = 520;
 

@@ -223,6 +223,48 @@ sections! {
         costs "a record as large, during which others wait for the disk";
         /// Imports of history that one tenant has going on within 30 days.
         imports_max: u32 = "100" in "1" to "10000", costs "32 bytes of memory each and tenant";
+        // Join codes, face-to-face, outward calls
+        /// Codes that one person may get wrong in a minute, join codes and face-to-face digits together.
+        wrong_codes_per_minute_max: u32 = "5" in "1" to "100", costs "as many tries at codes";
+        /// Join codes of a group, those that are over included.
+        join_codes_per_group_max: u32 = "1000" in "1" to "100000",
+        costs "about 150 bytes of memory each";
+        /// Members at which a live code moves on, where the code does not say.
+        live_code_threshold: u32 = "200" in "2" to "8000", costs "nothing";
+        /// Outward calls of a tenant that wait for their answer.
+        open_calls_max: u32 = "10000" in "1" to "100000", costs "up to 1 KiB of memory each";
+        /// How long an outward call waits for its answer.
+        call_expiry: TimeSpan = "60 s" in "1 s" to "1 d", costs "open calls for as long";
+        /// How long the digits of a face-to-face group hold.
+        face_to_face_valid: TimeSpan = "10 min" in "10 s" to "1 d",
+        costs "as many more tries at four digits";
+        /// Face-to-face groups of a tenant whose digits hold.
+        face_to_face_open_max: u32 = "10000" in "1" to "100000",
+        costs "about 200 bytes of memory each, and some of the sequencer's time at each opening";
+        /// Face-to-face groups that one person may have open: as many digits can be tried by opening.
+        face_to_face_per_person_max: u32 = "5" in "1" to "100", costs "as many tries at digits";
+    }
+
+    /// The enterprise's system that is asked before somebody joins by a code with verification, and
+    /// that sends activation codes. Without an address, calls wait for the enterprise to answer them.
+    hook: Hook {
+        /// Its address: https, or http on this machine. Empty for none.
+        url: String = "", costs "a request per call";
+        /// The secret that requests are signed with, at least 16 bytes. From the data directory unless
+        /// absolute.
+        secret_file: PathBuf = "keys/hook.secret", costs "nothing";
+        /// Who may vouch for its certificate, PEM. From the data directory unless absolute.
+        ca_file: PathBuf = "/etc/ssl/certs/ca-certificates.crt", costs "nothing";
+        /// How long one call may take before it has failed.
+        timeout: TimeSpan = "5 s" in "100 ms" to "10 min",
+        costs "a thread for as long, where the system hangs";
+        /// Calls made at once.
+        calls_at_once_max: u16 = "16" in "1" to "256",
+        costs "a thread each, and up to four more while some hang";
+        /// Of these, one tenant's: one whose system hangs leaves the others their places.
+        calls_at_once_per_tenant_max: u16 = "4" in "1" to "256", costs "nothing";
+        /// Calls that wait for their turn; another is not made, and expires.
+        calls_waiting_max: u32 = "10000" in "1" to "100000", costs "up to 1 KiB of memory each";
     }
 
     /// The log: recovery log and archive in one.

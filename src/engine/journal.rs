@@ -10,14 +10,15 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::budget::Permit;
+use super::call::Outgoing;
 use super::options::OnFailure;
 use super::outbox::Outbox;
 use super::port::{Item, PortId};
 use super::sequencer::Asker;
 use super::stats::Counters;
 use crate::log::{AppendError, Entry, Log};
-use crate::model::Refusal;
 use crate::model::command::Reply;
+use crate::model::{OpenCall, Refusal};
 use crate::wire::{Envelope, RecordNumber, Take};
 
 /// A batch is closed at this many records or bytes, whichever comes first: past it a larger batch
@@ -40,6 +41,8 @@ pub(crate) struct Pending {
     pub(crate) items: Vec<(PortId, Item)>,
     /// What it answers.
     pub(crate) answer: Option<(Asker, Result<Reply, Refusal>)>,
+    /// What it asks of the enterprise's systems.
+    pub(crate) calls: Vec<OpenCall>,
     /// Its share of the budget, given back when it is released.
     pub(crate) permit: Option<Permit>,
 }
@@ -75,6 +78,8 @@ pub(crate) struct Journal {
     inbox: Receiver<ToJournal>,
     ports: Vec<Option<Port>>,
     batch: Vec<Pending>,
+    /// Where calls go, if anybody makes them.
+    outgoing: Option<Outgoing>,
     counters: Arc<Counters>,
     failed: Arc<AtomicBool>,
     finishing: bool,
@@ -90,6 +95,7 @@ impl Journal {
     pub(crate) fn new(
         log: Log,
         inbox: Receiver<ToJournal>,
+        outgoing: Option<Outgoing>,
         counters: Arc<Counters>,
         failed: Arc<AtomicBool>,
     ) -> Self {
@@ -98,6 +104,7 @@ impl Journal {
             inbox,
             ports: Vec::new(),
             batch: Vec::new(),
+            outgoing,
             counters,
             failed,
             finishing: false,
@@ -217,6 +224,7 @@ impl Journal {
                 position,
                 items,
                 answer,
+                calls,
                 permit,
                 ..
             } = pending;
@@ -226,6 +234,9 @@ impl Journal {
                 if let Some(Some(port)) = self.ports.get_mut(usize::from(id.0)) {
                     port.items.push((position, item));
                 }
+            }
+            if let Some(outgoing) = &self.outgoing {
+                calls.into_iter().for_each(|call| outgoing.leave(call));
             }
             match answer {
                 Some((Asker::Port { port: id, request }, result)) => {

@@ -10,6 +10,7 @@
 //! the data directory can be opened again.
 
 mod budget;
+mod call;
 mod clock;
 mod denials;
 mod door;
@@ -29,6 +30,7 @@ mod snapshot;
 mod stats;
 mod ticket;
 
+pub use call::{CallError, Callee};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use door::Busy;
 pub use embed::{Message, ROOM_WAIT_MAX};
@@ -73,6 +75,7 @@ struct Inner {
     counters: Arc<Counters>,
     failed: Arc<AtomicBool>,
     stop_snapshots: Arc<AtomicBool>,
+    stop_calls: Sender<()>,
     incarnation: u64,
     outbox_bytes: usize,
     ports: AtomicU16,
@@ -84,6 +87,7 @@ struct Threads {
     sequencer: Option<JoinHandle<()>>,
     journal: Option<JoinHandle<Result<(), AppendError>>>,
     snapshots: Option<JoinHandle<()>>,
+    calls: Option<JoinHandle<()>>,
 }
 
 /// Why an engine did not close cleanly. Everything acknowledged is durable all the same.
@@ -212,6 +216,8 @@ impl Engine {
             snapshot: RecordNumber(counters.snapshot.load(Ordering::Relaxed)),
             snapshots_skipped: counters.snapshots_skipped.load(Ordering::Relaxed),
             clock_held_back_us: counters.clock_held_back_us.load(Ordering::Relaxed),
+            calls_failed: counters.calls_failed.load(Ordering::Relaxed),
+            calls_dropped: counters.calls_dropped.load(Ordering::Relaxed),
         }
     }
 
@@ -231,7 +237,13 @@ impl Inner {
                 .expect("no holder of this lock can panic"),
         );
         self.stop_snapshots.store(true, Ordering::Release);
+        let _ = self.stop_calls.try_send(());
         let _ = self.control.send(Control::Finish);
+        if let Some(calls) = threads.calls {
+            calls
+                .join()
+                .map_err(|_| CloseError::Panicked { thread: "calls" })?;
+        }
         if let Some(snapshots) = threads.snapshots {
             snapshots.thread().unpark();
             snapshots

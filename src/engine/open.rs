@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crossbeam_channel::unbounded;
+use crossbeam_channel::{bounded, unbounded};
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::budget::{Budget, COMMAND_BYTES_MIN};
+use super::call::{Bounds, Dispatcher, Outgoing};
 use super::clock::{Clock, DecisionClock, SystemClock};
 use super::denials::Denials;
 use super::door::{BodyDigest, Door, Randomness};
@@ -112,6 +113,10 @@ impl Engine {
         let failed = Arc::new(AtomicBool::new(false));
         let stop_snapshots = Arc::new(AtomicBool::new(false));
         let budget = Budget::new(options.admission_bytes);
+        let open_calls = match &options.callee {
+            Some(_) => replayed.state.open_calls().collect(),
+            None => Vec::new(),
+        };
         let sequencer = Sequencer {
             state: replayed.state.with_limits(options.limits),
             next: recovered.next,
@@ -132,9 +137,16 @@ impl Engine {
             journal,
             counters: Arc::clone(&counters),
         };
+        let (calls, calls_inbox) = bounded(options.calls_waiting_max.max(1));
+        let (stop_calls, calls_stopped) = bounded(1);
+        let outgoing = options.callee.is_some().then(|| Outgoing {
+            queue: calls,
+            counters: Arc::clone(&counters),
+        });
         let log_thread = Journal::new(
             log,
             journal_inbox,
+            outgoing,
             Arc::clone(&counters),
             Arc::clone(&failed),
         );
@@ -150,11 +162,6 @@ impl Engine {
             spawn("throng-read", move || fetch::run(&reader, &jobs))?;
         }
         let on_failure = options.on_failure.unwrap_or_else(|| Box::new(|_| {}));
-        let threads = Threads {
-            sequencer: Some(spawn("throng-seq", move || sequencer.run())?),
-            journal: Some(spawn("throng-log", move || log_thread.run(on_failure))?),
-            snapshots: Some(spawn("throng-snap", move || snapshotter.run())?),
-        };
         let door = Door {
             commands,
             control: control.clone(),
@@ -165,6 +172,28 @@ impl Engine {
                 key: recovered.digest_key,
             },
         };
+        let dispatcher = options.callee.map(|callee| Dispatcher {
+            callee,
+            bounds: Bounds {
+                at_once_max: options.calls_at_once_max,
+                at_once_per_tenant_max: options.calls_at_once_per_tenant_max,
+                waiting_max: options.calls_waiting_max,
+                timeout: options.call_timeout,
+            },
+            door: door.clone(),
+            clock: Arc::clone(&clock),
+            counters: Arc::clone(&counters),
+            queue: calls_inbox,
+            stop: calls_stopped,
+        });
+        let threads = Threads {
+            sequencer: Some(spawn("throng-seq", move || sequencer.run())?),
+            journal: Some(spawn("throng-log", move || log_thread.run(on_failure))?),
+            snapshots: Some(spawn("throng-snap", move || snapshotter.run())?),
+            calls: dispatcher
+                .map(|calls| spawn("throng-calls", move || calls.run(open_calls)))
+                .transpose()?,
+        };
         let inner = Inner {
             door,
             control,
@@ -174,6 +203,7 @@ impl Engine {
             counters,
             failed,
             stop_snapshots,
+            stop_calls,
             incarnation: recovered.incarnation,
             outbox_bytes: options.outbox_bytes,
             ports: AtomicU16::new(0),

@@ -1,5 +1,9 @@
 //! How an engine is opened.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Callee;
 use crate::log;
 use crate::model::Limits;
 
@@ -36,6 +40,24 @@ pub struct Options {
     /// Default 1,000,000. Range 1,000 to 1,000,000,000. A snapshot costs a second state in memory
     /// while it is made.
     pub snapshot_every_records: u64,
+    /// Whoever makes outward calls; without one they wait for the enterprise to answer them.
+    pub callee: Option<Arc<dyn Callee>>,
+    /// Outward calls made at once.
+    ///
+    /// Default 16. Range 1 to 256. Costs a thread each, and up to four more while some hang.
+    pub calls_at_once_max: usize,
+    /// Of these, one tenant's: one whose systems hang leaves the others their places.
+    ///
+    /// Default 4. Range 1 to `calls_at_once_max`.
+    pub calls_at_once_per_tenant_max: usize,
+    /// Outward calls that wait for their turn; another is not made, and expires.
+    ///
+    /// Default 10,000. Range 1 to 100,000. Costs up to 1 KiB each.
+    pub calls_waiting_max: usize,
+    /// How long an outward call may take before it has failed.
+    ///
+    /// Default 10 s. Range 100 ms to 10 min.
+    pub call_timeout: Duration,
     /// Called once, on the log's thread, when the log has failed and nothing is acknowledged any
     /// more. A server exits here.
     pub on_failure: Option<OnFailure>,
@@ -51,6 +73,11 @@ impl Default for Options {
             outbox_bytes: 32 * 1024 * 1024,
             readers: 2,
             snapshot_every_records: 1_000_000,
+            callee: None,
+            calls_at_once_max: 16,
+            calls_at_once_per_tenant_max: 4,
+            calls_waiting_max: 10_000,
+            call_timeout: Duration::from_secs(10),
             on_failure: None,
         }
     }

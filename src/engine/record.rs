@@ -51,7 +51,8 @@ pub(crate) fn class_of(command: &Command) -> Class {
             | TaggedCommand::DissolveGroup(_)
             | TaggedCommand::DisableGroup(_)
             | TaggedCommand::DeleteGroup(_)
-            | TaggedCommand::DeleteMessage(_) => Class::Essential,
+            | TaggedCommand::DeleteMessage(_)
+            | TaggedCommand::RevokeJoinCode(_) => Class::Essential,
             _ => Class::Normal,
         },
         CommandBody::Publish(_) | CommandBody::Continue => Class::Normal,

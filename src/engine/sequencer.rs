@@ -25,7 +25,7 @@ use super::stats::Counters;
 use super::ticket::Answerer;
 use crate::log::{Reader, Space, entry_len};
 use crate::model::command::{Actor, Command, CommandBody, Reply};
-use crate::model::{self, Context, Decision, Refusal, Slice, Stamp, State};
+use crate::model::{self, Context, Decision, OpenCall, Refusal, Slice, Stamp, State};
 use crate::wire::{
     BODY_LEN_MAX, DeviceId, Draft, Envelope, PersonId, RecordNumber, Take, TenantId,
 };
@@ -203,7 +203,14 @@ impl Sequencer {
                     position: self.next,
                     result,
                 };
-                self.send(None, vec![(port, item)], None, Some(permit));
+                self.send(Pending {
+                    record: None,
+                    position: self.position(),
+                    items: vec![(port, item)],
+                    answer: None,
+                    calls: Vec::new(),
+                    permit: Some(permit),
+                });
             }
             Control::Detach { port, session } => self.detach(port, session),
             Control::SignIn {
@@ -430,6 +437,7 @@ impl Sequencer {
             self.mass_sends.insert(self.next, envelope.clone());
         }
         let items = self.route(&envelope, &applied.takes, &events);
+        let calls = OpenCall::opened_by(stamp.tenant, &events).collect();
         // The header says the one take of a record of one group.
         let takes = if applied.takes.len() > 1 {
             applied.takes
@@ -444,12 +452,12 @@ impl Sequencer {
             takes,
             private,
         };
-        self.send(
-            Some(record),
+        self.send(Pending {
+            record: Some(record),
             items,
-            origin.asker.map(|asker| (asker, outcome)),
-            origin.permit,
-        );
+            calls,
+            ..self.pending(origin, outcome)
+        });
     }
 
     /// What a record shows, to the ports where it concerns somebody.
@@ -496,30 +504,27 @@ impl Sequencer {
     }
 
     pub(super) fn answer(&mut self, origin: Origin, outcome: Result<Reply, Refusal>) {
-        self.send(
-            None,
-            Vec::new(),
-            origin.asker.map(|asker| (asker, outcome)),
-            origin.permit,
-        );
+        self.send(self.pending(origin, outcome));
     }
 
-    fn send(
-        &mut self,
-        record: Option<PendingRecord>,
-        items: Vec<(PortId, Item)>,
-        answer: Option<(Asker, Result<Reply, Refusal>)>,
-        permit: Option<Permit>,
-    ) {
-        // Items of a record are marked with its number; answers without one with the last before.
-        let position = RecordNumber(self.next.0.saturating_sub(1));
-        let pending = Pending {
-            record,
-            position,
-            items,
-            answer,
-            permit,
-        };
+    /// What only goes back to whoever asked.
+    fn pending(&self, origin: Origin, outcome: Result<Reply, Refusal>) -> Pending {
+        Pending {
+            record: None,
+            position: self.position(),
+            items: Vec::new(),
+            answer: origin.asker.map(|asker| (asker, outcome)),
+            calls: Vec::new(),
+            permit: origin.permit,
+        }
+    }
+
+    /// Items of a record are marked with its number; answers without one with the last before.
+    fn position(&self) -> RecordNumber {
+        RecordNumber(self.next.0.saturating_sub(1))
+    }
+
+    fn send(&self, pending: Pending) {
         // A log thread that is gone has failed and said so; whoever waits finds out by its absence.
         let _ = self.journal.send(ToJournal::Pending(Box::new(pending)));
     }

@@ -1,7 +1,8 @@
 //! What the engine counts, for whoever looks.
 
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use crate::model::OpenCall;
 use crate::wire::RecordNumber;
 
 /// Counters shared by the engine's threads.
@@ -15,6 +16,20 @@ pub(crate) struct Counters {
     pub(crate) snapshot: AtomicU64,
     pub(crate) snapshots_skipped: AtomicU64,
     pub(crate) clock_held_back_us: AtomicI64,
+    pub(crate) calls_failed: AtomicU64,
+    pub(crate) calls_dropped: AtomicU64,
+}
+
+impl Counters {
+    /// A call that will not be made, for want of room.
+    pub(crate) fn count_dropped(&self, call: &OpenCall) {
+        self.calls_dropped.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(
+            tenant = call.tenant.0,
+            call = call.call.0,
+            "too many outward calls wait: this one is not made and will expire"
+        );
+    }
 }
 
 /// A reading of the engine's counters.
@@ -43,4 +58,8 @@ pub struct Stats {
     pub snapshots_skipped: u64,
     /// A jump of the wall clock that is being held back, in microseconds: look at the machine's clock.
     pub clock_held_back_us: i64,
+    /// Outward calls that brought no answer.
+    pub calls_failed: u64,
+    /// Outward calls that were not made, because too many waited.
+    pub calls_dropped: u64,
 }

@@ -46,6 +46,39 @@ pub struct Limits {
     ///
     /// Default 500.
     pub mass_sends_per_day_max: u32,
+    // Join codes, face-to-face, outward calls
+    /// Codes that one person may get wrong in a minute, of every sort together (SPEC G5, G6).
+    ///
+    /// Default 5. Range 1 to 100.
+    pub wrong_codes_per_minute_max: u32,
+    /// Join codes of a group, those that are over included.
+    ///
+    /// Default 1,000. Range 1 to 100,000. Costs about 150 bytes each.
+    pub join_codes_per_group_max: u32,
+    /// Members at which a live code moves on, where the code does not say (SPEC G5).
+    ///
+    /// Default 200. Range 2 to 8,000.
+    pub live_code_threshold: u32,
+    /// Outward calls of a tenant that wait for their answer.
+    ///
+    /// Default 10,000. Range 1 to 100,000. Costs up to 1 KiB each.
+    pub open_calls_max: u32,
+    /// Seconds an outward call waits for its answer.
+    ///
+    /// Default 60. Range 1 to 86,400.
+    pub call_expiry_s: u32,
+    /// Seconds for which the digits of a face-to-face group hold (SPEC G6).
+    ///
+    /// Default 600. Range 10 to 86,400.
+    pub face_to_face_valid_s: u32,
+    /// Face-to-face groups of a tenant whose digits hold.
+    ///
+    /// Default 10,000. Range 1 to 100,000.
+    pub face_to_face_open_max: u32,
+    /// Face-to-face groups that one person may have open: as many digits can be tried by opening.
+    ///
+    /// Default 5. Range 1 to 100.
+    pub face_to_face_per_person_max: u32,
     // Making groups
     /// Groups a person creates in a calendar day; the next one trips risk control (SPEC G4).
     ///
@@ -202,6 +235,14 @@ impl Default for Limits {
             invitations_per_group_max: 500,
             invitation_open_days: 7,
             mass_sends_per_day_max: 500,
+            wrong_codes_per_minute_max: 5,
+            join_codes_per_group_max: 1_000,
+            live_code_threshold: 200,
+            open_calls_max: 10_000,
+            call_expiry_s: 60,
+            face_to_face_valid_s: 600,
+            face_to_face_open_max: 10_000,
+            face_to_face_per_person_max: 5,
             groups_created_per_day_max: 5,
             batch_groups_max: 500,
             batch_people_max: 100_000,

@@ -9,6 +9,8 @@
 mod approval;
 mod audit;
 mod body;
+mod call;
+mod code;
 pub mod command;
 mod contact;
 mod decision;
@@ -33,6 +35,7 @@ mod town;
 mod work;
 
 pub use audit::RepeatedDenial;
+pub use call::OpenCall;
 pub use decision::{Context, Decision};
 pub use directory::{admission, phone};
 pub use limits::Limits;
@@ -180,6 +183,13 @@ fn decide_tagged<'a>(
         T::AnswerInvitation(answer) => life::decide_answer(&request?, answer),
         T::DeleteMessage(delete) => message::decide_delete(&request?, delete),
         // Join codes, face-to-face, outward calls
+        T::CreateJoinCode(create) => code::decide_create(&request?, create),
+        T::RevokeJoinCode(revoke) => code::decide_revoke(&request?, revoke),
+        T::JoinByCode(join) => code::decide_join(&request?, join),
+        T::CloseCall(close) => call::decide_close(&request?, close),
+        T::OpenFaceToFace(open) => code::face_to_face::decide_open(&request?, open),
+        T::JoinFaceToFace(join) => code::face_to_face::decide_join(&request?, join),
+        T::StartFaceToFace(start) => code::face_to_face::decide_start(&request?, start),
         // Approvals and the audit trail
         T::RequestExport(export) => approval::decide_export(&request?, export),
         T::DecideApproval(decide) => {
@@ -225,6 +235,11 @@ fn decide_tagged<'a>(
         T::ListOrphanedGroups(list) => life::list_orphaned(&request?, list).map(Decision::answered),
         T::ListHiddenGroups(list) => life::list_hidden(&request?, list).map(Decision::answered),
         // ... codes
+        T::GetJoinCode(get) => code::get(&request?, get).map(Decision::answered),
+        T::ListJoinCodes(list) => code::list(&request?, list).map(Decision::answered),
+        T::GetCall(get) => call::get_call(&request?, get).map(Decision::answered),
+        T::ListCalls(list) => call::list_calls(&request?, list).map(Decision::answered),
+        T::GetFaceToFace(get) => code::face_to_face::get(&request?, get).map(Decision::answered),
         // ... approvals and the audit trail
         T::GetApproval(get) => approval::get_approval(&request?, get).map(Decision::answered),
         T::ListApprovals(list) => approval::list_approvals(&request?, list).map(Decision::answered),
@@ -406,6 +421,36 @@ fn apply_to_tenant(
         Event::MessageDeleted(deleted) => takes.extend(message::delete(tenant, deleted)),
         Event::Published(published) => takes.extend(message::publish(tenant, stamp, published)),
         // Join codes, face-to-face, outward calls
+        Event::CallOpened(opened) => {
+            call::open(tenant, stamp, opened);
+        }
+        Event::CallClosed(closed) => {
+            call::close(tenant, closed);
+        }
+        Event::JoinCodeCreated(created) => {
+            code::create(tenant, created);
+        }
+        Event::JoinCodeRevoked(revoked) => {
+            code::revoke(tenant, revoked);
+        }
+        Event::JoinCodeMoved(moved) => {
+            code::lead_to(tenant, moved);
+        }
+        Event::JoinCodeUsed(used) => {
+            code::count(tenant, stamp, used);
+        }
+        Event::CodeGuessed(guessed) => {
+            code::count_guess(tenant, stamp, guessed);
+        }
+        Event::FaceToFaceOpened(opened) => {
+            code::face_to_face::open(tenant, stamp, opened);
+        }
+        Event::FaceToFaceJoined(joined) => {
+            code::face_to_face::join(tenant, joined);
+        }
+        Event::FaceToFaceStarted(started) => {
+            code::face_to_face::start(tenant, started);
+        }
         // Approvals and the audit trail
         Event::ApprovalRequested(requested) => {
             approval::request(tenant, requested, stamp.timestamp);

@@ -378,6 +378,63 @@ pub enum Refusal {
         /// When the sender may speak again.
         retry_at: Timestamp,
     },
+    /// No such join code in the tenant, or none any more; another tenant's is answered alike (SPEC D1).
+    #[error("no such join code")]
+    NoSuchJoinCode,
+    /// The join code's time is over (SPEC G5).
+    #[error("the join code expired at {at}")]
+    JoinCodeExpired {
+        /// When.
+        at: Timestamp,
+    },
+    /// The join code was revoked (SPEC G5).
+    #[error("the join code was revoked")]
+    JoinCodeRevoked,
+    /// As many have joined by the code as may (SPEC G5).
+    #[error("the join code is used up: {uses_max} have joined by it")]
+    JoinCodeUsedUp {
+        /// How many may.
+        uses_max: u32,
+    },
+    /// The group has as many join codes as it may.
+    #[error("a group has at most {limit} join codes")]
+    TooManyJoinCodes {
+        /// How many it may have.
+        limit: u32,
+    },
+    /// No such call in the tenant, or it was answered long ago.
+    #[error("call {call} does not exist")]
+    NoSuchCall {
+        /// Which was named.
+        call: u64,
+    },
+    /// The call has its answer; it is not changed by another.
+    #[error("call {call} is answered already")]
+    CallAnswered {
+        /// Which.
+        call: u64,
+    },
+    /// The answer came too late.
+    #[error("call {call} has expired")]
+    CallExpired {
+        /// Which.
+        call: u64,
+    },
+    /// As many calls wait for their answer as may.
+    #[error("{limit} calls wait for an answer: try again later")]
+    TooManyCalls {
+        /// How many may.
+        limit: u32,
+    },
+    /// No face-to-face group with these digits here and now (SPEC G6).
+    #[error("no face-to-face group with these digits here")]
+    NoSuchFaceToFace,
+    /// As many face-to-face groups are open as may.
+    #[error("at most {limit} face-to-face groups are open: try again later")]
+    TooManyFaceToFace {
+        /// How many may.
+        limit: u32,
+    },
     /// No such request for approval in the tenant, or it is long over.
     #[error("approval {approval} does not exist")]
     NoSuchApproval {
@@ -489,6 +546,17 @@ impl Refusal {
             Self::TooManyInvitations { .. } => 56,
             Self::Muted { .. } => 57,
             Self::SlowMode { .. } => 58,
+            Self::NoSuchJoinCode => 70,
+            Self::JoinCodeExpired { .. } => 71,
+            Self::JoinCodeRevoked => 72,
+            Self::JoinCodeUsedUp { .. } => 73,
+            Self::TooManyJoinCodes { .. } => 75,
+            Self::NoSuchCall { .. } => 77,
+            Self::CallAnswered { .. } => 78,
+            Self::CallExpired { .. } => 79,
+            Self::TooManyCalls { .. } => 80,
+            Self::NoSuchFaceToFace => 81,
+            Self::TooManyFaceToFace { .. } => 82,
             Self::NoSuchApproval { .. } => 85,
             Self::OwnApproval { .. } => 86,
             Self::ApprovalExpired { .. } => 87,
@@ -545,7 +613,11 @@ impl Refusal {
             }
             Self::TooManySuperAdmins { limit }
             | Self::TooManyApprovals { limit }
-            | Self::TooManyImports { limit } => {
+            | Self::TooManyImports { limit }
+            | Self::JoinCodeUsedUp { uses_max: limit }
+            | Self::TooManyJoinCodes { limit }
+            | Self::TooManyCalls { limit }
+            | Self::TooManyFaceToFace { limit } => {
                 refused.used = u64::from(*limit);
                 refused.limit = u64::from(*limit);
             }
@@ -611,6 +683,11 @@ impl Refusal {
             Self::SlowMode { group, retry_at } => {
                 refused.subject = group.0;
                 refused.retry_at = *retry_at;
+            }
+            Self::NoSuchCall { call }
+            | Self::CallAnswered { call }
+            | Self::CallExpired { call } => {
+                refused.subject = *call;
             }
             // The text says it all.
             _ => {}

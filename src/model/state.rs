@@ -11,6 +11,8 @@ use rustc_hash::FxHashMap;
 
 use crate::model::approval::Approvals;
 use crate::model::audit::Denials;
+use crate::model::call::Calls;
+use crate::model::code::Codes;
 use crate::model::command::{OrgRole, PersonKind, PersonStatus, Succession};
 use crate::model::contact::Contacts;
 use crate::model::department::Departments;
@@ -23,7 +25,7 @@ use crate::model::mass_send::MassSends;
 use crate::model::message::Remembered;
 use crate::model::quota::Account;
 use crate::model::refusal::Refusal;
-use crate::wire::{DepartmentId, DeviceId, GroupId, PersonId, TenantId, Timestamp};
+use crate::wire::{DepartmentId, DeviceId, GroupId, JoinCodeId, PersonId, TenantId, Timestamp};
 
 macro_rules! index {
     ($(#[$doc:meta])* $name:ident of $id:ident) => {
@@ -61,6 +63,11 @@ index! {
 index! {
     /// Where a tenant keeps a group.
     GroupIndex of GroupId
+}
+
+index! {
+    /// Where a tenant keeps a join code.
+    JoinCodeIndex of JoinCodeId
 }
 
 /// All tenants.
@@ -159,6 +166,8 @@ pub(crate) struct Tenant {
     pub(crate) denials: Denials,
     // History from elsewhere
     pub(crate) imports: Imports,
+    pub(crate) codes: Codes,
+    pub(crate) calls: Calls,
 }
 
 impl Tenant {
@@ -196,6 +205,8 @@ impl Tenant {
             approvals: Approvals::default(),
             denials: Denials::default(),
             imports: Imports::default(),
+            codes: Codes::default(),
+            calls: Calls::default(),
         }
     }
 

@@ -40,6 +40,10 @@ id! {
     DepartmentId(u64)
 }
 id! {
+    /// A join code of a tenant (SPEC G5). 0 is no code.
+    JoinCodeId(u64)
+}
+id! {
     /// A set of groups of a tenant that is addressed as one. 0 is no set.
     MatrixId(u64)
 }

@@ -28,6 +28,8 @@ pub use header::{
 pub use ids::{
     ApprovalId, ClientMessageId, DepartmentId, DeviceId, ExportId, GroupId, MatrixId, PersonId,
     RecordNumber, Sequence, TenantId, Timestamp,
+    ClientMessageId, DepartmentId, DeviceId, GroupId, JoinCodeId, MatrixId, PersonId, RecordNumber,
+    Sequence, TenantId, Timestamp,
 };
 pub use message::{
     Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach, Hello,

@@ -13,6 +13,7 @@ use throng::model::command::*;
 use throng::model::event::Event;
 
 mod approvals;
+mod codes;
 mod core;
 mod creation;
 mod departments;
@@ -39,6 +40,7 @@ const SECTIONS: &[Section] = &[
     departments::SECTION,
     directory::SECTION,
 ];
+const SECTIONS: &[Section] = &[core::SECTION, codes::SECTION];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 

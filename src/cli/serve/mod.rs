@@ -3,6 +3,7 @@
 mod credentials;
 mod disk;
 mod events;
+mod hook;
 mod logging;
 mod machine;
 mod options;
@@ -19,7 +20,7 @@ use anyhow::Context;
 use clap::Args;
 use throng::admin::{AdminPort, Metrics};
 use throng::config::{self, Config};
-use throng::engine::Engine;
+use throng::engine::{Callee, Engine};
 use throng::quic::Server;
 use throng::wire::RecordNumber;
 use tracing::{error, info, warn};
@@ -96,7 +97,8 @@ impl Running {
         file_system.refuse_memory(data.root(), config.log.allow_tmpfs)?;
         machine::raise_open_files();
         let credentials = Credentials::load(data, &config)?;
-        let engine = open_engine(data, &config, events.clone())?;
+        let callee = hook::callee(data, &config)?;
+        let engine = open_engine(data, &config, callee, events.clone())?;
         let http = listen_http(&config)?;
         let server = Server::start(&engine, options::server(&config, &credentials))?;
         let asked = config.server.socket_buffer_bytes.bytes();
@@ -219,9 +221,14 @@ fn report_strange_variables() {
     }
 }
 
-fn open_engine(data: &DataDirectory, config: &Config, events: Events) -> anyhow::Result<Engine> {
+fn open_engine(
+    data: &DataDirectory,
+    config: &Config,
+    callee: Option<Arc<dyn Callee>>,
+    events: Events,
+) -> anyhow::Result<Engine> {
     let directory = data.log();
-    let engine = Engine::open(&directory, options::engine(config, events))
+    let engine = Engine::open(&directory, options::engine(config, callee, events))
         .with_context(|| format!("cannot open the log in {}", directory.display()))?;
     info!(durable = %engine.durable(), "the log is open");
     Ok(engine)

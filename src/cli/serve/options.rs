@@ -1,16 +1,27 @@
 //! From knobs to the options of the engine, of a shard and of the QUIC server.
 
+use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use throng::config::{ByteSize, Config, TimeSpan};
+use throng::config::{ByteSize, Config, TimeSpan};
+use throng::engine::Callee;
 use throng::quic::{Limits, ServerOptions};
 use throng::{engine, log, model, shard};
 
 use super::credentials::Credentials;
 use super::events::Events;
 
+/// How much longer than the hook's own timeout its thread is waited for.
+const CALL_GRACE: Duration = Duration::from_secs(1);
+
 /// The engine's; when its log fails, that is an event.
-pub(super) fn engine(config: &Config, events: Events) -> engine::Options {
+pub(super) fn engine(
+    config: &Config,
+    callee: Option<Arc<dyn Callee>>,
+    events: Events,
+) -> engine::Options {
     let knobs = &config.engine;
     let mut options = engine::Options::default();
     options.log = log(&config.log);
@@ -20,6 +31,12 @@ pub(super) fn engine(config: &Config, events: Events) -> engine::Options {
     options.outbox_bytes = bytes(knobs.outbox_bytes);
     options.readers = usize::from(knobs.readers);
     options.snapshot_every_records = knobs.snapshot_every_records;
+    let hook = &config.hook;
+    options.callee = callee;
+    options.calls_at_once_max = usize::from(hook.calls_at_once_max);
+    options.calls_at_once_per_tenant_max = usize::from(hook.calls_at_once_per_tenant_max);
+    options.calls_waiting_max = usize::try_from(hook.calls_waiting_max).unwrap_or(usize::MAX);
+    options.call_timeout = hook.timeout.duration() + CALL_GRACE;
     options.on_failure = Some(Box::new(move |error| events.log_failed(error.to_string())));
     options
 }
@@ -52,6 +69,14 @@ fn model(knobs: &throng::config::Model) -> model::Limits {
         people_per_command_max: knobs.people_per_command_max,
         mass_send_groups_max: knobs.mass_send_groups_max,
         mass_sends_per_day_max: knobs.mass_sends_per_day_max,
+        wrong_codes_per_minute_max: knobs.wrong_codes_per_minute_max,
+        join_codes_per_group_max: knobs.join_codes_per_group_max,
+        live_code_threshold: knobs.live_code_threshold,
+        open_calls_max: knobs.open_calls_max,
+        call_expiry_s: seconds(knobs.call_expiry),
+        face_to_face_valid_s: seconds(knobs.face_to_face_valid),
+        face_to_face_open_max: knobs.face_to_face_open_max,
+        face_to_face_per_person_max: knobs.face_to_face_per_person_max,
         groups_created_per_day_max: knobs.groups_created_per_day_max,
         batch_groups_max: knobs.batch_groups_max,
         batch_people_max: knobs.batch_people_max,
@@ -130,6 +155,10 @@ fn bytes_u32(size: ByteSize) -> u32 {
     u32::try_from(size.bytes()).unwrap_or(u32::MAX)
 }
 
+fn seconds(span: TimeSpan) -> u32 {
+    u32::try_from(span.duration().as_secs()).unwrap_or(u32::MAX)
+}
+
 fn processors() -> u16 {
     available_parallelism().map_or(1, |count| u16::try_from(count.get()).unwrap_or(u16::MAX))
 }
@@ -153,12 +182,21 @@ mod tests {
         assert_eq!(shard(&config.shard), shard::Config::default());
         assert_eq!(log(&config.log), log::Config::default());
         assert_eq!(model(&config.model), model::Limits::default());
-        let (ours, theirs) = (engine(&config, Events::new().0), engine::Options::default());
+        let (ours, theirs) = (
+            engine(&config, None, Events::new().0),
+            engine::Options::default(),
+        );
         assert_eq!(ours.admission_bytes, theirs.admission_bytes);
         assert_eq!(ours.attaches_max, theirs.attaches_max);
         assert_eq!(ours.outbox_bytes, theirs.outbox_bytes);
         assert_eq!(ours.readers, theirs.readers);
         assert_eq!(ours.snapshot_every_records, theirs.snapshot_every_records);
+        assert_eq!(ours.calls_at_once_max, theirs.calls_at_once_max);
+        assert_eq!(
+            ours.calls_at_once_per_tenant_max,
+            theirs.calls_at_once_per_tenant_max
+        );
+        assert_eq!(ours.calls_waiting_max, theirs.calls_waiting_max);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::credentials::Credentials;
 /// A name, what it counts, and where it is read.
 type Metric<T> = (&'static str, &'static str, fn(&T) -> u64);
 
-const ENGINE_COUNTERS: [Metric<Stats>; 6] = [
+const ENGINE_COUNTERS: [Metric<Stats>; 8] = [
     (
         "throng_commands_decided_total",
         "Commands and queries decided",
@@ -46,6 +46,16 @@ const ENGINE_COUNTERS: [Metric<Stats>; 6] = [
         "throng_snapshots_skipped_total",
         "Snapshots put off for want of memory",
         |stats| stats.snapshots_skipped,
+    ),
+    (
+        "throng_calls_failed_total",
+        "Outward calls that brought no answer",
+        |stats| stats.calls_failed,
+    ),
+    (
+        "throng_calls_dropped_total",
+        "Outward calls that were not made, because too many waited",
+        |stats| stats.calls_dropped,
     ),
 ];
 

@@ -17,6 +17,9 @@ pub use bodies::*;
 pub use crate::model::contact::command::*;
 pub use crate::model::directory::command::*;
 
+pub use crate::model::call::command::*;
+pub use crate::model::code::command::*;
+
 use crate::wire::tagged::tagged_enum;
 use crate::wire::{ClientMessageId, DeviceId, GroupId, Kind, PersonId, Priority, TenantId};
 
@@ -233,6 +236,21 @@ tagged_enum! {
         /// Deletes one message (SPEC P1); `GroupChanged`.
         DeleteMessage(DeleteMessageV1) = 0x07d,
         // 0x090 Join codes, face-to-face, outward calls
+        /// A way into a group (SPEC G5); answered by `JoinCodeCreated`.
+        CreateJoinCode(CreateJoinCodeV1) = 0x090,
+        /// Ends a join code; `Done`.
+        RevokeJoinCode(JoinCodeV1) = 0x091,
+        /// A person into the group a code leads to; answered by `Joined`, or by `JoinPending` where
+        /// the code has a second verification.
+        JoinByCode(JoinByCodeV1) = 0x092,
+        /// The answer to an outward call; answered by `Call`.
+        CloseCall(CloseCallV1) = 0x093,
+        /// Opens a face-to-face group, or comes to the one that is open (SPEC G6); `FaceToFace`.
+        OpenFaceToFace(OpenFaceToFaceV1) = 0x094,
+        /// Comes to a face-to-face group; `FaceToFace`.
+        JoinFaceToFace(JoinFaceToFaceV1) = 0x095,
+        /// Makes a group of those who came; `FaceToFace`.
+        StartFaceToFace(FaceToFaceV1) = 0x096,
         // 0x0a0 Approvals and the audit trail
         /// Exports records, once another super admin approves (SPEC P1); `ApprovalPending`, and in the
         /// end `ExportGranted`.
@@ -303,6 +321,16 @@ tagged_enum! {
         /// Groups that a person has deleted from their view; answered by `Groups`.
         ListHiddenGroups(PersonV1) = 0x155,
         // 0x160 Join codes, face-to-face, outward calls
+        /// A join code and what came of it; answered by `JoinCode`.
+        GetJoinCode(JoinCodeV1) = 0x160,
+        /// A page of a group's join codes; answered by `JoinCodes`.
+        ListJoinCodes(ListJoinCodesV1) = 0x161,
+        /// How a call stands, for whom it is about; answered by `Call`.
+        GetCall(GetCallV1) = 0x162,
+        /// A page of calls to be answered; answered by `Calls`.
+        ListCalls(ListCallsV1) = 0x163,
+        /// A face-to-face group, for those in it; answered by `FaceToFace`.
+        GetFaceToFace(FaceToFaceV1) = 0x164,
         // 0x170 Approvals and the audit trail
         /// A request for approval; answered by `Approval`.
         GetApproval(ApprovalIdV1) = 0x170,
@@ -402,6 +430,22 @@ tagged_enum! {
         /// Nobody joined: whom a call was to add has to agree first.
         Invited(InvitedV1) = 0x154,
         // 0x160 Join codes, face-to-face, outward calls
+        /// A new join code.
+        JoinCodeCreated(JoinCodeCreatedV1) = 0x160,
+        /// A join code.
+        JoinCode(JoinCodeStateV1) = 0x161,
+        /// A page of join codes.
+        JoinCodes(JoinCodesPageV1) = 0x162,
+        /// Joined by code.
+        Joined(GroupChangedV1) = 0x163,
+        /// The enterprise's system is asked first.
+        JoinPending(JoinPendingV1) = 0x164,
+        /// How a call stands.
+        Call(CallStateV1) = 0x165,
+        /// A page of open calls.
+        Calls(CallsPageV1) = 0x166,
+        /// A face-to-face group.
+        FaceToFace(FaceToFaceStateV1) = 0x167,
         // 0x170 Approvals and the audit trail
         /// A request for approval.
         Approval(ApprovalStateV1) = 0x170,

@@ -8,6 +8,8 @@ mod bodies;
 mod codec;
 
 pub use crate::model::department::event::*;
+pub use crate::model::call::event::*;
+pub use crate::model::code::event::*;
 pub use crate::model::group::creation::event::*;
 pub use crate::model::approval::event::*;
 pub use crate::model::audit::event::*;
@@ -184,6 +186,26 @@ tagged_enum! {
         /// A message is not to be seen any more.
         MessageDeleted(MessageDeletedV1) = 0x151,
         // 0x160 Join codes, face-to-face, outward calls
+        /// The enterprise's system is asked something.
+        CallOpened(CallOpenedV1) = 0x160,
+        /// A call is answered.
+        CallClosed(CallClosedV1) = 0x161,
+        /// A join code exists.
+        JoinCodeCreated(JoinCodeCreatedV1) = 0x162,
+        /// A join code is over.
+        JoinCodeRevoked(JoinCodeRevokedV1) = 0x163,
+        /// A live code leads to another group (SPEC G5).
+        JoinCodeMoved(JoinCodeMovedV1) = 0x164,
+        /// Somebody joined by a code.
+        JoinCodeUsed(JoinCodeUsedV1) = 0x165,
+        /// Somebody tried a code that there is not.
+        CodeGuessed(CodeGuessedV1) = 0x166,
+        /// People come together face to face (SPEC G6).
+        FaceToFaceOpened(FaceToFaceOpenedV1) = 0x167,
+        /// One more came.
+        FaceToFaceJoined(FaceToFaceJoinedV1) = 0x168,
+        /// Those who came are a group.
+        FaceToFaceStarted(FaceToFaceStartedV1) = 0x169,
         // 0x170 Approvals and the audit trail
         /// A command waits for somebody else's approval.
         ApprovalRequested(ApprovalRequestedV1) = 0x170,

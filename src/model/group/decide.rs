@@ -224,7 +224,7 @@ fn check_not_direct(group: &Group) -> Result<(), Refusal> {
 }
 
 /// People who may be in a group of `kind`, in the order given.
-pub(super) fn admissible(
+pub(crate) fn admissible(
     request: &Request<'_>,
     kind: GroupKind,
     people: &[PersonId],

@@ -21,8 +21,8 @@ pub(crate) use apply::{
     transfer_ownership,
 };
 pub(crate) use decide::{
-    decide_add_members, decide_dissolve, decide_leave, decide_remove_members, decide_rename,
-    decide_set_role, decide_transfer,
+    admissible, decide_add_members, decide_dissolve, decide_leave, decide_remove_members,
+    decide_rename, decide_set_role, decide_transfer,
 };
 pub(crate) use life::{Activity, Life, Settings};
 pub(crate) use succession::fate_without;

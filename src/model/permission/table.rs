@@ -189,7 +189,7 @@ pub(super) const TABLE: [Rule; 76] = [
     rule(O::ManageJoinCode,         "managing a join code",                        MANAGERS.or(LEADERS),                  NOBODY,           "the enterprise, a super admin, an admin of the subtree, the group's owner or an admin of it"),
     rule(O::JoinByCode,             "joining by code",                             BACKEND.or(ONESELF),                   NOBODY,           "the enterprise or the person who joins"),
     rule(O::OpenFaceToFace,         "opening a face-to-face group",                BACKEND.or(EMPLOYEE),                  NOBODY,           "the enterprise or an employee"),
-    rule(O::AnswerVerification,     "answering a verification",                    BACKEND.or(SYSTEM),                    NOBODY,           "the enterprise"),
+    rule(O::AnswerVerification,     "answering an outward call",                   BACKEND.or(SYSTEM),                    NOBODY,           "the enterprise"),
     // Messages
     rule(O::Publish,                "publishing",                                  BACKEND.or(ONESELF),                   NOBODY,           "the enterprise or the sender"),
     rule(O::PublishAsSystem,        "publishing a system message",                 BACKEND,                               NOBODY,           "the enterprise"),

@@ -6,6 +6,7 @@ use crate::model::state::Tenant;
 use crate::model::{
     approval, audit, contact, department, directory, group, history, mass_send, message, quota,
 };
+use crate::model::{call, code, department, directory, group, mass_send, message, quota};
 use crate::wire::{TenantId, Timestamp};
 
 body! {
@@ -33,6 +34,8 @@ body! {
         remembered: message::snapshot::RememberedStateV1,
         quotas: quota::snapshot::QuotasStateV1,
         mass_sends: mass_send::snapshot::MassSendsStateV1,
+        codes: code::snapshot::CodesStateV1,
+        calls: call::snapshot::CallsStateV1,
         creation: group::creation::snapshot::CreationStateV1,
         approvals: approval::snapshot::ApprovalsStateV1,
         denials: audit::snapshot::DenialsStateV1,
@@ -56,6 +59,8 @@ pub(super) fn write_tenant(tenant: &Tenant, clock: Timestamp) -> TenantStateV2 {
         remembered: message::snapshot::write(tenant, clock),
         quotas: quota::snapshot::write(tenant),
         mass_sends: mass_send::snapshot::write(tenant),
+        codes: code::snapshot::write(tenant),
+        calls: call::snapshot::write(tenant),
         creation: group::creation::snapshot::write(tenant, clock),
         approvals: approval::snapshot::write(tenant),
         denials: audit::snapshot::write(tenant),
@@ -80,6 +85,8 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
         remembered,
         quotas,
         mass_sends,
+        codes,
+        calls,
         creation,
         approvals,
         denials,
@@ -96,6 +103,8 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
     message::snapshot::read(&mut tenant, remembered)?;
     quota::snapshot::read(&mut tenant, quotas)?;
     mass_send::snapshot::read(&mut tenant, mass_sends)?;
+    code::snapshot::read(&mut tenant, codes)?;
+    call::snapshot::read(&mut tenant, calls)?;
     group::creation::snapshot::read(&mut tenant, creation)?;
     approval::snapshot::read(&mut tenant, approvals)?;
     audit::snapshot::read(&mut tenant, denials);

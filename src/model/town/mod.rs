@@ -1,6 +1,7 @@
 //! One enterprise to test rules in: commands go through decide and apply as the sequencer has it.
 
 mod approvals;
+pub(crate) mod codes;
 mod creation;
 mod departments;
 pub(crate) mod directory;

@@ -64,7 +64,8 @@ pub(crate) fn decide_create_training(
     create_checked(request, &new, Some(watch))
 }
 
-fn create_one(request: &Request<'_>, new: &NewGroup<'_>) -> Result<Decision, Refusal> {
+/// One group as somebody asks for it, by every rule there is for those who ask.
+pub(crate) fn create_one(request: &Request<'_>, new: &NewGroup<'_>) -> Result<Decision, Refusal> {
     check_asker(request, new)?;
     check_has_watch(new)?;
     create_checked(request, new, None)

@@ -23,7 +23,7 @@ pub(crate) use batch::{
     refuse_of_batch,
 };
 pub(crate) use decide::{
-    decide_create, decide_create_training, decide_create_v2, decide_set_archive_pull,
+    create_one, decide_create, decide_create_training, decide_create_v2, decide_set_archive_pull,
 };
 pub(crate) use notice::{Notice, decide_set_notice, joined_event, set_notice};
 pub(crate) use plan::{Belongs, NewGroup, plan};
