@@ -73,18 +73,6 @@ fn kind_of(event: &Event, message: Kind) -> Option<Kind> {
     })
 }
 
-/// Whether it goes along with a change that groups see, and shows nothing itself.
-fn keeps_accounts(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::CallClosed(_)
-            | Event::JoinCodeMoved(_)
-            | Event::JoinCodeUsed(_)
-            | Event::FaceToFaceJoined(_)
-            | Event::FaceToFaceStarted(_)
-    )
-}
-
 /// What each group sees of `record` (its header, and its view as body), which took `takes`.
 #[must_use]
 pub fn project(record: &Envelope, takes: &[Take], events: &[Event]) -> Projection {

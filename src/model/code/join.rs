@@ -1,10 +1,7 @@
 //! Whether somebody joins by a code, and where: refusals first, and the last place goes to one.
 
 use crate::model::call::{self, QUESTION_LEN_MAX};
-use crate::model::command::{
-    CallV1, GroupChangedV1, GroupKind, JoinByCodeV1, JoinPendingV1, PersonStatus, Reply,
-    VerifyJoinV1,
-};
+use crate::model::command::{CallV1, GroupChangedV1, GroupKind, JoinByCodeV1, JoinPendingV1, JoinSource, PersonStatus, Reply, VerifyJoinV1};
 use crate::model::decision::{Decision, Request};
 use crate::model::event::{CodeGuessedV1, Event, GroupCreatedV2, JoinCodeMovedV1, JoinCodeUsedV1};
 use crate::model::group;
@@ -163,7 +160,8 @@ pub(crate) fn admit(
         }
         _ => {
             let people = vec![person];
-            let joined = creation::joined_event(tenant, group.kind, target.id(), people);
+            let how = (JoinSource::Code, &*code.label);
+            let joined = creation::joined_event(tenant, group.kind, target.id(), people, how);
             Ok(Admission {
                 group: target.id(),
                 sequence: group.head.next(),

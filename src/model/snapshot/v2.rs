@@ -3,10 +3,7 @@
 use crate::model::body::body;
 use crate::model::command::Succession;
 use crate::model::state::Tenant;
-use crate::model::{
-    approval, audit, contact, department, directory, group, history, mass_send, message, quota,
-};
-use crate::model::{call, code, department, directory, group, mass_send, message, quota};
+use crate::model::{approval, audit, call, code, contact, department, directory, group, history, mass_send, message, quota};
 use crate::wire::{TenantId, Timestamp};
 
 body! {
