@@ -25,8 +25,7 @@ struct Section {
     events: fn() -> Vec<Event>,
 }
 
-const SECTIONS: &[Section] = &[core::SECTION, departments::SECTION];
-const SECTIONS: &[Section] = &[core::SECTION, directory::SECTION];
+const SECTIONS: &[Section] = &[core::SECTION, departments::SECTION, directory::SECTION];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 

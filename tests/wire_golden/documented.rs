@@ -2,7 +2,7 @@
 
 use throng::model::Refusal;
 use throng::model::command::{QuotaPolicy, Reply, TaggedCommand};
-use throng::wire::{DeviceId, FrameKind, GroupId, Kind, PersonId, Timestamp};
+use throng::wire::{DepartmentId, DeviceId, FrameKind, GroupId, Kind, PersonId, Timestamp};
 
 const DOCUMENT: &str = include_str!("../../docs/wire.md");
 
@@ -67,6 +67,7 @@ fn every_refusal_is_documented() {
         GroupId(1),
         QuotaPolicy::MassSendsPerSenderPerDay,
     );
+    let department = DepartmentId(1);
     let refusals = [
         Refusal::NoSuchTenant,
         Refusal::NoSuchPerson { person },
@@ -104,6 +105,25 @@ fn every_refusal_is_documented() {
             rule: "that",
         },
         Refusal::DuplicateExternalId,
+        Refusal::DepartmentCycle {
+            department,
+            parent: department,
+        },
+        Refusal::DepartmentNotEmpty {
+            department,
+            people: 1,
+            departments: 0,
+            groups: 0,
+        },
+        Refusal::DepartmentNameTaken { department },
+        Refusal::DepartmentLimit {
+            what: "this",
+            limit: 1,
+        },
+        Refusal::TooMuchAtOnce {
+            what: "this",
+            limit: 1,
+        },
         Refusal::NotActivated { person },
         Refusal::AlreadyActivated { person },
         Refusal::WrongActivationCode { person, left: 1 },

@@ -61,6 +61,14 @@ fn model(knobs: &throng::config::Model) -> model::Limits {
         untagged_contacts_max: knobs.untagged_contacts_max,
         tags_per_contact_max: knobs.tags_per_contact_max,
         hand_over_hours: knobs.hand_over_hours,
+        departments_max: knobs.departments_max,
+        department_levels_max: knobs.department_levels_max,
+        departments_per_person_max: knobs.departments_per_person_max,
+        moved_departments_max: knobs.moved_departments_max,
+        moved_people_max: knobs.moved_people_max,
+        follow_changes_max: knobs.follow_changes_max,
+        sync_rows_max: knobs.sync_rows_max,
+        sync_departments_max: knobs.sync_departments_max,
     }
 }
 
