@@ -41,6 +41,7 @@ const SECTIONS: &[Section] = &[
     directory::SECTION,
 ];
 const SECTIONS: &[Section] = &[core::SECTION, codes::SECTION];
+const SECTIONS: &[Section] = &[core::SECTION, departments::SECTION, directory::SECTION];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 

@@ -111,6 +111,14 @@ fn model(knobs: &throng::config::Model) -> model::Limits {
         history_messages_per_command_max: knobs.history_messages_per_command_max,
         history_bytes_per_command_max: bytes_u32(knobs.history_bytes_per_command_max),
         imports_max: knobs.imports_max,
+        departments_max: knobs.departments_max,
+        department_levels_max: knobs.department_levels_max,
+        departments_per_person_max: knobs.departments_per_person_max,
+        moved_departments_max: knobs.moved_departments_max,
+        moved_people_max: knobs.moved_people_max,
+        follow_changes_max: knobs.follow_changes_max,
+        sync_rows_max: knobs.sync_rows_max,
+        sync_departments_max: knobs.sync_departments_max,
     }
 }
 

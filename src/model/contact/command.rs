@@ -37,13 +37,13 @@ body! {
 body! {
     /// A contact for another employee.
     HandOverContactV1 {
-        /// Which.
+        /// Which; 0 for all that a leaver has left behind.
         contact: PersonId,
-        /// Whose they are.
+        /// Whose they are; a leaver's are handed over at once, without being asked.
         from: PersonId,
         /// Whose they are to be.
         to: PersonId,
-        /// They stay the first one's, too.
+        /// They stay the first one's, too, unless that is a leaver.
         share: bool,
     }
 }

@@ -43,7 +43,7 @@ body! {
 body! {
     /// A contact changed hands.
     ContactHandedOverV1 {
-        /// Who.
+        /// Who; 0 for all that a leaver has left behind.
         contact: PersonId,
         /// Whose they were.
         from: PersonId,

@@ -253,6 +253,10 @@ pub fn takes_max(events: &[Event]) -> usize {
         .map(|event| match event {
             Event::PersonDeparted(departed) => departed.groups.len(),
             Event::PersonDepartedV2(departed) => departed.groups.len(),
+            Event::DepartmentCreated(_)
+            | Event::PersonMoved(_)
+            | Event::ProfileSet(_)
+            | Event::FollowRefused(_) => 0,
             _ => 1,
         })
         .sum()

@@ -202,6 +202,7 @@ fn disable(town: &mut Town, group: GroupId) {
 fn nobody_finds_a_stranger_in_a_conversation_of_two() {
     let mut town = Town::with_employees(4);
     let group = town.internal_group(ALICE, &[BOB, CAROL]);
+    town.remove(by(ALICE), group, &[CAROL]).unwrap();
     let tenant = town.state.tenant_mut(town.tenant).unwrap();
     let index = tenant.find_group(group).unwrap();
     tenant.group_mut(index).kind = GroupKind::Direct;

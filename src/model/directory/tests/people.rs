@@ -67,6 +67,17 @@ fn a_persons_entry_is_read_as_it_was_written() {
 }
 
 #[test]
+fn backends_find_their_own_ids_whichever_command_gave_them() {
+    let mut town = Town::with_employees(0);
+    let people = vec![super::with_external_id("wang")];
+    super::add(&mut town, people).unwrap();
+    let entry = town.entry(Actor::Enterprise, ALICE).unwrap();
+    assert_eq!(entry.external_id, "wang");
+    assert_eq!(town.hire(vec![wang()]), Err(Refusal::DuplicateExternalId));
+    town.assert_kept();
+}
+
+#[test]
 fn employee_number_and_mobile_are_unique_in_a_tenant() {
     let mut town = Town::with_employees(0);
     town.hire(vec![wang()]).unwrap();
