@@ -1,4 +1,5 @@
-//! Whatever events a log holds, they make a state that a snapshot keeps, and no question panics.
+//! Whatever events a log holds, they make a state that a snapshot keeps, and no question panics,
+//! nor does one about what a damaged snapshot says.
 
 use proptest::prelude::*;
 
@@ -277,7 +278,8 @@ proptest! {
 
     #[test]
     fn any_events_of_the_directory_make_a_state_that_a_snapshot_keeps(
-        events in prop::collection::vec(prop_oneof![of_people(), of_accounts(), of_contacts()], 0..60)
+        events in prop::collection::vec(prop_oneof![of_people(), of_accounts(), of_contacts()], 0..60),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), 0..8_u32), 1..4),
     ) {
         let mut town = Town::with_employees(4);
         town.department("总部", DepartmentId(0));
@@ -306,5 +308,15 @@ proptest! {
         let restored = State::from_snapshot(&town.state.to_snapshot()).unwrap();
         prop_assert_eq!(restored.hash(), town.state.hash());
         ask_about(&town, &restored);
+
+        let mut damaged = town.state.to_snapshot();
+        for (at, bit) in flips {
+            let at = at.index(damaged.len());
+            damaged[at] ^= 1 << bit;
+        }
+        if let Ok(state) = State::from_snapshot(&damaged) {
+            ask_about(&town, &state);
+            let _ = state.hash();
+        }
     }
 }
