@@ -6,7 +6,7 @@
 //! (the tenant is the first part of every key) and invariant 10 (a quota is charged by the same
 //! record as what it pays for).
 
-pub(crate) mod body;
+mod body;
 pub mod command;
 mod decision;
 mod department;

@@ -7,10 +7,11 @@
 
 mod cell;
 mod columns;
-mod contract;
 mod encoding;
 mod error;
 mod export;
+pub mod groups;
+mod index;
 mod people;
 mod person;
 mod phone;
@@ -20,10 +21,11 @@ mod table;
 
 pub use cell::Separators;
 pub use columns::{ColumnMap, ColumnMapError, Field};
-pub use contract::*;
+
 pub use encoding::Encoding;
 pub use error::{FileError, ImportError};
 pub use export::{export, template};
+pub use index::Index;
 pub use people::{Directory, Options, import};
 pub use person::Person;
 pub use phone::{Region, UnknownRegion};

@@ -11,7 +11,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::cell::Separators;
 use super::columns::{ColumnMap, Columns, Field};
-use super::contract::{
+use crate::model::command::{
     Column, PeopleSyncedV1, PersonRowV1, RowOutcome, RowOutcomeV1, RowReason, SyncPeopleV1,
 };
 use super::error::ImportError;

@@ -2,7 +2,7 @@
 
 use super::cell::{self, Separators};
 use super::columns::{Columns, Field};
-use super::contract::PersonRowV1;
+use crate::model::command::PersonRowV1;
 use super::phone::{self, Region};
 use super::report::Reason;
 use super::table::Cells;

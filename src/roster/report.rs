@@ -6,6 +6,7 @@ use std::io;
 use serde::Serialize;
 
 use super::cell;
+use super::groups::NewGroup;
 use super::table::Place;
 
 /// Characters of a value that a report repeats.
@@ -173,6 +174,8 @@ pub struct Report {
     pub unchanged: u32,
     /// Rows of which nothing was done.
     pub refused: u32,
+    /// Of a file of groups: those that were made.
+    pub groups: Vec<NewGroup>,
     /// Columns of the file that are nothing to Throng.
     pub ignored_columns: Vec<String>,
     /// Why each refused row was refused, in the order of rows; one a row, at most 200,000.
