@@ -38,6 +38,38 @@ pub struct Limits {
     ///
     /// Default 500.
     pub mass_sends_per_day_max: u32,
+    /// Departments of a tenant (SPEC D2).
+    ///
+    /// Default 100,000. Range 1 to 1,000,000. Each costs about 150 bytes of memory.
+    pub departments_max: u32,
+    /// Levels of departments, roots included (SPEC D2).
+    ///
+    /// Default 100. Range 1 to 1,000. Asking who runs or sees a department walks up this far.
+    pub department_levels_max: u32,
+    /// Departments that a person is in.
+    ///
+    /// Default 20. Range 1 to 1,000.
+    pub departments_per_person_max: u32,
+    /// Departments, with all below them, that are moved or followed at once.
+    ///
+    /// Default 10,000. Range 1 to 20,000. Applying one record must stay below 2 ms.
+    pub moved_departments_max: u32,
+    /// People below a department that is moved where other groups follow it (SPEC D8).
+    ///
+    /// Default 500. Range 1 to 2,000. Applying one record must stay below 2 ms.
+    pub moved_people_max: u32,
+    /// Memberships that begin or end in one record as groups follow their departments (SPEC D8).
+    ///
+    /// Default 5,000. Range 1 to 10,000. Applying one record must stay below 2 ms.
+    pub follow_changes_max: u32,
+    /// Rows of a roster in one command (SPEC D6).
+    ///
+    /// Default 500. Range 1 to 1,000. Applying one record must stay below 2 ms.
+    pub sync_rows_max: u32,
+    /// Departments made by one command's rows (SPEC D6).
+    ///
+    /// Default 2,000. Range 1 to 5,000. Applying one record must stay below 2 ms.
+    pub sync_departments_max: u32,
 }
 
 impl Default for Limits {
@@ -50,6 +82,14 @@ impl Default for Limits {
             people_per_command_max: 2_000,
             mass_send_groups_max: 10_000,
             mass_sends_per_day_max: 500,
+            departments_max: 100_000,
+            department_levels_max: 100,
+            departments_per_person_max: 20,
+            moved_departments_max: 10_000,
+            moved_people_max: 500,
+            follow_changes_max: 5_000,
+            sync_rows_max: 500,
+            sync_departments_max: 2_000,
         }
     }
 }

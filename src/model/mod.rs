@@ -73,6 +73,13 @@ fn decide_tagged(
         T::AddPeople(add) => directory::decide_add_people(&request?, add),
         T::DepartPerson(depart) => directory::decide_depart(&request?, depart),
         // Departments and rosters
+        T::CreateDepartment(create) => department::decide_create(&request?, create),
+        T::RenameDepartment(rename) => department::decide_rename(&request?, rename),
+        T::MoveDepartment(moved) => department::decide_move(&request?, moved),
+        T::RemoveDepartment(remove) => department::decide_remove(&request?, remove),
+        T::SetVisibility(set) => department::decide_set_visibility(&request?, set),
+        T::MovePerson(moved) => department::decide_move_person(&request?, moved),
+        T::FollowDepartment(follow) => department::decide_follow(&request?, follow),
         // Making groups
         T::CreateGroup(create) => group::decide_create(&request?, create),
         // Members and roles
@@ -94,6 +101,8 @@ fn decide_tagged(
         // History from elsewhere
         // What is only read: the directory
         // ... departments
+        T::GetDepartment(get) => department::get(&request?, get).map(Decision::answered),
+        T::ListDepartments(list) => department::list(&request?, list).map(Decision::answered),
         // ... groups and members
         T::GetGroup(get) => query::get_group(&request?, get).map(Decision::answered),
         T::ListMembers(list) => query::list_members(&request?, list).map(Decision::answered),
@@ -176,6 +185,16 @@ fn apply_to_tenant(
         Event::PeopleAdded(added) => directory::add_people(tenant, added),
         Event::PersonDeparted(departed) => directory::depart(tenant, departed, takes),
         // Departments and rosters
+        Event::DepartmentCreated(created) => department::create(tenant, created),
+        Event::DepartmentRenamed(renamed) => department::rename(tenant, renamed),
+        Event::DepartmentMoved(moved) => department::move_below(tenant, moved),
+        Event::DepartmentRemoved(removed) => department::remove(tenant, removed),
+        Event::VisibilitySet(set) => department::set_visibility(tenant, set),
+        Event::PersonMoved(moved) => department::place(tenant, moved),
+        Event::GroupBound(bound) => department::start_following(tenant, bound),
+        Event::DepartmentFollowed(followed) => takes.extend(group::follow(tenant, followed)),
+        // Recorded only (SPEC D8).
+        Event::FollowRefused(_) => {}
         // Making groups
         Event::GroupCreated(created) => takes.extend(group::create(tenant, created)),
         // Members and roles

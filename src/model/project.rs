@@ -5,10 +5,10 @@
 //! 200 envelopes, each of one group.
 
 use crate::model::command::GroupRole;
-use crate::model::event::{Event, GroupStatus, LeaveCause};
+use crate::model::event::{DepartmentFollowedV1, Event, GroupStatus, LeaveCause};
 use crate::wire::{
-    ClientMessageId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, PersonId, Priority,
-    Sequence, Take, TenantId,
+    ClientMessageId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, MovedBody, PersonId,
+    Priority, Sequence, Take, TenantId,
 };
 
 /// What a record changes for those who watch: deltas come before the envelopes.
@@ -136,6 +136,31 @@ impl<'a> Change<'a> {
             ..Self::of_members(group, kind, cause as u8, left.to_vec())
         }
     }
+
+    /// A kind of its own only where people come and go at once.
+    fn followed(followed: &'a DepartmentFollowedV1) -> Self {
+        let group = followed.group;
+        let joined = followed.joined.clone();
+        let cause = LeaveCause::Moved;
+        match (joined.as_slice(), followed.left.as_slice()) {
+            (_, []) => Self::joined(group, Kind::Joined, joined),
+            ([], left) => Self::left(group, left, cause, followed.status),
+            (_, left) => {
+                let members = |detail, people| MembershipBody { detail, people };
+                let body = MovedBody {
+                    joined: members(0, joined.clone()),
+                    left: members(cause as u8, left.to_vec()),
+                };
+                Self {
+                    group,
+                    kind: Kind::Moved,
+                    body: body.encode(),
+                    joined,
+                    left,
+                }
+            }
+        }
+    }
 }
 
 fn kind_left(status: GroupStatus) -> Kind {
@@ -156,6 +181,7 @@ fn change_of(event: &Event) -> Option<Change<'_>> {
             Change::joined(joined.group, Kind::Joined, joined.people.clone())
         }
         Event::MembersLeft(left) => Change::left(left.group, &left.people, left.cause, left.status),
+        Event::DepartmentFollowed(followed) => Change::followed(followed),
         Event::GroupDissolved(dissolved) => Change {
             left: &dissolved.members,
             ..Change::of_members(dissolved.group, Kind::Dissolved, 0, Vec::new())

@@ -165,6 +165,51 @@ pub enum Refusal {
         /// Which was named.
         department: DepartmentId,
     },
+    /// A department below itself (SPEC D2).
+    #[error("department {department} cannot be below department {parent}, which is below it")]
+    DepartmentCycle {
+        /// What was to be moved.
+        department: DepartmentId,
+        /// Itself, or one below it.
+        parent: DepartmentId,
+    },
+    /// A department that still holds something (SPEC D2).
+    #[error(
+        "department {department} is not empty: {people} people, {departments} departments and \
+         {groups} groups are in it"
+    )]
+    DepartmentNotEmpty {
+        /// Which.
+        department: DepartmentId,
+        /// People in it themselves.
+        people: u32,
+        /// Departments right below it.
+        departments: u32,
+        /// Groups bound to it that are not dissolved.
+        groups: u32,
+    },
+    /// Another department beside it has that name (SPEC D2).
+    #[error("department {department} in the same place has that name")]
+    DepartmentNameTaken {
+        /// Which has it.
+        department: DepartmentId,
+    },
+    /// A department, a level, or a person's department too many (SPEC D2).
+    #[error("at most {limit} {what}")]
+    DepartmentLimit {
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        limit: u32,
+    },
+    /// More than one record should change; nothing was changed.
+    #[error("this concerns more than {limit} {what} at once: do it in smaller parts")]
+    TooMuchAtOnce {
+        /// Of what.
+        what: &'static str,
+        /// How many one command may concern.
+        limit: u32,
+    },
     /// No space left for records (SPEC A2); nothing was changed.
     #[error("the log's disk is full: free space and try again")]
     DiskFull,
@@ -201,6 +246,11 @@ impl Refusal {
             Self::NeedsApproval { .. } => 24,
             Self::SecondFactorRequired => 25,
             Self::NoSuchDepartment { .. } => 26,
+            Self::DepartmentCycle { .. } => 40,
+            Self::DepartmentNotEmpty { .. } => 41,
+            Self::DepartmentNameTaken { .. } => 42,
+            Self::DepartmentLimit { .. } => 43,
+            Self::TooMuchAtOnce { .. } => 44,
         }
     }
 
@@ -258,7 +308,13 @@ impl Refusal {
                 refused.subject = person.0;
                 refused.policy = *policy as u16;
             }
-            Self::NoSuchDepartment { department } => refused.subject = department.0,
+            Self::NoSuchDepartment { department }
+            | Self::DepartmentCycle { department, .. }
+            | Self::DepartmentNotEmpty { department, .. }
+            | Self::DepartmentNameTaken { department } => refused.subject = department.0,
+            Self::DepartmentLimit { limit, .. } | Self::TooMuchAtOnce { limit, .. } => {
+                refused.limit = u64::from(*limit);
+            }
             // The text says it all.
             _ => {}
         }

@@ -238,7 +238,7 @@ struct MembershipPrefix {
 
 /// The body of a membership change: whom it is about. `detail` depends on the envelope's kind:
 /// the new role for `RoleChanged` (0 member, 1 admin, 2 owner), the cause for `Left`
-/// (0 left, 1 removed, 2 left the company); 0 otherwise.
+/// (0 left, 1 removed, 2 left the company, 3 moved to other departments); 0 otherwise.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MembershipBody {
     /// See the type.
@@ -269,20 +269,57 @@ impl MembershipBody {
 
     /// Reads a body.
     pub fn read(bytes: &[u8]) -> Result<Self, MessageError> {
+        let (body, rest) = Self::read_prefix(bytes)?;
+        if !rest.is_empty() {
+            return Err(MessageError::Length {
+                need: bytes.len() - rest.len(),
+                have: bytes.len(),
+            });
+        }
+        Ok(body)
+    }
+
+    /// Reads a body, and what follows it.
+    fn read_prefix(bytes: &[u8]) -> Result<(Self, &[u8]), MessageError> {
         let short = |need| MessageError::Length {
             need,
             have: bytes.len(),
         };
         let (head, rest) = MembershipPrefix::ref_from_prefix(bytes)
             .map_err(|_| short(size_of::<MembershipPrefix>()))?;
-        let need = size_of::<MembershipPrefix>() + (head.count.get() as usize).saturating_mul(8);
-        if bytes.len() != need {
-            return Err(short(need));
-        }
-        let list = <[U64]>::ref_from_bytes(rest).map_err(|_| short(need))?;
-        Ok(Self {
+        let list_len = (head.count.get() as usize).saturating_mul(8);
+        let need = size_of::<MembershipPrefix>().saturating_add(list_len);
+        let (list, rest) = rest.split_at_checked(list_len).ok_or_else(|| short(need))?;
+        let list = <[U64]>::ref_from_bytes(list).map_err(|_| short(need))?;
+        let body = Self {
             detail: head.detail,
             people: list.iter().map(|id| PersonId(id.get())).collect(),
-        })
+        };
+        Ok((body, rest))
+    }
+}
+
+/// The body of a `Moved`: people joined and left at one place in the group's order. Two membership
+/// bodies end to end, who joined first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MovedBody {
+    /// Who joined; `detail` is 0.
+    pub joined: MembershipBody,
+    /// Who left; `detail` is the cause, as for `Left`.
+    pub left: MembershipBody,
+}
+
+impl MovedBody {
+    /// The body.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        [self.joined.encode(), self.left.encode()].concat()
+    }
+
+    /// Reads a body.
+    pub fn read(bytes: &[u8]) -> Result<Self, MessageError> {
+        let (joined, rest) = MembershipBody::read_prefix(bytes)?;
+        let left = MembershipBody::read(rest)?;
+        Ok(Self { joined, left })
     }
 }

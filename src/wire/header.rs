@@ -66,6 +66,9 @@ pub enum Kind {
     Dissolved = 68,
     /// The group was renamed or its announcement changed; the body is UTF-8.
     Described = 69,
+    /// People joined and left as their departments changed; the body lists them
+    /// ([`super::MovedBody`]).
+    Moved = 72,
     /// Not from the log: moves a cursor past sequences that will not be sent ([`super::SkipBody`]).
     Skip = 128,
 }
@@ -97,6 +100,7 @@ impl Kind {
             67 => Self::RoleChanged,
             68 => Self::Dissolved,
             69 => Self::Described,
+            72 => Self::Moved,
             128 => Self::Skip,
             _ => return None,
         })

@@ -14,8 +14,8 @@ mod record;
 pub mod tagged;
 
 pub use delivery::{
-    DeliveryDecoder, DeliveryError, MembershipBody, STREAM_OPENING_LEN, SkipBody, SkipReason,
-    StreamClass, stream_opening,
+    DeliveryDecoder, DeliveryError, MembershipBody, MovedBody, STREAM_OPENING_LEN, SkipBody,
+    SkipReason, StreamClass, stream_opening,
 };
 pub use envelope::{ALIGNMENT, Draft, Envelope, EnvelopeError, padded};
 pub use frame::{

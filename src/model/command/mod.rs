@@ -5,6 +5,7 @@
 
 mod bodies;
 
+pub use crate::model::department::command::*;
 pub use bodies::*;
 
 use crate::wire::tagged::tagged_enum;
@@ -111,6 +112,20 @@ tagged_enum! {
         SetQuota(SetQuotaV1) = 0x022,
         // 0x030 Directory
         // 0x050 Departments and rosters
+        /// A department, answered by `DepartmentCreated` (SPEC D2).
+        CreateDepartment(CreateDepartmentV1) = 0x050,
+        /// Another name for a department; `Done`.
+        RenameDepartment(RenameDepartmentV1) = 0x051,
+        /// A department elsewhere in the tree, with all below it, and groups that follow it; `Done`.
+        MoveDepartment(MoveDepartmentV1) = 0x052,
+        /// The end of an empty department; `Done`.
+        RemoveDepartment(DepartmentV1) = 0x053,
+        /// Who sees a department (SPEC D2); `Done`.
+        SetVisibility(SetVisibilityV1) = 0x054,
+        /// A person's departments, with the groups that follow those (SPEC D8); `Done`.
+        MovePerson(MovePersonV1) = 0x055,
+        /// A group that follows a department from now on (SPEC D8); `Done`.
+        FollowDepartment(FollowDepartmentV1) = 0x056,
         // 0x060 Making groups
         // 0x070 The life of a group
         // 0x090 Join codes, face-to-face, outward calls
@@ -130,6 +145,10 @@ tagged_enum! {
         ListGroups(PersonV1) = 0x104,
         // 0x120 Directory
         // 0x130 Departments and rosters
+        /// A department; answered by `Department`.
+        GetDepartment(DepartmentV1) = 0x130,
+        /// A page of departments; answered by `Departments`.
+        ListDepartments(ListDepartmentsV1) = 0x131,
         // 0x140 Making groups
         // 0x150 The life of a group
         // 0x160 Join codes, face-to-face, outward calls
@@ -169,6 +188,12 @@ tagged_enum! {
         Groups(GroupsV1) = 0x104,
         // 0x120 Directory
         // 0x130 Departments and rosters
+        /// The new department.
+        DepartmentCreated(DepartmentCreatedV1) = 0x050,
+        /// A department.
+        Department(DepartmentDetailV1) = 0x130,
+        /// A page of departments.
+        Departments(DepartmentsPageV1) = 0x131,
         // 0x140 Making groups
         // 0x150 The life of a group
         // 0x160 Join codes, face-to-face, outward calls

@@ -1,6 +1,7 @@
 //! What tenants and people are after an event. An event that does not fit changes nothing.
 
 use crate::model::command::PersonStatus;
+use crate::model::department;
 use crate::model::event::{PeopleAddedV1, PersonDepartedV1, TenantCreatedV1};
 use crate::model::group::{Fate, leave};
 use crate::model::state::{State, Tenant};
@@ -54,4 +55,5 @@ pub(crate) fn depart(tenant: &mut Tenant, departed: &PersonDepartedV1, takes: &m
         };
         takes.extend(leave(tenant, left.group, &[departed.person], fate));
     }
+    department::remove_person(tenant, leaver);
 }

@@ -26,6 +26,8 @@ code! {
         Removed = 1,
         /// With the company.
         Departed = 2,
+        /// With their move to other departments (SPEC D8).
+        Moved = 3,
     }
 }
 

@@ -7,6 +7,7 @@
 mod bodies;
 mod codec;
 
+pub use crate::model::department::event::*;
 pub use bodies::*;
 pub use codec::{EventsError, decode_all, encode_all};
 
@@ -53,6 +54,24 @@ tagged_enum! {
         LogRepaired(LogRepairedV1) = 0x050,
         // 0x100 Directory
         // 0x120 Departments and rosters
+        /// A department exists.
+        DepartmentCreated(DepartmentCreatedV1) = 0x120,
+        /// A department has another name.
+        DepartmentRenamed(DepartmentRenamedV1) = 0x121,
+        /// A department is elsewhere in the tree.
+        DepartmentMoved(DepartmentMovedV1) = 0x122,
+        /// An empty department is gone.
+        DepartmentRemoved(DepartmentRemovedV1) = 0x123,
+        /// Others see a department.
+        VisibilitySet(VisibilitySetV1) = 0x124,
+        /// A person is in other departments.
+        PersonMoved(PersonMovedV1) = 0x125,
+        /// A group follows a department from now on.
+        GroupBound(GroupBoundV1) = 0x126,
+        /// A group followed its department: people joined, left, or both (SPEC D8).
+        DepartmentFollowed(DepartmentFollowedV1) = 0x127,
+        /// A group had no place for someone of its department (SPEC D8).
+        FollowRefused(FollowRefusedV1) = 0x128,
         // 0x130 Making groups
         // 0x140 The life of a group
         // 0x160 Join codes, face-to-face, outward calls

@@ -1,9 +1,10 @@
 //! What groups are after an event, and the sequence it took. An event that does not fit takes none.
 
 use crate::model::command::{GroupRole, PersonKind};
+use crate::model::department;
 use crate::model::event::{
-    GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus, MembersJoinedV1,
-    OwnershipTransferredV1, RoleChangedV1,
+    DepartmentFollowedV1, GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus,
+    MembersJoinedV1, OwnershipTransferredV1, RoleChangedV1,
 };
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
 use crate::wire::{GroupId, PersonId, Sequence, Take};
@@ -30,6 +31,7 @@ pub(crate) fn create(tenant: &mut Tenant, created: &GroupCreatedV1) -> Option<Ta
         status: GroupStatus::Active,
         creator: None,
         department: None,
+        follows_department: false,
         owner: Some(owner),
         admins: Vec::new(),
         members: Vec::with_capacity(created.members.len() + 1),
@@ -60,12 +62,20 @@ pub(crate) fn join(tenant: &mut Tenant, joined: &MembersJoinedV1) -> Option<Take
 }
 
 fn enter(tenant: &mut Tenant, group: GroupIndex, person: PersonIndex, joined: Sequence) {
+    if admit(tenant, group, person, joined) {
+        department::joined_by_hand(tenant, group, person);
+    }
+}
+
+/// Whether `person` was not in the group, and is now.
+fn admit(tenant: &mut Tenant, group: GroupIndex, person: PersonIndex, joined: Sequence) -> bool {
     if tenant.person(person).has_departed() || !tenant.person_mut(person).join(group, joined) {
-        return;
+        return false;
     }
     let members = &mut tenant.group_mut(group).members;
     let end = members.len();
     crate::model::state::insert_snug(members, end, person);
+    true
 }
 
 pub(crate) fn leave(
@@ -75,18 +85,43 @@ pub(crate) fn leave(
     fate: Fate,
 ) -> Option<Take> {
     let index = living_group(tenant, group)?;
+    let take = tenant.group_mut(index).take_membership(index);
+    part(tenant, index, people, fate);
+    Some(take)
+}
+
+/// What a group that follows its department is once that has changed (SPEC D8): who joined came by
+/// no hand. One place, whoever came and went.
+pub(crate) fn follow(tenant: &mut Tenant, followed: &DepartmentFollowedV1) -> Option<Take> {
+    let index = living_group(tenant, followed.group)?;
+    let take = tenant.group_mut(index).take_membership(index);
+    for person in &followed.joined {
+        if let Some(person) = tenant.find_person(*person) {
+            admit(tenant, index, person, take.sequence);
+        }
+    }
+    let fate = Fate {
+        successor: followed.successor,
+        status: followed.status,
+    };
+    part(tenant, index, &followed.left, fate);
+    Some(take)
+}
+
+/// Takes `people` out of the group, which is then as `fate` has it.
+fn part(tenant: &mut Tenant, index: GroupIndex, people: &[PersonId], fate: Fate) {
     let mut leaving = Vec::with_capacity(people.len());
     for person in people {
         if let Some(person) = tenant.find_person(*person)
             && tenant.person_mut(person).leave(index)
         {
+            department::left_group(tenant, index, person);
             leaving.push(person);
         }
     }
     leaving.sort_unstable();
     let successor = tenant.find_person(fate.successor);
     let group = tenant.group_mut(index);
-    let take = group.take_membership(index);
     take_out(&mut group.members, &leaving);
     take_out(&mut group.admins, &leaving);
     group.owner = group
@@ -105,7 +140,6 @@ pub(crate) fn leave(
         }
         GroupStatus::Dissolved => end(tenant, index),
     }
-    Some(take)
 }
 
 /// Takes `leaving`, in order of index, out of `list`. One alone is the common case: a leaver of
@@ -136,6 +170,7 @@ fn end(tenant: &mut Tenant, index: GroupIndex) {
     for member in core::mem::take(&mut group.members) {
         tenant.person_mut(member).leave(index);
     }
+    department::group_ended(tenant, index);
 }
 
 pub(crate) fn change_role(tenant: &mut Tenant, changed: &RoleChangedV1) -> Option<Take> {

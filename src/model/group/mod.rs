@@ -11,7 +11,7 @@ mod succession;
 mod tests;
 
 pub(crate) use apply::{
-    Fate, change_role, create, dissolve, join, leave, rename, transfer_ownership,
+    Fate, change_role, create, dissolve, follow, join, leave, rename, transfer_ownership,
 };
 pub(crate) use decide::{
     decide_add_members, decide_create, decide_dissolve, decide_leave, decide_remove_members,
@@ -38,6 +38,8 @@ pub(crate) struct Group {
     pub(crate) creator: Option<PersonIndex>,
     /// The department it is bound to.
     pub(crate) department: Option<DepartmentIndex>,
+    /// Who joins, moves to or leaves that department or one below joins or leaves the group (SPEC D8).
+    pub(crate) follows_department: bool,
     /// None unless active.
     pub(crate) owner: Option<PersonIndex>,
     /// In the order they were appointed, without the owner.

@@ -168,6 +168,7 @@ fn group_from_v1(tenant: &mut Tenant, v1: GroupStateV1) -> Result<(), &'static s
         status: v1.status,
         creator: None,
         department: None,
+        follows_department: false,
         owner,
         admins,
         members: Vec::with_capacity(v1.members.len()),

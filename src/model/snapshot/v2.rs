@@ -25,6 +25,7 @@ body! {
         directory: directory::snapshot::DirectoryStateV1,
         departments: department::snapshot::DepartmentsStateV1,
         groups: group::snapshot::GroupsStateV1,
+        following: department::snapshot::FollowingStateV1,
         remembered: message::snapshot::RememberedStateV1,
         quotas: quota::snapshot::QuotasStateV1,
         mass_sends: mass_send::snapshot::MassSendsStateV1,
@@ -41,6 +42,7 @@ pub(super) fn write_tenant(tenant: &Tenant, clock: Timestamp) -> TenantStateV2 {
         directory: directory::snapshot::write(tenant),
         departments: department::snapshot::write(tenant),
         groups: group::snapshot::write(tenant),
+        following: department::snapshot::write_following(tenant),
         remembered: message::snapshot::write(tenant, clock),
         quotas: quota::snapshot::write(tenant),
         mass_sends: mass_send::snapshot::write(tenant),
@@ -58,6 +60,7 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
         directory,
         departments,
         groups,
+        following,
         remembered,
         quotas,
         mass_sends,
@@ -67,6 +70,7 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
     directory::snapshot::read(&mut tenant, directory)?;
     department::snapshot::read(&mut tenant, departments)?;
     group::snapshot::read(&mut tenant, groups)?;
+    department::snapshot::read_following(&mut tenant, following)?;
     message::snapshot::read(&mut tenant, remembered)?;
     quota::snapshot::read(&mut tenant, quotas)?;
     mass_send::snapshot::read(&mut tenant, mass_sends)?;
