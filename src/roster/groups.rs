@@ -324,7 +324,7 @@ impl Plan {
         let first = &self.drafts[index];
         let row = first.place.row;
         if first.broken {
-            let reason = Reason::Contradicts { first: row };
+            let reason = Reason::GroupRefused { first: row };
             return Err((Column::Key, draft.key, reason));
         }
         let differs = [

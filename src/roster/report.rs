@@ -99,6 +99,12 @@ pub enum Reason {
         /// Which row.
         first: u32,
     },
+    /// The row that says what the group is was refused.
+    #[error("row {first}, where the group begins, is refused")]
+    GroupRefused {
+        /// Which row.
+        first: u32,
+    },
     /// The rules refused; in their own words.
     #[error("{rule}")]
     Refused {
@@ -111,6 +117,15 @@ pub enum Reason {
         /// What the reader of JSON said.
         error: String,
     },
+    /// Neither of the two fields, or both, or the one of another kind.
+    #[error("a message of this kind has {field}, and nothing else")]
+    Content {
+        /// What it must have.
+        field: &'static str,
+    },
+    /// Sent before 1990, or in the future.
+    #[error("before 1990 or in the future")]
+    TimeRange,
     /// Not a time with an offset.
     #[error("not a time of RFC 3339 with its offset, such as 2024-05-01T09:30:00+08:00")]
     TimeFormat,
