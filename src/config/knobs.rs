@@ -137,6 +137,29 @@ sections! {
         /// one is refused and freezes the sender until an admin releases it.
         mass_sends_per_day_max: u32 = "500" in "0" to "1000000",
         costs "as much unasked-for mail";
+        /// How long what waits for somebody's approval can be decided.
+        approval_valid: TimeSpan = "72 h" in "1 min" to "30 d", costs "nothing";
+        /// Requests for approval of one tenant that wait at a time.
+        approvals_open_max: u32 = "1000" in "1" to "10000",
+        costs "the memory of the command that waits, at most 64 KiB each";
+        /// Requests for approval of one person that wait at a time.
+        approvals_open_per_person_max: u32 = "20" in "1" to "1000", costs "nothing";
+        /// Groups that one export names; an export of none is of all groups.
+        export_groups_max: u32 = "1000" in "1" to "1000", costs "8 bytes of memory each and export";
+        /// For how long a denied admin operation of one person is only counted after its first
+        /// denial was recorded.
+        denial_window: TimeSpan = "10 min" in "1 s" to "24 h",
+        costs "where shorter, more records while somebody keeps trying";
+        /// Denials of one tenant that are recorded one by one within a window; more are counted.
+        denials_recorded_max: u32 = "100" in "1" to "1000",
+        costs "up to this many records of 500 bytes a window and tenant";
+        /// Messages in one command that imports history.
+        history_messages_per_command_max: u32 = "500" in "1" to "5000", costs "nothing";
+        /// Bytes of messages in one command that imports history.
+        history_bytes_per_command_max: ByteSize = "1 MiB" in "64 KiB" to "2 MiB",
+        costs "a record as large, during which others wait for the disk";
+        /// Imports of history that one tenant has going on within 30 days.
+        imports_max: u32 = "100" in "1" to "10000", costs "32 bytes of memory each and tenant";
     }
 
     /// The log: recovery log and archive in one.

@@ -93,6 +93,13 @@ impl Door {
                     let digest = self.digest.of(send.kind, send.priority, &send.body);
                     (COMMAND_BYTES + list, digest)
                 }
+                TaggedCommand::ImportHistory(import) => {
+                    let messages = import.messages.iter();
+                    let bytes = messages
+                        .map(|message| message.body.len() as u64)
+                        .sum::<u64>();
+                    (COMMAND_BYTES + bytes, 0)
+                }
                 _ => (COMMAND_BYTES, 0),
             },
         };

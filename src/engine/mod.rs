@@ -11,6 +11,7 @@
 
 mod budget;
 mod clock;
+mod denials;
 mod door;
 mod embed;
 mod fetch;

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::budget::{Budget, COMMAND_BYTES_MIN};
 use super::clock::{Clock, DecisionClock, SystemClock};
+use super::denials::Denials;
 use super::door::{BodyDigest, Door, Randomness};
 use super::journal::Journal;
 use super::online::Online;
@@ -121,6 +122,7 @@ impl Engine {
             clock: Arc::clone(&clock),
             online: Online::default(),
             mass_sends: FxHashMap::default(),
+            denials: Denials::default(),
             reader: reader.clone(),
             space: log.space(),
             record_bytes_max: u64::from(options.log.record_bytes_max),

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, after, never, select_biased};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, after, select_biased};
 use rustc_hash::FxHashMap;
 
 use super::budget::{Budget, COMMAND_BYTES_MIN, Permit};
 use super::clock::{Clock, DecisionClock};
+use super::denials::Denials;
 use super::door::Randomness;
 use super::journal::{Pending, PendingRecord, ToJournal};
 use super::online::Online;
@@ -87,6 +88,8 @@ pub(crate) struct Sequencer {
     pub(crate) online: Online,
     /// Messages of mass sends that have targets left, by their parent record.
     pub(crate) mass_sends: FxHashMap<RecordNumber, Envelope>,
+    /// What is counted for the audit trail instead of being recorded.
+    pub(crate) denials: Denials,
     pub(crate) reader: Reader,
     pub(crate) space: Arc<Space>,
     pub(crate) record_bytes_max: u64,
@@ -121,10 +124,11 @@ impl Sequencer {
     /// Runs until it is told to finish, or the log thread is gone.
     pub(crate) fn run(mut self) {
         loop {
+            self.count_denials();
             let finish = match self.slice() {
                 Sliced::One => self.take_waiting(),
                 Sliced::NoRoom => self.wait(&after(ROOM_RETRY)),
-                Sliced::Nothing => self.wait(&never()),
+                Sliced::Nothing => self.wait(&self.denials.timer(&*self.clock)),
             };
             if finish {
                 break;
@@ -133,6 +137,8 @@ impl Sequencer {
         while let Ok(asked) = self.commands.try_recv() {
             self.decide(asked);
         }
+        self.denials.end();
+        while self.count_denials() {}
         let _ = self.journal.send(ToJournal::Finish);
     }
 
@@ -240,7 +246,7 @@ impl Sequencer {
         self.counters
             .clock_held_back_us
             .store(self.decision_clock.held_back_us(), Ordering::Relaxed);
-        model::decide(
+        let (decision, repeated) = model::decide_counting(
             &self.state,
             command,
             Context {
@@ -252,7 +258,26 @@ impl Sequencer {
                     CommandBody::Publish(_) | CommandBody::Continue => 0,
                 },
             },
-        )
+        );
+        if let Some(repeated) = repeated {
+            let window_us = self.state.limits.denial_window_us;
+            self.denials.note(repeated, now, &*self.clock, window_us);
+        }
+        decision
+    }
+
+    /// Logs what one tenant's denials came to, where their window has ended.
+    fn count_denials(&mut self) -> bool {
+        let Some(command) = self.denials.next_due(&*self.clock) else {
+            return false;
+        };
+        let origin = Origin {
+            asker: None,
+            permit: None,
+        };
+        let decision = self.decision(&command, 0);
+        self.commit(&command, decision, None, origin);
+        true
     }
 
     /// One slice of what an earlier record left to be done, in room of its own: a mass send to

@@ -1,12 +1,15 @@
 //! What a decision is made from and what comes of it.
 
+use core::cell::Cell;
+
+use crate::model::audit::Denial;
 use crate::model::command::{Actor, Command, Reply};
 use crate::model::event::Event;
 use crate::model::limits::Limits;
 use crate::model::permission::{self, Operation, Subject, Verdict};
 use crate::model::refusal::Refusal;
 use crate::model::state::{State, Tenant};
-use crate::wire::{RecordNumber, Timestamp};
+use crate::wire::{PersonId, RecordNumber, Timestamp};
 
 /// What the sequencer tells a decision from outside: no decision reads a clock (invariant 7).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,6 +63,34 @@ impl From<Result<Self, Refusal>> for Decision {
     }
 }
 
+/// What a tagged command's decision stands on beside the command, and where it leaves a denial.
+#[derive(Clone, Copy)]
+pub(crate) struct Grounds<'a> {
+    approved: bool,
+    approver: PersonId,
+    denial: &'a Cell<Option<Denial>>,
+}
+
+impl<'a> Grounds<'a> {
+    /// Nobody has approved it.
+    pub(crate) fn asked(denial: &'a Cell<Option<Denial>>) -> Self {
+        Self {
+            approved: false,
+            approver: PersonId(0),
+            denial,
+        }
+    }
+
+    /// `approver` has approved it; 0 for the enterprise.
+    pub(crate) fn approved_by(approver: PersonId, denial: &'a Cell<Option<Denial>>) -> Self {
+        Self {
+            approved: true,
+            approver,
+            denial,
+        }
+    }
+}
+
 /// A command's surroundings: one tenant, and nothing of any other (invariant 9).
 pub(crate) struct Request<'a> {
     pub(crate) tenant: &'a Tenant,
@@ -69,10 +100,14 @@ pub(crate) struct Request<'a> {
     pub(crate) second_factor: bool,
     /// Somebody else has approved what is asked (SPEC P2).
     pub(crate) approved: bool,
+    /// Who has; 0 for nobody, and for the enterprise.
+    pub(crate) approver: PersonId,
     pub(crate) now: Timestamp,
     pub(crate) record: RecordNumber,
     pub(crate) body_digest: u64,
     pub(crate) random: u128,
+    /// Takes what is denied, for the audit trail (SPEC P3).
+    denial: Option<&'a Cell<Option<Denial>>>,
 }
 
 impl<'a> Request<'a> {
@@ -87,11 +122,23 @@ impl<'a> Request<'a> {
             actor: command.actor,
             second_factor: command.second_factor,
             approved: false,
+            approver: PersonId(0),
             now: context.now.max(state.clock),
             record: context.record,
             body_digest: context.body_digest,
             random: context.random,
+            denial: None,
         })
+    }
+
+    /// The same request on `grounds`.
+    pub(crate) fn on(self, grounds: Grounds<'a>) -> Self {
+        Self {
+            approved: grounds.approved,
+            approver: grounds.approver,
+            denial: Some(grounds.denial),
+            ..self
+        }
     }
 
     pub(crate) fn permit(&self, operation: Operation, subject: Subject) -> Result<(), Refusal> {
@@ -101,15 +148,35 @@ impl<'a> Request<'a> {
             self.second_factor,
             operation,
             subject,
-        )?;
-        match verdict {
-            Verdict::Granted => Ok(()),
-            Verdict::NeedsApproval if self.approved => Ok(()),
-            Verdict::NeedsApproval => Err(Refusal::NeedsApproval {
-                operation: permission::name_of(operation),
-            }),
-            Verdict::NeedsSecondFactor => Err(Refusal::SecondFactorRequired),
-            Verdict::Refused => Err(permission::not_permitted(operation)),
+        );
+        let refusal = match verdict {
+            Ok(Verdict::Granted) => return Ok(()),
+            Ok(Verdict::NeedsApproval) if self.approved => return Ok(()),
+            Ok(Verdict::NeedsApproval) => {
+                let operation = permission::name_of(operation);
+                return Err(Refusal::NeedsApproval { operation });
+            }
+            Ok(Verdict::NeedsSecondFactor) => Refusal::SecondFactorRequired,
+            Ok(Verdict::Refused) => permission::not_permitted(operation),
+            Err(refusal) => refusal,
+        };
+        Err(self.denied(operation, subject, refusal))
+    }
+
+    /// Notes that `refusal` denies `operation`, and hands it back.
+    pub(crate) fn denied(
+        &self,
+        operation: Operation,
+        subject: Subject,
+        refusal: Refusal,
+    ) -> Refusal {
+        if let Some(denial) = self.denial {
+            denial.set(Some(Denial {
+                operation,
+                subject,
+                code: refusal.code(),
+            }));
         }
+        refusal
     }
 }

@@ -70,6 +70,45 @@ pub struct Limits {
     ///
     /// Default 2,000. Range 1 to 5,000. Applying one record must stay below 2 ms.
     pub sync_departments_max: u32,
+    // Approvals and the audit trail
+    /// How long a request for approval can be decided, in microseconds (SPEC P2).
+    ///
+    /// Default 72 h. Range 1 min to 30 d.
+    pub approval_valid_us: i64,
+    /// Requests for approval of one tenant that wait at a time.
+    ///
+    /// Default 1,000. Range 1 to 10,000. Costs the command's bytes each, at most 64 KiB.
+    pub approvals_open_max: u32,
+    /// Requests for approval of one person that wait at a time.
+    ///
+    /// Default 20. Range 1 to 1,000.
+    pub approvals_open_per_person_max: u32,
+    /// Groups that one export names.
+    ///
+    /// Default 1,000. Range 1 to 1,000.
+    pub export_groups_max: u32,
+    /// For how long a denied admin operation of one person is only counted after its first denial was
+    /// recorded, in microseconds (SPEC P3).
+    ///
+    /// Default 10 min. Range 1 s to 24 h. Shorter costs more records while somebody keeps trying.
+    pub denial_window_us: i64,
+    /// Denials of one tenant that are recorded one by one within a window; more are counted.
+    ///
+    /// Default 100. Range 1 to 1,000. A window costs at most this many records and one more.
+    pub denials_recorded_max: u32,
+    // History from elsewhere
+    /// Messages in one command that imports history (SPEC D10).
+    ///
+    /// Default 500. Range 1 to 5,000.
+    pub history_messages_per_command_max: u32,
+    /// Bytes of messages in one command that imports history.
+    ///
+    /// Default 1 MiB. Range 64 KiB to 2 MiB: its record must fit the log's `record_bytes_max`.
+    pub history_bytes_per_command_max: u32,
+    /// Imports of history that one tenant has going on within 30 days.
+    ///
+    /// Default 100. Range 1 to 10,000.
+    pub imports_max: u32,
 }
 
 impl Default for Limits {
@@ -90,6 +129,15 @@ impl Default for Limits {
             follow_changes_max: 5_000,
             sync_rows_max: 500,
             sync_departments_max: 2_000,
+            approval_valid_us: 72 * 3_600_000_000,
+            approvals_open_max: 1_000,
+            approvals_open_per_person_max: 20,
+            export_groups_max: 1_000,
+            denial_window_us: 600_000_000,
+            denials_recorded_max: 100,
+            history_messages_per_command_max: 500,
+            history_bytes_per_command_max: 1 << 20,
+            imports_max: 100,
         }
     }
 }

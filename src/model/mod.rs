@@ -6,6 +6,8 @@
 //! (the tenant is the first part of every key) and invariant 10 (a quota is charged by the same
 //! record as what it pays for).
 
+mod approval;
+mod audit;
 mod body;
 pub mod command;
 mod decision;
@@ -14,6 +16,7 @@ mod directory;
 pub mod event;
 mod group;
 mod hash;
+mod history;
 mod limits;
 mod mass_send;
 mod message;
@@ -27,6 +30,7 @@ mod state;
 #[cfg(test)]
 mod town;
 
+pub use audit::RepeatedDenial;
 pub use decision::{Context, Decision};
 pub use limits::Limits;
 pub use mass_send::Slice;
@@ -37,8 +41,10 @@ pub use snapshot::SnapshotError;
 pub use state::State;
 
 use command::{Command, CommandBody, TaggedCommand};
-use decision::Request;
+use decision::{Grounds, Request};
 use event::Event;
+
+use core::cell::Cell;
 
 use crate::wire::{
     ClientMessageId, DeviceId, Kind, PersonId, Priority, RecordNumber, Take, TenantId, Timestamp,
@@ -47,7 +53,17 @@ use crate::wire::{
 /// Decides one command: what happens, and what the asker is told. Changes nothing (invariant 1).
 #[must_use]
 pub fn decide(state: &State, command: &Command, context: Context) -> Decision {
-    match &command.body {
+    decide_counting(state, command, context).0
+}
+
+/// [`decide`], and whether it was a denial that is to be counted instead of recorded (SPEC P3).
+#[must_use]
+pub fn decide_counting(
+    state: &State,
+    command: &Command,
+    context: Context,
+) -> (Decision, Option<RepeatedDenial>) {
+    let decision = match &command.body {
         CommandBody::Publish(publish) => {
             let request = Request::new(state, command, context);
             request
@@ -55,18 +71,39 @@ pub fn decide(state: &State, command: &Command, context: Context) -> Decision {
                 .into()
         }
         CommandBody::Continue => mass_send::decide_next(state, command.actor, context).into(),
-        CommandBody::Tagged(tagged) => decide_tagged(state, command, tagged, context).into(),
-    }
+        CommandBody::Tagged(tagged) => return decide_recorded(state, command, tagged, context),
+    };
+    (decision, None)
 }
 
-fn decide_tagged(
+/// What needs approval is asked for (SPEC P2), and what is denied is recorded (SPEC P3).
+fn decide_recorded(
     state: &State,
     command: &Command,
     tagged: &TaggedCommand,
     context: Context,
+) -> (Decision, Option<RepeatedDenial>) {
+    let denial = Cell::new(None);
+    let grounds = Grounds::asked(&denial);
+    let mut decided = decide_tagged(state, command, tagged, context, grounds);
+    if let Err(Refusal::NeedsApproval { operation }) = decided {
+        decided = approval::ask(state, command, tagged, context, operation, &denial);
+    }
+    match decided {
+        Ok(decision) => (decision, None),
+        Err(refusal) => audit::record(state, command, context, denial.take(), refusal),
+    }
+}
+
+fn decide_tagged<'a>(
+    state: &'a State,
+    command: &Command,
+    tagged: &TaggedCommand,
+    context: Context,
+    grounds: Grounds<'a>,
 ) -> Result<Decision, Refusal> {
     use TaggedCommand as T;
-    let request = Request::new(state, command, context);
+    let request = Request::new(state, command, context).map(|request| request.on(grounds));
     match tagged {
         // Directory
         T::CreateTenant(create) => directory::decide_create_tenant(state, command.actor, create),
@@ -93,12 +130,19 @@ fn decide_tagged(
         T::RenameGroup(rename) => group::decide_rename(&request?, rename),
         // Join codes, face-to-face, outward calls
         // Approvals and the audit trail
+        T::RequestExport(export) => approval::decide_export(&request?, export),
+        T::DecideApproval(decide) => {
+            approval::decide_approval(state, command.tenant, &request?, context, decide)
+        }
+        T::WithdrawApproval(withdraw) => approval::decide_withdraw(&request?, withdraw),
+        T::CountDenials(count) => audit::decide_count(&request?, count),
         // Quotas
         T::ReleaseFreeze(release) => quota::decide_release(&request?, release),
         T::SetQuota(set) => quota::decide_set_quota(&request?, set),
         // Mass sends
         T::MassSend(send) => mass_send::decide_mass_send(&request?, send),
         // History from elsewhere
+        T::ImportHistory(import) => history::decide_import(&request?, import),
         // What is only read: the directory
         // ... departments
         T::GetDepartment(get) => department::get(&request?, get).map(Decision::answered),
@@ -109,6 +153,9 @@ fn decide_tagged(
         T::ListGroups(list) => query::list_groups(&request?, list).map(Decision::answered),
         // ... codes
         // ... approvals and the audit trail
+        T::GetApproval(get) => approval::get_approval(&request?, get).map(Decision::answered),
+        T::ListApprovals(list) => approval::list_approvals(&request?, list).map(Decision::answered),
+        T::ListExports(list) => approval::list_exports(&request?, list).map(Decision::answered),
         // ... quotas
         T::GetQuotas(get) => query::get_quotas(&request?, get).map(Decision::answered),
         // ... mass sends
@@ -217,6 +264,17 @@ fn apply_to_tenant(
         Event::Published(published) => takes.extend(message::publish(tenant, stamp, published)),
         // Join codes, face-to-face, outward calls
         // Approvals and the audit trail
+        Event::ApprovalRequested(requested) => {
+            approval::request(tenant, requested, stamp.timestamp)
+        }
+        Event::ApprovalDecided(decided) => approval::close(tenant, decided, stamp.timestamp),
+        Event::ApprovalWithdrawn(withdrawn) => {
+            approval::withdraw(tenant, withdrawn, stamp.timestamp);
+        }
+        Event::ExportGranted(granted) => approval::grant_export(tenant, granted, stamp.timestamp),
+        Event::OperationDenied(denied) => audit::note(tenant, denied, stamp.timestamp),
+        // Counts are for the trail alone.
+        Event::DenialsCounted(_) => {}
         // Quotas
         Event::FeatureFrozen(feature) => {
             if let Some(sender) = tenant.find_person(feature.person) {
@@ -230,6 +288,7 @@ fn apply_to_tenant(
         }
         Event::QuotaSet(set) => quota::set_limit(tenant, set),
         // History from elsewhere
+        Event::HistoryImported(imported) => history::import(tenant, imported, stamp.timestamp),
         // Applied to the whole state, above.
         Event::TenantCreated(_)
         | Event::LogRepaired(_)

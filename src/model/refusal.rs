@@ -2,8 +2,8 @@
 //!
 //! Something of another tenant is answered exactly as something that does not exist (SPEC D1).
 
-use crate::model::command::QuotaPolicy;
-use crate::wire::{DepartmentId, GroupId, PersonId, Refused, Timestamp};
+use crate::model::command::{ApprovalStatus, QuotaPolicy};
+use crate::wire::{ApprovalId, DepartmentId, GroupId, PersonId, Refused, Timestamp};
 
 /// Why a command was refused. Nothing was charged and no sequence was used (SPEC Q3).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -210,6 +210,55 @@ pub enum Refusal {
         /// How many one command may concern.
         limit: u32,
     },
+    /// No such request for approval in the tenant, or it is long over.
+    #[error("approval {approval} does not exist")]
+    NoSuchApproval {
+        /// Which was named.
+        approval: ApprovalId,
+    },
+    /// Nobody decides what they asked for themselves (SPEC P2).
+    #[error("approval {approval} is for somebody else to decide than who asked")]
+    OwnApproval {
+        /// Which.
+        approval: ApprovalId,
+    },
+    /// Nobody decided it in time (SPEC P2).
+    #[error("approval {approval} expired at {expired_at}: ask again")]
+    ApprovalExpired {
+        /// Which.
+        approval: ApprovalId,
+        /// When.
+        expired_at: Timestamp,
+    },
+    /// It was decided or taken back before.
+    #[error("approval {approval} is closed: {status:?}")]
+    ApprovalClosed {
+        /// Which.
+        approval: ApprovalId,
+        /// How it ended.
+        status: ApprovalStatus,
+    },
+    /// Too many requests wait for approval, of one person or of all.
+    #[error("{limit} requests wait for approval already: have them decided, or take some back")]
+    TooManyApprovals {
+        /// How many may wait.
+        limit: u32,
+    },
+    /// No other super admin is there to approve an export (SPEC P1).
+    #[error("an export needs the approval of another super admin, and there is none")]
+    NoSecondApprover,
+    /// A chunk of an import is missing before this one.
+    #[error("the import goes on with chunk {expected}")]
+    ImportOutOfOrder {
+        /// The chunk that comes next.
+        expected: u32,
+    },
+    /// Too many imports at a time.
+    #[error("{limit} imports have been going on in the last 30 days, which is the limit")]
+    TooManyImports {
+        /// How many there may be.
+        limit: u32,
+    },
     /// No space left for records (SPEC A2); nothing was changed.
     #[error("the log's disk is full: free space and try again")]
     DiskFull,
@@ -251,6 +300,14 @@ impl Refusal {
             Self::DepartmentNameTaken { .. } => 42,
             Self::DepartmentLimit { .. } => 43,
             Self::TooMuchAtOnce { .. } => 44,
+            Self::NoSuchApproval { .. } => 85,
+            Self::OwnApproval { .. } => 86,
+            Self::ApprovalExpired { .. } => 87,
+            Self::ApprovalClosed { .. } => 88,
+            Self::TooManyApprovals { .. } => 89,
+            Self::NoSecondApprover => 90,
+            Self::ImportOutOfOrder { .. } => 91,
+            Self::TooManyImports { .. } => 92,
         }
     }
 
@@ -315,6 +372,16 @@ impl Refusal {
             Self::DepartmentLimit { limit, .. } | Self::TooMuchAtOnce { limit, .. } => {
                 refused.limit = u64::from(*limit);
             }
+            Self::NoSuchDepartment { department } => refused.subject = department.0,
+            Self::NoSuchApproval { approval }
+            | Self::OwnApproval { approval }
+            | Self::ApprovalExpired { approval, .. }
+            | Self::ApprovalClosed { approval, .. } => refused.subject = approval.0,
+            Self::TooManyApprovals { limit } | Self::TooManyImports { limit } => {
+                refused.used = u64::from(*limit);
+                refused.limit = u64::from(*limit);
+            }
+            Self::ImportOutOfOrder { expected } => refused.subject = u64::from(*expected),
             // The text says it all.
             _ => {}
         }

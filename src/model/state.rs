@@ -9,10 +9,13 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
 
+use crate::model::approval::Approvals;
+use crate::model::audit::Denials;
 use crate::model::command::{OrgRole, PersonKind, PersonStatus, Succession};
 use crate::model::department::Departments;
 use crate::model::directory::Person;
 use crate::model::group::Group;
+use crate::model::history::Imports;
 use crate::model::limits::Limits;
 use crate::model::mass_send::MassSends;
 use crate::model::message::Remembered;
@@ -135,6 +138,11 @@ pub(crate) struct Tenant {
     /// Of people who have sent to many, or are frozen.
     pub(crate) mass_send_accounts: FxHashMap<PersonIndex, Account>,
     pub(crate) mass_sends: MassSends,
+    // Approvals and the audit trail
+    pub(crate) approvals: Approvals,
+    pub(crate) denials: Denials,
+    // History from elsewhere
+    pub(crate) imports: Imports,
 }
 
 impl Tenant {
@@ -160,6 +168,9 @@ impl Tenant {
             remembered: Remembered::default(),
             mass_send_accounts: FxHashMap::default(),
             mass_sends: MassSends::default(),
+            approvals: Approvals::default(),
+            denials: Denials::default(),
+            imports: Imports::default(),
         }
     }
 

@@ -40,6 +40,14 @@ id! {
     DepartmentId(u64)
 }
 id! {
+    /// A request for approval, counted per tenant. 0 is none.
+    ApprovalId(u64)
+}
+id! {
+    /// An export that was granted, counted per tenant. 0 is none.
+    ExportId(u64)
+}
+id! {
     /// One of a person's devices, numbered by whoever issues their tokens. 0 is no device.
     DeviceId(u32)
 }

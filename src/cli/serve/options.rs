@@ -2,7 +2,7 @@
 
 use std::thread::available_parallelism;
 
-use throng::config::{ByteSize, Config};
+use throng::config::{ByteSize, Config, TimeSpan};
 use throng::quic::{Limits, ServerOptions};
 use throng::{engine, log, model, shard};
 
@@ -52,6 +52,15 @@ fn model(knobs: &throng::config::Model) -> model::Limits {
         people_per_command_max: knobs.people_per_command_max,
         mass_send_groups_max: knobs.mass_send_groups_max,
         mass_sends_per_day_max: knobs.mass_sends_per_day_max,
+        approval_valid_us: micros(knobs.approval_valid),
+        approvals_open_max: knobs.approvals_open_max,
+        approvals_open_per_person_max: knobs.approvals_open_per_person_max,
+        export_groups_max: knobs.export_groups_max,
+        denial_window_us: micros(knobs.denial_window),
+        denials_recorded_max: knobs.denials_recorded_max,
+        history_messages_per_command_max: knobs.history_messages_per_command_max,
+        history_bytes_per_command_max: bytes_u32(knobs.history_bytes_per_command_max),
+        imports_max: knobs.imports_max,
     }
 }
 
@@ -86,6 +95,10 @@ fn limits(config: &Config) -> Limits {
 
 fn bytes(size: ByteSize) -> usize {
     usize::try_from(size.bytes()).unwrap_or(usize::MAX)
+}
+
+fn micros(span: TimeSpan) -> i64 {
+    i64::try_from(span.duration().as_micros()).unwrap_or(i64::MAX)
 }
 
 fn bytes_u32(size: ByteSize) -> u32 {

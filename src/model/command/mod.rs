@@ -6,6 +6,9 @@
 mod bodies;
 
 pub use crate::model::department::command::*;
+pub use crate::model::approval::command::*;
+pub use crate::model::audit::command::*;
+pub use crate::model::history::command::*;
 pub use bodies::*;
 
 use crate::wire::tagged::tagged_enum;
@@ -130,9 +133,20 @@ tagged_enum! {
         // 0x070 The life of a group
         // 0x090 Join codes, face-to-face, outward calls
         // 0x0a0 Approvals and the audit trail
+        /// Exports records, once another super admin approves (SPEC P1); `ApprovalPending`, and in the
+        /// end `ExportGranted`.
+        RequestExport(RequestExportV1) = 0x0a0,
+        /// Approves or refuses what somebody else asked for (SPEC P2); `ApprovalDecided`.
+        DecideApproval(DecideApprovalV1) = 0x0a1,
+        /// Takes back what one asked for oneself; `Done`.
+        WithdrawApproval(ApprovalIdV1) = 0x0a2,
+        /// Throng's own: denials that were counted instead of recorded (SPEC P3); `Done`.
+        CountDenials(CountDenialsV1) = 0x0a3,
         // 0x0b0 Quotas
         // 0x0c0 Mass sends
         // 0x0d0 History from elsewhere
+        /// A chunk of another product's history (SPEC D10); `HistoryImported`.
+        ImportHistory(ImportHistoryV1) = 0x0d0,
         /// A group's state; answered by `Group`.
         GetGroup(GroupV1) = 0x100,
         /// A page of a group's members; answered by `Members`.
@@ -153,6 +167,12 @@ tagged_enum! {
         // 0x150 The life of a group
         // 0x160 Join codes, face-to-face, outward calls
         // 0x170 Approvals and the audit trail
+        /// A request for approval; answered by `Approval`.
+        GetApproval(ApprovalIdV1) = 0x170,
+        /// A page of requests for approval; answered by `Approvals`.
+        ListApprovals(ListApprovalsV1) = 0x171,
+        /// A page of granted exports; answered by `Exports`.
+        ListExports(ListExportsV1) = 0x172,
         // 0x180 Quotas
         // 0x190 Mass sends
         // 0x1a0 History from elsewhere
@@ -198,8 +218,22 @@ tagged_enum! {
         // 0x150 The life of a group
         // 0x160 Join codes, face-to-face, outward calls
         // 0x170 Approvals and the audit trail
+        /// A request for approval.
+        Approval(ApprovalStateV1) = 0x170,
+        /// A page of requests for approval.
+        Approvals(ApprovalsPageV1) = 0x171,
+        /// A page of granted exports.
+        Exports(ExportsPageV1) = 0x172,
+        /// What was asked waits for somebody else's approval: the answer to any command that needs it.
+        ApprovalPending(ApprovalPendingV1) = 0x173,
+        /// What came of a decision.
+        ApprovalDecided(ApprovalDecidedV1) = 0x174,
+        /// An export that was granted.
+        ExportGranted(ExportGrantedV1) = 0x175,
         // 0x180 Quotas
         // 0x190 Mass sends
         // 0x1a0 History from elsewhere
+        /// What became of a chunk of history.
+        HistoryImported(HistoryImportedV1) = 0x1a0,
     }
 }

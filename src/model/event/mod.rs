@@ -8,6 +8,9 @@ mod bodies;
 mod codec;
 
 pub use crate::model::department::event::*;
+pub use crate::model::approval::event::*;
+pub use crate::model::audit::event::*;
+pub use crate::model::history::event::*;
 pub use bodies::*;
 pub use codec::{EventsError, decode_all, encode_all};
 
@@ -76,9 +79,23 @@ tagged_enum! {
         // 0x140 The life of a group
         // 0x160 Join codes, face-to-face, outward calls
         // 0x170 Approvals and the audit trail
+        /// A command waits for somebody else's approval.
+        ApprovalRequested(ApprovalRequestedV1) = 0x170,
+        /// A request was decided; what an approved command did follows in the same record.
+        ApprovalDecided(ApprovalDecidedV1) = 0x171,
+        /// A request was taken back.
+        ApprovalWithdrawn(ApprovalWithdrawnV1) = 0x172,
+        /// Records may be exported.
+        ExportGranted(ExportGrantedV1) = 0x173,
+        /// An admin operation was denied (SPEC P3).
+        OperationDenied(OperationDeniedV1) = 0x174,
+        /// How often operations were denied beside those recorded one by one. Changes nothing.
+        DenialsCounted(DenialsCountedV1) = 0x175,
         // 0x180 Quotas
         // 0x190 Mass sends
         // 0x1a0 History from elsewhere
+        /// Messages of another product are in the archive (SPEC D10).
+        HistoryImported(HistoryImportedV1) = 0x1a0,
     }
 }
 /// Whether a record with these events has a message as its view.

@@ -4,6 +4,7 @@
 //! concerned. An operation is permitted to whoever holds one of the claims in its row.
 
 mod claims;
+mod numbers;
 mod table;
 
 use self::claims::*;
@@ -13,6 +14,7 @@ use crate::model::refusal::Refusal;
 use crate::model::state::{DepartmentIndex, GroupIndex, PersonIndex, Tenant};
 use crate::wire::PersonId;
 
+pub(crate) use self::numbers::number_of;
 pub(crate) use self::table::Operation;
 
 #[cfg(test)]
@@ -74,6 +76,12 @@ pub(crate) fn is_admin_operation(operation: Operation) -> bool {
 /// The operation's name for people.
 pub(crate) fn name_of(operation: Operation) -> &'static str {
     TABLE[operation as usize].name
+}
+
+/// The operation that [`name_of`] names so.
+pub(crate) fn named(name: &str) -> Option<Operation> {
+    let rule = TABLE.iter().find(|rule| rule.name == name);
+    rule.map(|rule| rule.operation)
 }
 
 /// [`verdict`] where no tenant is concerned.

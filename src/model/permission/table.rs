@@ -82,6 +82,8 @@ pub(crate) enum Operation {
     RaiseQuota,
     // Approvals
     DecideApproval,
+    DecideExport,
+    WithdrawApproval,
     ReadApprovals,
 }
 
@@ -113,7 +115,7 @@ const fn rule(
 use Operation as O;
 /// In the order of [`Operation`], which a test holds.
 #[rustfmt::skip]
-pub(super) const TABLE: [Rule; 67] = [
+pub(super) const TABLE: [Rule; 69] = [
     // The node
     rule(O::CreateTenant,           "creating a tenant",                           NODE,                                  NOBODY,           "the node's operator"),
     rule(O::VerifyTenant,           "verifying a tenant",                          NODE,                                  NOBODY,           "the node's operator"),
@@ -190,6 +192,8 @@ pub(super) const TABLE: [Rule; 67] = [
     rule(O::SetQuota,               "setting a quota",                             MANAGEMENT,                            NOBODY,           "the enterprise or a super admin"),
     rule(O::RaiseQuota,             "raising a quota",                             BACKEND,                               SUPER_ADMIN,      "the enterprise, or a super admin with approval"),
     // Approvals
-    rule(O::DecideApproval,         "deciding an approval",                        SUPER_ADMIN,                           NOBODY,           "a super admin other than who asks"),
+    rule(O::DecideApproval,         "deciding an approval",                        MANAGEMENT,                            NOBODY,           "the enterprise or a super admin, other than who asks"),
+    rule(O::DecideExport,           "deciding an export",                          SUPER_ADMIN,                           NOBODY,           "another super admin than the one who asks"),
+    rule(O::WithdrawApproval,       "taking back a request for approval",          ONESELF,                               NOBODY,           "who asked"),
     rule(O::ReadApprovals,          "reading approvals",                           MANAGEMENT.or(ONESELF),                NOBODY,           "the enterprise, a super admin or who asked"),
 ];

@@ -3,7 +3,9 @@
 use crate::model::body::body;
 use crate::model::command::Succession;
 use crate::model::state::Tenant;
-use crate::model::{department, directory, group, mass_send, message, quota};
+use crate::model::{
+    approval, audit, department, directory, group, history, mass_send, message, quota,
+};
 use crate::wire::{TenantId, Timestamp};
 
 body! {
@@ -29,6 +31,9 @@ body! {
         remembered: message::snapshot::RememberedStateV1,
         quotas: quota::snapshot::QuotasStateV1,
         mass_sends: mass_send::snapshot::MassSendsStateV1,
+        approvals: approval::snapshot::ApprovalsStateV1,
+        denials: audit::snapshot::DenialsStateV1,
+        imports: history::snapshot::ImportsStateV1,
     }
 }
 
@@ -46,6 +51,9 @@ pub(super) fn write_tenant(tenant: &Tenant, clock: Timestamp) -> TenantStateV2 {
         remembered: message::snapshot::write(tenant, clock),
         quotas: quota::snapshot::write(tenant),
         mass_sends: mass_send::snapshot::write(tenant),
+        approvals: approval::snapshot::write(tenant),
+        denials: audit::snapshot::write(tenant),
+        imports: history::snapshot::write(tenant),
     }
 }
 
@@ -64,6 +72,9 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
         remembered,
         quotas,
         mass_sends,
+        approvals,
+        denials,
+        imports,
     } = state;
     let mut tenant = Tenant::new(&name, &zone, verified_until, succession);
     tenant.requires_second_factor = requires_second_factor;
@@ -74,5 +85,8 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
     message::snapshot::read(&mut tenant, remembered)?;
     quota::snapshot::read(&mut tenant, quotas)?;
     mass_send::snapshot::read(&mut tenant, mass_sends)?;
+    approval::snapshot::read(&mut tenant, approvals)?;
+    audit::snapshot::read(&mut tenant, denials);
+    history::snapshot::read(&mut tenant, imports)?;
     Ok(tenant)
 }
