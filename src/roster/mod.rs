@@ -11,6 +11,7 @@ mod encoding;
 mod error;
 mod export;
 pub mod groups;
+pub mod history;
 mod index;
 mod people;
 mod person;
