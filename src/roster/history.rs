@@ -18,9 +18,7 @@ use super::source::Progress;
 use super::table::Place;
 
 use crate::model::Refusal;
-use crate::model::command::{
-    HistoryImportedV1, ImportHistoryV1, ImportRefusal, ImportedMessageV1,
-};
+use crate::model::command::{HistoryImportedV1, ImportHistoryV1, ImportRefusal, ImportedMessageV1};
 use crate::wire::{BODY_LEN_MAX, GroupId, Kind, PersonId, Timestamp};
 
 /// Bytes of one line.
@@ -126,7 +124,11 @@ impl<R: Read> Lines<R> {
     fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         self.line.clear();
         let room = LINE_BYTES_MAX as u64 + 1;
-        let mut read = self.reader.by_ref().take(room).read_until(b'\n', &mut self.line)?;
+        let mut read = self
+            .reader
+            .by_ref()
+            .take(room)
+            .read_until(b'\n', &mut self.line)?;
         if read == 0 {
             return Ok(None);
         }
@@ -262,7 +264,9 @@ fn instant(text: &str) -> Option<(Timestamp, i32)> {
         return None;
     }
     let offset = pieces.to_numeric_offset()?;
-    let at = offset.to_timestamp(pieces.date().to_datetime(pieces.time()?)).ok()?;
+    let at = offset
+        .to_timestamp(pieces.date().to_datetime(pieces.time()?))
+        .ok()?;
     Some((Timestamp(at.as_microsecond()), offset.seconds()))
 }
 
@@ -322,7 +326,8 @@ impl<H: History> Import<'_, H> {
         let (group, message) = match message(text, lookup) {
             Ok(message) => message,
             Err((field, value, reason)) => {
-                self.report.refuse(Problem::new(place, field, &value, reason));
+                self.report
+                    .refuse(Problem::new(place, field, &value, reason));
                 return Ok(());
             }
         };

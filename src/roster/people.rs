@@ -11,15 +11,15 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::cell::Separators;
 use super::columns::{ColumnMap, Columns, Field};
-use crate::model::command::{
-    Column, PeopleSyncedV1, PersonRowV1, RowOutcome, RowOutcomeV1, RowReason, SyncPeopleV1,
-};
 use super::error::ImportError;
 use super::person::Person;
 use super::phone::Region;
 use super::report::{Problem, Reason, Report};
 use super::source::{Limits, Progress, Source};
 use super::table::{Cells, Place, Row};
+use crate::model::command::{
+    Column, PeopleSyncedV1, PersonRowV1, RowOutcome, RowOutcomeV1, RowReason, SyncPeopleV1,
+};
 
 /// Rows of one command.
 const CHUNK_ROWS: usize = 500;

@@ -2,10 +2,10 @@
 
 use super::cell::{self, Separators};
 use super::columns::{Columns, Field};
-use crate::model::command::PersonRowV1;
 use super::phone::{self, Region};
 use super::report::Reason;
 use super::table::Cells;
+use crate::model::command::PersonRowV1;
 
 /// Characters of a name and of a position, as the directory's rules have it.
 const NAME_CHARS_MAX: usize = 64;

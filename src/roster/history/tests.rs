@@ -32,7 +32,10 @@ impl History for Naive {
 
     fn import(&mut self, chunk: &ImportHistoryV1) -> Result<HistoryImportedV1, Refused> {
         assert!(chunk.messages.len() <= CHUNK_MESSAGES);
-        let bytes = chunk.messages.iter().map(|it| it.body.len() + it.sender_name.len());
+        let bytes = chunk
+            .messages
+            .iter()
+            .map(|it| it.body.len() + it.sender_name.len());
         assert!(bytes.sum::<usize>() <= CHUNK_BYTES);
         let old = |it: &&(u32, &ImportedMessageV1)| it.1.sent_at < Timestamp(631_152_000_000_000);
         let numbered: Vec<_> = (0..).zip(&chunk.messages).collect();
@@ -88,9 +91,15 @@ fn a_message_keeps_its_time_its_offset_and_its_body_as_written() {
     };
     assert_eq!(first.sent_at.to_string(), "2024-05-01T01:30:00.5Z");
     assert_eq!(first.offset_s, 8 * 3_600);
-    assert_eq!((first.sender, first.body.as_slice()), (PersonId(7), "你好".as_bytes()));
+    assert_eq!(
+        (first.sender, first.body.as_slice()),
+        (PersonId(7), "你好".as_bytes())
+    );
     assert_eq!(second.offset_s, 0);
-    assert_eq!((second.sender, second.sender_name.as_str()), (PersonId(0), "Ghost"));
+    assert_eq!(
+        (second.sender, second.sender_name.as_str()),
+        (PersonId(0), "Ghost")
+    );
     assert_eq!(second.body, b"{\"z\":1.50, \"a\":2}");
 }
 
@@ -116,7 +125,11 @@ fn a_bad_line_is_named_and_costs_itself_only() {
     let mut history = Naive::default();
     let report = run(&mut history, &text);
     assert_eq!((report.created, report.refused), (2, 10));
-    let rows: Vec<_> = report.problems.iter().map(|it| (it.row, it.column.as_str())).collect();
+    let rows: Vec<_> = report
+        .problems
+        .iter()
+        .map(|it| (it.row, it.column.as_str()))
+        .collect();
     assert_eq!(
         rows,
         [
@@ -150,11 +163,19 @@ fn chunks_are_bounded_and_keep_each_groups_order() {
     let of_first = history.chunks.iter().filter(|it| it.group == GroupId(1));
     let texts: Vec<_> = of_first
         .flat_map(|it| &it.messages)
-        .map(|it| String::from_utf8(it.body.clone()).unwrap().parse::<u32>().unwrap())
+        .map(|it| {
+            String::from_utf8(it.body.clone())
+                .unwrap()
+                .parse::<u32>()
+                .unwrap()
+        })
         .collect();
     assert_eq!(texts, (0..1_200).step_by(2).collect::<Vec<_>>());
     let chunks: Vec<_> = history.chunks.iter().map(|it| it.chunk).collect();
-    assert_eq!(chunks, (1..=u32::try_from(chunks.len()).unwrap()).collect::<Vec<_>>());
+    assert_eq!(
+        chunks,
+        (1..=u32::try_from(chunks.len()).unwrap()).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -187,7 +208,13 @@ fn a_reader_that_fails_is_told_as_such() {
             Err(io::Error::other("unplugged"))
         }
     }
-    let end = read(Broken, Options::default(), &Names, &mut Naive::default(), |_| {});
+    let end = read(
+        Broken,
+        Options::default(),
+        &Names,
+        &mut Naive::default(),
+        |_| {},
+    );
     assert!(end.unwrap_err().to_string().contains("unplugged"));
 }
 
