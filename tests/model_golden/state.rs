@@ -5,13 +5,24 @@ use throng::model::event::{self, Event};
 use throng::model::{Stamp, State, apply};
 use throng::wire::{DeviceId, GroupId, Kind, PersonId, Priority, RecordNumber, TenantId};
 
+use crate::approvals;
 use crate::core::{ID, POLICY, TIME, events, new_person};
 
 pub(crate) const GOLDEN: &str = include_str!("../golden/model_state.txt");
 
-/// A state with something in each of its tables.
-pub(crate) fn state() -> State {
-    let mut state = State::new();
+/// A state with something in each table of the first version.
+pub(crate) fn first() -> State {
+    applied(&core_events())
+}
+
+/// A state with something in each table there is.
+pub(crate) fn latest() -> State {
+    let mut events = core_events();
+    events.extend(approvals::events());
+    applied(&events)
+}
+
+fn core_events() -> Vec<Event> {
     let created = event::GroupCreatedV1 {
         group: GroupId(1),
         kind: GroupKind::Internal,
@@ -36,7 +47,7 @@ pub(crate) fn state() -> State {
     };
     let mut people = vec![new_person(); 2];
     people[1].external_id.clear();
-    let events = [
+    vec![
         events()[0].clone(),
         Event::PeopleAdded(event::PeopleAddedV1 {
             first: PersonId(1),
@@ -49,7 +60,11 @@ pub(crate) fn state() -> State {
             person: PersonId(1),
             policy: POLICY,
         }),
-    ];
+    ]
+}
+
+fn applied(events: &[Event]) -> State {
+    let mut state = State::new();
     let stamp = Stamp {
         record: RecordNumber(12),
         timestamp: TIME,
@@ -60,6 +75,6 @@ pub(crate) fn state() -> State {
         kind: Kind::Text,
         priority: Priority::Normal,
     };
-    apply(&mut state, &stamp, &events);
+    apply(&mut state, &stamp, events);
     state
 }

@@ -1,8 +1,8 @@
 //! docs/wire.md names every number there is.
 
 use throng::model::Refusal;
-use throng::model::command::{QuotaPolicy, Reply, TaggedCommand};
-use throng::wire::{FrameKind, GroupId, Kind, PersonId, Timestamp};
+use throng::model::command::{ApprovalStatus, QuotaPolicy, Reply, TaggedCommand};
+use throng::wire::{ApprovalId, FrameKind, GroupId, Kind, PersonId, Timestamp};
 
 const DOCUMENT: &str = include_str!("../../docs/wire.md");
 
@@ -67,6 +67,7 @@ fn every_refusal_is_documented() {
         GroupId(1),
         QuotaPolicy::MassSendsPerSenderPerDay,
     );
+    let approval = ApprovalId(1);
     let refusals = [
         Refusal::NoSuchTenant,
         Refusal::NoSuchPerson { person },
@@ -105,6 +106,20 @@ fn every_refusal_is_documented() {
         },
         Refusal::DuplicateExternalId,
         Refusal::DiskFull,
+        Refusal::NoSuchApproval { approval },
+        Refusal::OwnApproval { approval },
+        Refusal::ApprovalExpired {
+            approval,
+            expired_at: Timestamp(1),
+        },
+        Refusal::ApprovalClosed {
+            approval,
+            status: ApprovalStatus::Refused,
+        },
+        Refusal::TooManyApprovals { limit: 20 },
+        Refusal::NoSecondApprover,
+        Refusal::ImportOutOfOrder { expected: 2 },
+        Refusal::TooManyImports { limit: 100 },
     ];
     for refusal in &refusals {
         let code = refusal.code().to_string();

@@ -1,5 +1,7 @@
 //! One enterprise to test rules in: commands go through decide and apply as the sequencer has it.
 
+mod approvals;
+
 use crate::model::command::{
     Actor, AddPeopleV1, Command, CommandBody, CreateGroupV1, CreateTenantV1, GetMassSendV1,
     GroupKind, GroupRole, GroupStateV1, GroupV1, ListMembersV1, MassSendProgressV1, MassSendV1,

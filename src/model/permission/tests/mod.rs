@@ -1,3 +1,6 @@
+mod end_to_end;
+mod matrix;
+
 use super::*;
 use crate::model::town::{ALICE, BOB, Town, by};
 
