@@ -98,6 +98,7 @@ pub fn read<H: History>(
 }
 
 /// One physical line.
+#[derive(Clone, Copy)]
 enum Line<'a> {
     Blank,
     Text(Place, &'a [u8]),

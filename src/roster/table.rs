@@ -285,7 +285,7 @@ impl Quotes {
         use QuoteState::{CellStart, Closing, Plain, Quoted};
         for byte in line {
             self.state = match (self.state, byte) {
-                (CellStart, b'"') | (Closing, b'"') => Quoted,
+                (CellStart | Closing, b'"') => Quoted,
                 (Quoted, b'"') => Closing,
                 (Quoted, _) => Quoted,
                 (CellStart | Plain | Closing, b',' | b'\n' | b'\r') => CellStart,
