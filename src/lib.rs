@@ -13,6 +13,7 @@
 //! | [`shard`] | sessions as cursors into per-group rings; sessions inside the process |
 //! | [`engine`] | the sequencer, the path from commands to released effects, the embedding API |
 //! | [`archive`] | what auditors use: verify, inspect, repair |
+//! | [`roster`] | files of people, groups and history, in and out |
 //! | [`model`] | what an enterprise is and allows: pure rules |
 //! | [`log`](mod@log) | the segmented log that everything is recovered from |
 //! | [`picture`] | join codes as QR codes |
@@ -37,5 +38,6 @@ pub mod model;
 pub mod picture;
 #[cfg(feature = "server")]
 pub mod quic;
+pub mod roster;
 pub mod shard;
 pub mod wire;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["wire", "picture"],
     &["model", "log"],
+    &["roster"],
     &["archive"],
     &["engine"],
     &["shard"],
@@ -19,6 +20,9 @@ const FLOORS: &[&[&str]] = &[
 /// Floors that wait on nothing and so need no runtime.
 const WITHOUT_TOKIO: &[&str] = &[
     "wire", "picture", "model", "log", "archive", "engine", "shard",
+];
+const WITHOUT_TOKIO: &[&str] = &[
+    "wire", "model", "log", "roster", "archive", "engine", "shard",
 ];
 
 const LINES_MAX: usize = 520;

@@ -58,7 +58,7 @@ pub(crate) struct Department {
 }
 
 impl Department {
-    fn new(name: &str, parent: Option<DepartmentIndex>) -> Self {
+    pub(crate) fn new(name: &str, parent: Option<DepartmentIndex>) -> Self {
         Self {
             name: name.into(),
             parent,

@@ -34,13 +34,10 @@ impl Town {
             people.sort_unstable();
             people
         };
-        let department = Department {
-            name: "Department".into(),
-            parent: parent.map(|parent| tenant.departments.find(parent).unwrap()),
-            removed: false,
-            people: found(people),
-            admins: found(admins),
-        };
+        let parent = parent.map(|parent| tenant.departments.find(parent).unwrap());
+        let mut department = Department::new("Department", parent);
+        department.people = found(people);
+        department.admins = found(admins);
         let members = department.people.clone();
         tenant.departments.list.push(department);
         let id = DepartmentId(tenant.departments.list.len() as u64);
