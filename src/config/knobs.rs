@@ -181,25 +181,6 @@ sections! {
         tags_per_contact_max: u32 = "32" in "1" to "256", costs "their text in memory";
         /// How long an external contact may take to confirm a hand-over, in hours.
         hand_over_hours: u32 = "168" in "1" to "8760", costs "nothing";
-        /// Groups one person creates in a calendar day; the next one is refused and holds the person
-        /// up until an admin releases it.
-        groups_created_per_day_max: u32 = "5" in "1" to "100000", costs "as many groups to tidy up";
-        /// Groups of one batch.
-        batch_groups_max: u32 = "500" in "1" to "10000", costs "a record each";
-        /// People and departments named in one batch.
-        batch_people_max: u32 = "100000" in "1" to "200000",
-        costs "8 bytes of one record each, kept until the batch is done";
-        /// Viewers of a training group.
-        training_viewers_max: u32 = "100000" in "1" to "1000000", costs "about 80 bytes each";
-        /// Viewers in one room of a training group.
-        training_room_people_max: u32 = "2000" in "1" to "10000",
-        costs "other rooms for those who watch, where it is changed";
-        /// Wrong guesses of a person at one watch password in a minute.
-        watch_guesses_per_minute_max: u32 = "5" in "1" to "60", costs "a record each";
-        /// Sets of groups of a tenant.
-        matrices_max: u32 = "1000" in "0" to "100000", costs "nothing";
-        /// Groups of one set.
-        matrix_groups_max: u32 = "1000" in "1" to "10000", costs "4 bytes each";
         /// How long what waits for somebody's approval can be decided.
         approval_valid: TimeSpan = "72 h" in "1 min" to "30 d", costs "nothing";
         /// Requests for approval of one tenant that wait at a time.

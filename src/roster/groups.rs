@@ -16,15 +16,18 @@ use super::report::{Problem, Reason, Report};
 use super::source::{Limits, Progress, Source};
 use super::table::{Cells, Place};
 
-use crate::model::Refusal;
 use crate::model::command::{CreateGroupV1, GroupKind, MembersV1};
-use crate::wire::{GroupId, PersonId};
+use crate::wire::{GroupId, PersonId, Refused};
 
 /// People of one command.
 const CHUNK_PEOPLE: usize = 500;
 /// Characters of a name, as the model's rules have it.
 const NAME_CHARS_MAX: usize = 64;
 const KINDS: &str = "内部 internal, 外部 external, 培训 training";
+
+/// Codes of refusals whose subject is a person (docs/wire.md): `NoSuchPerson`, `AlreadyAMember`,
+/// `NotAnEmployee`, `Departed`, `AccountFrozen` and `NotActivated`.
+const ABOUT_A_PERSON: [u16; 6] = [2, 6, 10, 14, 23, 30];
 
 /// Who is meant by an external id, an employee number or a mobile; see [`super::Index`].
 pub trait People {
@@ -38,10 +41,10 @@ pub trait Groups {
     type Error: std::error::Error + 'static;
 
     /// Makes a group.
-    fn create(&mut self, group: &CreateGroupV1) -> Result<Result<GroupId, Refusal>, Self::Error>;
+    fn create(&mut self, group: &CreateGroupV1) -> Result<Result<GroupId, Refused>, Self::Error>;
 
     /// Adds at most 500 people, all or none.
-    fn add(&mut self, members: &MembersV1) -> Result<Result<(), Refusal>, Self::Error>;
+    fn add(&mut self, members: &MembersV1) -> Result<Result<(), Refused>, Self::Error>;
 
     /// Everybody who is in the group; none if there is no such group.
     fn members(&mut self, group: GroupId) -> Result<Option<Vec<PersonId>>, Self::Error>;
@@ -478,27 +481,23 @@ impl<G: Groups> Carried<'_, G> {
     /// Takes out whom the refusal names and reports their row; false where it names nobody there.
     fn without_named(
         &mut self,
-        refusal: &Refusal,
+        refused: &Refused,
         people: &mut Vec<(PersonId, Place, String)>,
     ) -> bool {
-        let (Refusal::NoSuchPerson { person }
-        | Refusal::NotAnEmployee { person }
-        | Refusal::Departed { person }
-        | Refusal::AccountFrozen { person }
-        | Refusal::AlreadyAMember { person, .. }) = refusal
-        else {
+        if !ABOUT_A_PERSON.contains(&refused.code) {
             return false;
-        };
-        let Some(index) = people.iter().position(|(named, ..)| named == person) else {
+        }
+        let person = PersonId(refused.subject);
+        let Some(index) = people.iter().position(|(named, ..)| *named == person) else {
             return false;
         };
         let (_, place, key) = people.remove(index);
-        self.refuse(place, &key, refusal);
+        self.refuse(place, &key, refused);
         true
     }
 
-    fn refuse(&mut self, place: Place, value: &str, refusal: &Refusal) {
-        let rule = refusal.to_string();
+    fn refuse(&mut self, place: Place, value: &str, refused: &Refused) {
+        let rule = refused.text.clone();
         let problem = Problem::new(place, "", value, Reason::Refused { rule });
         self.report.refuse(problem);
     }

@@ -17,7 +17,6 @@ use super::report::{Problem, Reason, Report};
 use super::source::Progress;
 use super::table::Place;
 
-use crate::model::Refusal;
 use crate::model::command::{HistoryImportedV1, ImportHistoryV1, ImportRefusal, ImportedMessageV1};
 use crate::wire::{BODY_LEN_MAX, GroupId, Kind, PersonId, Timestamp};
 
@@ -42,7 +41,7 @@ pub trait Lookup {
 /// Where history is kept: the model, reached in whatever way the caller has.
 pub trait History {
     /// Why a command could not be carried out, a refusal of the whole command included.
-    type Error: std::error::Error + From<Refusal> + 'static;
+    type Error: std::error::Error + 'static;
 
     /// Carries out one command of at most 500 messages and 1 MiB.
     fn import(&mut self, chunk: &ImportHistoryV1) -> Result<HistoryImportedV1, Self::Error>;

@@ -123,14 +123,14 @@ impl Connection {
     }
 
     /// Asks `command`, again while the server is busy.
-    pub(super) async fn ask(&self, command: TaggedCommand) -> anyhow::Result<Reply> {
+    pub(super) async fn ask(&self, command: TaggedCommand) -> Result<Reply, RequestError> {
         for _ in 0..TRIES {
             match self.client.command(command.clone()).await {
                 Err(RequestError::Busy { retry_after }) => tokio::time::sleep(retry_after).await,
-                other => return Ok(other?),
+                other => return other,
             }
         }
-        bail!("the server was busy {TRIES} times; try again when it is less so")
+        self.client.command(command).await
     }
 
     pub(super) async fn close(&self) {

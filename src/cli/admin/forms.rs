@@ -5,6 +5,8 @@ use serde_json::Value;
 use throng::model::command::TaggedCommand;
 use throng::wire::tagged::{Field, Form};
 
+use super::files;
+
 /// One part of the enterprise and the tags of its commands.
 pub(super) struct Aggregate {
     pub(super) name: &'static str,
@@ -83,6 +85,7 @@ pub(super) fn subcommand(aggregate: &'static Aggregate) -> Command {
         .about(aggregate.about)
         .subcommand_required(true)
         .arg_required_else_help(true);
+    let command = command.subcommands(files::subcommands(aggregate.name));
     let forms = aggregate.forms();
     forms.fold(command, |command, form| command.subcommand(of_form(form)))
 }

@@ -4,21 +4,29 @@
 //! can be missing and the help says what the protocol says.
 
 mod connection;
+mod files;
 mod forms;
 mod show;
 
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
+use throng::model::command::TaggedCommand;
 
 use self::connection::{Connection, Target};
+use self::files::Action;
 use self::forms::{AGGREGATES, Aggregate};
 
 /// Administer a running server: one subcommand an aggregate, one below it a command.
 pub(super) struct Admin {
     target: Target,
     json: bool,
-    asked: throng::model::command::TaggedCommand,
+    asked: Asked,
+}
+
+enum Asked {
+    Command(Box<TaggedCommand>),
+    File(Action),
 }
 
 impl Admin {
@@ -26,9 +34,13 @@ impl Admin {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let command = match self.asked {
+            Asked::Command(command) => *command,
+            Asked::File(action) => return action.run(runtime, &self.target, self.json),
+        };
         let reply = runtime.block_on(async {
             let connection = Connection::open(&self.target).await?;
-            let reply = connection.ask(self.asked).await;
+            let reply = connection.ask(command).await;
             connection.close().await;
             reply
         })?;
@@ -80,8 +92,12 @@ impl clap::FromArgMatches for Admin {
             .find(|known| known.name == aggregate)
             .ok_or_else(missing)?;
         let (name, given) = below.subcommand().ok_or_else(missing)?;
-        let asked = forms::command(aggregate, name, given)
-            .map_err(|error| clap::Error::raw(clap::error::ErrorKind::ValueValidation, error))?;
+        let asked = match files::action(aggregate.name, name, given) {
+            Some(action) => Asked::File(action?),
+            None => Asked::Command(Box::new(forms::command(aggregate, name, given).map_err(
+                |error| clap::Error::raw(clap::error::ErrorKind::ValueValidation, error),
+            )?)),
+        };
         Ok(Self {
             target: Target::from_arg_matches(matches)?,
             json: given.get_flag("json"),

@@ -5,7 +5,6 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use throng::config::{ByteSize, Config, TimeSpan};
-use throng::config::{ByteSize, Config, TimeSpan};
 use throng::engine::Callee;
 use throng::quic::{Limits, ServerOptions};
 use throng::{engine, log, model, shard};
@@ -94,14 +93,6 @@ fn model(knobs: &throng::config::Model) -> model::Limits {
         untagged_contacts_max: knobs.untagged_contacts_max,
         tags_per_contact_max: knobs.tags_per_contact_max,
         hand_over_hours: knobs.hand_over_hours,
-        groups_created_per_day_max: knobs.groups_created_per_day_max,
-        batch_groups_max: knobs.batch_groups_max,
-        batch_people_max: knobs.batch_people_max,
-        training_viewers_max: knobs.training_viewers_max,
-        training_room_people_max: knobs.training_room_people_max,
-        watch_guesses_per_minute_max: knobs.watch_guesses_per_minute_max,
-        matrices_max: knobs.matrices_max,
-        matrix_groups_max: knobs.matrix_groups_max,
         approval_valid_us: micros(knobs.approval_valid),
         approvals_open_max: knobs.approvals_open_max,
         approvals_open_per_person_max: knobs.approvals_open_per_person_max,

@@ -19,7 +19,7 @@ mod tests;
 mod visibility;
 
 pub(crate) use apply::{
-    create, enter, group_ended, joined_by_hand, left_group, move_below, place, remove,
+    bind, create, enter, group_ended, joined_by_hand, left_group, move_below, place, remove,
     remove_person, rename, set_visibility, start_following,
 };
 pub(crate) use decide::{

@@ -1,6 +1,8 @@
 use std::convert::Infallible;
 use std::io::Cursor;
 
+use crate::model::Refusal;
+
 use super::super::{Index, Person};
 use super::*;
 
@@ -14,9 +16,9 @@ struct Naive {
 }
 
 impl Naive {
-    fn check(&self, people: &[PersonId]) -> Result<(), Refusal> {
+    fn check(&self, people: &[PersonId]) -> Result<(), Refused> {
         match self.barred.filter(|barred| people.contains(barred)) {
-            Some(person) => Err(Refusal::Departed { person }),
+            Some(person) => Err(Refusal::Departed { person }.to_wire()),
             None => Ok(()),
         }
     }
@@ -25,14 +27,14 @@ impl Naive {
 impl Groups for Naive {
     type Error = Infallible;
 
-    fn create(&mut self, group: &CreateGroupV1) -> Result<Result<GroupId, Refusal>, Infallible> {
+    fn create(&mut self, group: &CreateGroupV1) -> Result<Result<GroupId, Refused>, Infallible> {
         self.commands += 1;
         if let Err(refusal) = self.check(&group.members) {
             return Ok(Err(refusal));
         }
         if group.members.len() < 2 {
             let have = u32::try_from(group.members.len()).unwrap();
-            return Ok(Err(Refusal::TooFewMembers { need: 2, have }));
+            return Ok(Err(Refusal::TooFewMembers { need: 2, have }.to_wire()));
         }
         let mut members = group.members.clone();
         members.push(group.owner);
@@ -41,7 +43,7 @@ impl Groups for Naive {
         Ok(Ok(GroupId(self.groups.len() as u64)))
     }
 
-    fn add(&mut self, add: &MembersV1) -> Result<Result<(), Refusal>, Infallible> {
+    fn add(&mut self, add: &MembersV1) -> Result<Result<(), Refused>, Infallible> {
         self.commands += 1;
         assert!(add.people.len() <= 500);
         if let Err(refusal) = self.check(&add.people) {
