@@ -34,6 +34,11 @@ impl Tenant {
     ) -> Outcome {
         self.manager(actor)?;
         self.active(person)?;
+        let by_themself = matches!(actor, Actor::Person { person: by, .. } if by == person);
+        let is_left = |other: &&Person| other.super_admin && !other.departed;
+        if by_themself && self.people.iter().filter(is_left).count() == 1 {
+            return Err(Refusal::LastSuperAdmin { person });
+        }
         for group in self.groups_of(person) {
             takes.push(self.take_out(group, &[person]));
         }

@@ -79,7 +79,7 @@ fn every_wrong_guess_is_recorded_and_after_five_the_code_is_void() {
         ));
     }
     assert_eq!(town.activate(by(person), person, &code), wrong(person, 0));
-    assert_eq!(town.last.is_none(), true, "nothing is left to guess at");
+    assert!(town.last.is_none(), "nothing is left to guess at");
     town.assert_kept();
     invite_again(&mut town, Actor::Enterprise, person).unwrap();
     let code = town.code_sent();

@@ -1,6 +1,7 @@
 mod accounts;
 mod devices;
 mod hostile;
+mod isolation;
 mod leaving;
 mod people;
 mod policy;
