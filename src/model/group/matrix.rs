@@ -44,14 +44,9 @@ impl Matrices {
 
 /// The groups of a set that are not dissolved, in the order given.
 pub(crate) fn groups(tenant: &Tenant, id: MatrixId) -> Result<Vec<GroupId>, Refusal> {
-    let matrix = tenant.creation.matrices.find(id)?;
-    Ok(living(tenant, matrix))
-}
-
-fn living(tenant: &Tenant, matrix: &Matrix) -> Vec<GroupId> {
-    let groups = matrix.groups.iter();
+    let groups = tenant.creation.matrices.find(id)?.groups.iter();
     let living = groups.filter(|index| tenant.group(**index).status != GroupStatus::Dissolved);
-    living.map(|index| index.id()).collect()
+    Ok(living.map(|index| index.id()).collect())
 }
 
 pub(crate) fn decide_create(request: &Request<'_>, new: &NewMatrixV1) -> Result<Decision, Refusal> {
@@ -133,7 +128,7 @@ pub(crate) fn list(request: &Request<'_>, list: &ListMatricesV1) -> Result<Reply
     let entry = |(matrix, set): (MatrixId, &Matrix)| MatrixEntryV1 {
         matrix,
         name: set.name.to_string(),
-        groups: living(request.tenant, set),
+        groups: groups(request.tenant, matrix).unwrap_or_default(),
     };
     let mut matrices: Vec<_> = after.take(page + 1).map(entry).collect();
     let more = matrices.len() > page;

@@ -122,9 +122,7 @@ pub(crate) fn decide_create_groups(
             true,
         )));
     }
-    if !tenant.is_verified(request.now) {
-        return Err(Refusal::NotVerified);
-    }
+    tenant.require_verified(request.now)?;
     let limits = request.limits;
     check_count("groups", create.groups.len(), limits.batch_groups_max)?;
     let named = |group: &NewGroupV1| group.members.len() + group.departments.len();
