@@ -81,7 +81,8 @@ body! {
     }
 }
 body! {
-    /// One row of a roster: what a person's entry is to be.
+    /// One row of a roster: what a person's entry is to be. What is empty says nothing: what is written
+    /// of the person stays.
     PersonRowV1 {
         /// The row's number in its source, for the report.
         row: u32,
@@ -89,7 +90,7 @@ body! {
         external_id: String,
         /// The real name, 1 to 64 characters.
         name: String,
-        /// At most 64 bytes; empty for none.
+        /// At most 64 characters; empty for none.
         employee_number: String,
         /// In E.164, such as `+8613812345678`; empty for none.
         mobile: String,

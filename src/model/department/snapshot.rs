@@ -1,5 +1,5 @@
-//! Departments as a snapshot has them, with who is in them; and, after the groups, which groups
-//! are in by hand of whom.
+//! Departments as a snapshot has them, with who is in them; and, after the groups, who is in
+//! which of them by hand.
 
 use crate::model::body::body;
 use crate::model::command::VisibilityV1;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::command::RowReason;
 use crate::model::department::PATH_SEPARATOR;
+use crate::model::department::follow::check_at_once;
 use crate::model::event::{DepartmentCreatedV1, Event};
 use crate::model::limits::{Limits, check_name};
 use crate::model::refusal::Refusal;
@@ -136,7 +137,7 @@ impl<'a> Places<'a> {
     /// The departments to make, each after the one above it.
     pub(super) fn into_events(self) -> Result<Vec<Event>, Refusal> {
         let limit = self.limits.sync_departments_max;
-        super::super::follow::check_at_once("new departments", self.new.len(), limit)?;
+        check_at_once("new departments", self.new.len(), limit)?;
         let limit = self.limits.departments_max;
         if self.tenant.departments.count() + self.new.len() > limit as usize {
             let what = "departments in a tenant";

@@ -9,6 +9,7 @@ use crate::model::command::{
     Actor, FollowDepartmentV1, PersonRowV1, RenameDepartmentV1, SyncPeopleV1, TaggedCommand as T,
 };
 use crate::model::event::GroupStatus;
+use crate::model::state::DepartmentIndex;
 use crate::model::town::{NO_DEPARTMENT, Town};
 use crate::model::{Limits, State};
 use crate::wire::{DepartmentId, GroupId, PersonId};
@@ -407,7 +408,7 @@ fn asked(town: &mut Town, step: &Step) -> bool {
 fn compare(town: &Town, naive: &Naive, step: &Step) {
     let tenant = town.state.tenant(town.tenant).unwrap();
     for (known, plain) in tenant.departments.list.iter().zip(&naive.departments) {
-        let parent = known.parent.map_or(NO_DEPARTMENT, |parent| parent.id());
+        let parent = known.parent.map_or(NO_DEPARTMENT, DepartmentIndex::id);
         assert_eq!(known.removed, plain.removed, "{step:?}");
         assert!(known.removed || (&*known.name, parent.0) == (&*plain.name, plain.parent));
     }
