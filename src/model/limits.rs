@@ -38,6 +38,30 @@ pub struct Limits {
     ///
     /// Default 500.
     pub mass_sends_per_day_max: u32,
+    // Quotas
+    /// Mass sends a customer receives from a tenant in a calendar month, where the tenant has set
+    /// no other (SPEC Q2).
+    ///
+    /// Default 4.
+    pub mass_sends_per_customer_and_month_max: u32,
+    /// Person-times of a sender of class `personal` in a calendar day, where the tenant has set no
+    /// other (SPEC Q2).
+    ///
+    /// Default 200.
+    pub personal_person_times_per_day_max: u32,
+    /// Commands of a tenant's backend in any minute, where the tenant has set no other (SPEC Q2).
+    ///
+    /// Default 0: as many as it likes.
+    pub api_calls_per_minute_max: u32,
+    /// Quota policies a tenant may have, presets among them.
+    ///
+    /// Default 32. Range 4 to 256. One that counts messages costs every publish of the tenant a
+    /// look-up.
+    pub quota_policies_max: u32,
+    /// The limit a policy with a rolling window may have: its charges are kept one by one.
+    ///
+    /// Default 10,000. Range 1 to 100,000. Costs 16 bytes each for every account that uses it up.
+    pub rolling_quota_max: u32,
 }
 
 impl Default for Limits {
@@ -50,6 +74,12 @@ impl Default for Limits {
             people_per_command_max: 2_000,
             mass_send_groups_max: 10_000,
             mass_sends_per_day_max: 500,
+            // Quotas
+            mass_sends_per_customer_and_month_max: 4,
+            personal_person_times_per_day_max: 200,
+            api_calls_per_minute_max: 0,
+            quota_policies_max: 32,
+            rolling_quota_max: 10_000,
         }
     }
 }

@@ -55,7 +55,14 @@ pub fn decide(state: &State, command: &Command, context: Context) -> Decision {
                 .into()
         }
         CommandBody::Continue => mass_send::decide_next(state, command.actor, context).into(),
-        CommandBody::Tagged(tagged) => decide_tagged(state, command, tagged, context).into(),
+        CommandBody::Tagged(tagged) => {
+            let decision = decide_tagged(state, command, tagged, context).into();
+            match Request::new(state, command, context) {
+                Ok(request) => quota::metered(&request, tagged, decision),
+                // Of no tenant there is, so nobody's to pay for.
+                Err(_) => decision,
+            }
+        }
     }
 }
 
@@ -89,6 +96,10 @@ fn decide_tagged(
         // Quotas
         T::ReleaseFreeze(release) => quota::decide_release(&request?, release),
         T::SetQuota(set) => quota::decide_set_quota(&request?, set),
+        T::SetPolicy(set) => quota::decide_set_policy(&request?, set),
+        T::RemovePolicy(remove) => quota::decide_remove_policy(&request?, remove),
+        T::ReleaseFreezeV2(release) => quota::decide_release_one(&request?, release),
+        T::SetSenderClass(set) => quota::decide_set_sender_class(&request?, set),
         // Mass sends
         T::MassSend(send) => mass_send::decide_mass_send(&request?, send),
         // History from elsewhere
@@ -101,7 +112,9 @@ fn decide_tagged(
         // ... codes
         // ... approvals and the audit trail
         // ... quotas
-        T::GetQuotas(get) => query::get_quotas(&request?, get).map(Decision::answered),
+        T::GetQuotas(get) => quota::get_quotas(&request?, get).map(Decision::answered),
+        T::GetQuotasV2(get) => quota::get_quotas_v2(&request?, get).map(Decision::answered),
+        T::ListPolicies(list) => quota::list_policies(&request?, list).map(Decision::answered),
         // ... mass sends
         T::GetMassSend(get) => query::get_mass_send(&request?, get).map(Decision::answered),
     }
@@ -200,16 +213,20 @@ fn apply_to_tenant(
         // Approvals and the audit trail
         // Quotas
         Event::FeatureFrozen(feature) => {
-            if let Some(sender) = tenant.find_person(feature.person) {
-                quota::freeze(tenant, sender, stamp.timestamp);
-            }
+            quota::freeze(tenant, &feature.account(), stamp.timestamp);
         }
-        Event::FreezeReleased(feature) => {
-            if let Some(sender) = tenant.find_person(feature.person) {
-                quota::release(tenant, sender);
-            }
+        Event::FreezeReleased(feature) => quota::lift_freeze(tenant, &feature.account()),
+        Event::QuotaSet(set) => {
+            quota::set_preset_limit(tenant, quota::preset_of(set.policy), set.limit);
         }
-        Event::QuotaSet(set) => quota::set_limit(tenant, set),
+        Event::Charged(charged) => quota::charge_all(tenant, stamp, charged),
+        Event::QuotaFrozen(account) => quota::freeze(tenant, account, stamp.timestamp),
+        Event::QuotaFreezeLifted(account) => quota::lift_freeze(tenant, account),
+        Event::PolicySet(set) => quota::set_policy(tenant, stamp.timestamp, set),
+        Event::PolicyRemoved(removed) => {
+            quota::remove_policy(tenant, stamp.timestamp, removed);
+        }
+        Event::SenderClassSet(set) => quota::set_sender_class(tenant, set),
         // History from elsewhere
         // Applied to the whole state, above.
         Event::TenantCreated(_)

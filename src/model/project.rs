@@ -45,7 +45,11 @@ pub struct MembershipDelta {
 /// send's parent among them, is administrative.
 #[must_use]
 pub fn record_kind(events: &[Event], message: Kind) -> Kind {
-    let [event] = events else {
+    // What it cost is nobody's to see.
+    let mut seen = events
+        .iter()
+        .filter(|event| !matches!(event, Event::Charged(_)));
+    let (Some(event), None) = (seen.next(), seen.next()) else {
         return Kind::Administrative;
     };
     match event {

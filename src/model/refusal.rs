@@ -2,7 +2,9 @@
 //!
 //! Something of another tenant is answered exactly as something that does not exist (SPEC D1).
 
-use crate::model::command::QuotaPolicy;
+use core::fmt;
+
+use crate::model::command::PolicyId;
 use crate::wire::{DepartmentId, GroupId, PersonId, Refused, Timestamp};
 
 /// Why a command was refused. Nothing was charged and no sequence was used (SPEC Q3).
@@ -104,26 +106,32 @@ pub enum Refusal {
         person: PersonId,
     },
     /// A quota is used up until its window ends (SPEC Q6).
-    #[error("{policy:?} is used up: {used} of {limit}, next window at {retry_at}")]
+    #[error("{policy} is used up for {}: {used} of {limit}, try again at {retry_at}", Account(*group, *person))]
     QuotaExceeded {
         /// Which policy.
-        policy: QuotaPolicy,
+        policy: PolicyId,
+        /// Of which group's account; 0 where no group is concerned.
+        group: GroupId,
+        /// Of which person's account; 0 where nobody is concerned.
+        person: PersonId,
         /// How much is used.
         used: u32,
         /// The limit.
         limit: u32,
-        /// When the next window begins.
+        /// When the next window begins, or enough of a rolling one has ended.
         retry_at: Timestamp,
         /// This refusal froze the feature (SPEC Q2).
         frozen: bool,
     },
     /// Frozen until an admin releases it (SPEC Q2).
-    #[error("person {person} is frozen for {policy:?} since {since}: an admin must release it")]
+    #[error("{} is frozen for {policy} since {since}: an admin must release it", Account(*group, *person))]
     Frozen {
-        /// Who.
-        person: PersonId,
         /// By which policy.
-        policy: QuotaPolicy,
+        policy: PolicyId,
+        /// Which group; 0 where no group is concerned.
+        group: GroupId,
+        /// Who; 0 where nobody is concerned.
+        person: PersonId,
         /// Since when.
         since: Timestamp,
     },
@@ -165,6 +173,19 @@ pub enum Refusal {
         /// Which was named.
         department: DepartmentId,
     },
+    // Quotas
+    /// No such quota policy in the tenant, or it is switched off.
+    #[error("quota policy {} does not exist", policy.0)]
+    NoSuchPolicy {
+        /// Which was named.
+        policy: PolicyId,
+    },
+    /// One quota policy more than a tenant may have.
+    #[error("a tenant has at most {limit} quota policies")]
+    TooManyPolicies {
+        /// How many it may have.
+        limit: u32,
+    },
     /// No space left for records (SPEC A2); nothing was changed.
     #[error("the log's disk is full: free space and try again")]
     DiskFull,
@@ -201,6 +222,9 @@ impl Refusal {
             Self::NeedsApproval { .. } => 24,
             Self::SecondFactorRequired => 25,
             Self::NoSuchDepartment { .. } => 26,
+            // Quotas
+            Self::NoSuchPolicy { .. } => 95,
+            Self::TooManyPolicies { .. } => 96,
         }
     }
 
@@ -244,24 +268,60 @@ impl Refusal {
             }
             Self::QuotaExceeded {
                 policy,
+                group,
+                person,
                 used,
                 limit,
                 retry_at,
                 ..
             } => {
-                refused.policy = *policy as u16;
+                refused.policy = policy.0;
+                refused.subject = account_id(*group, *person);
                 refused.used = u64::from(*used);
                 refused.limit = u64::from(*limit);
                 refused.retry_at = *retry_at;
             }
-            Self::Frozen { person, policy, .. } => {
-                refused.subject = person.0;
-                refused.policy = *policy as u16;
+            Self::Frozen {
+                policy,
+                group,
+                person,
+                ..
+            } => {
+                refused.policy = policy.0;
+                refused.subject = account_id(*group, *person);
+            }
+            Self::NoSuchPolicy { policy } => refused.policy = policy.0,
+            Self::TooManyPolicies { limit } => {
+                refused.used = u64::from(*limit);
+                refused.limit = u64::from(*limit);
             }
             Self::NoSuchDepartment { department } => refused.subject = department.0,
             // The text says it all.
             _ => {}
         }
         refused
+    }
+}
+
+/// Whose account a quota is of.
+struct Account(GroupId, PersonId);
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self(GroupId(0), PersonId(0)) => f.write_str("the enterprise"),
+            Self(GroupId(0), person) => write!(f, "person {person}"),
+            Self(group, PersonId(0)) => write!(f, "group {group}"),
+            Self(group, person) => write!(f, "person {person} in group {group}"),
+        }
+    }
+}
+
+/// The person of an account, else its group.
+fn account_id(group: GroupId, person: PersonId) -> u64 {
+    if person == PersonId(0) {
+        group.0
+    } else {
+        person.0
     }
 }

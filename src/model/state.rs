@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::tz::TimeZone;
-use rustc_hash::FxHashMap;
 
 use crate::model::command::{OrgRole, PersonKind, PersonStatus, Succession};
 use crate::model::department::Departments;
@@ -16,7 +15,7 @@ use crate::model::group::Group;
 use crate::model::limits::Limits;
 use crate::model::mass_send::MassSends;
 use crate::model::message::Remembered;
-use crate::model::quota::Account;
+use crate::model::quota::Quotas;
 use crate::model::refusal::Refusal;
 use crate::wire::{DepartmentId, GroupId, PersonId, TenantId, Timestamp};
 
@@ -125,15 +124,12 @@ pub(crate) struct Tenant {
     pub(crate) succession: Succession,
     /// Admin operations need a second-factor claim (SPEC D9).
     pub(crate) requires_second_factor: bool,
-    /// The tenant's own limit, where it has set one.
-    pub(crate) mass_sends_per_day_max: Option<u32>,
     pub(crate) people: Vec<Person>,
     pub(crate) external_ids: BTreeMap<Box<str>, PersonIndex>,
     pub(crate) departments: Departments,
     pub(crate) groups: Vec<Group>,
     pub(crate) remembered: Remembered,
-    /// Of people who have sent to many, or are frozen.
-    pub(crate) mass_send_accounts: FxHashMap<PersonIndex, Account>,
+    pub(crate) quotas: Quotas,
     pub(crate) mass_sends: MassSends,
 }
 
@@ -151,14 +147,13 @@ impl Tenant {
             zone: TimeZone::get(zone).unwrap_or(TimeZone::UTC),
             verified_until,
             succession,
-            mass_sends_per_day_max: None,
             people: Vec::new(),
             external_ids: BTreeMap::new(),
             departments: Departments::default(),
             requires_second_factor: false,
             groups: Vec::new(),
             remembered: Remembered::default(),
-            mass_send_accounts: FxHashMap::default(),
+            quotas: Quotas::default(),
             mass_sends: MassSends::default(),
         }
     }

@@ -5,6 +5,7 @@
 
 mod bodies;
 
+pub use crate::model::quota::command::*;
 pub use bodies::*;
 
 use crate::wire::tagged::tagged_enum;
@@ -107,7 +108,7 @@ tagged_enum! {
         MassSend(MassSendV1) = 0x020,
         /// Lifts a freeze, not the count (SPEC Q2); `Done`.
         ReleaseFreeze(PersonV1) = 0x021,
-        /// A tenant's limit for a quota policy (SPEC Q1); applies at once to the count so far; `Done`.
+        /// A tenant's limit for a quota policy, from its next window on (SPEC Q1, Q5); `Done`.
         SetQuota(SetQuotaV1) = 0x022,
         // 0x030 Directory
         // 0x050 Departments and rosters
@@ -116,6 +117,14 @@ tagged_enum! {
         // 0x090 Join codes, face-to-face, outward calls
         // 0x0a0 Approvals and the audit trail
         // 0x0b0 Quotas
+        /// A policy, or what changes of it from its next window on (SPEC Q1, Q5); `Done`.
+        SetPolicy(SetPolicyV1) = 0x0b0,
+        /// The end of a policy, with its next window; `Done`.
+        RemovePolicy(RemovePolicyV1) = 0x0b1,
+        /// Lifts one freeze of whatever account, not the count (SPEC Q2); `Done`.
+        ReleaseFreezeV2(ReleaseFreezeV2) = 0x0b2,
+        /// What kind of account a person sends to many with (SPEC Q2); `Done`.
+        SetSenderClass(SetSenderClassV1) = 0x0b3,
         // 0x0c0 Mass sends
         // 0x0d0 History from elsewhere
         /// A group's state; answered by `Group`.
@@ -135,6 +144,10 @@ tagged_enum! {
         // 0x160 Join codes, face-to-face, outward calls
         // 0x170 Approvals and the audit trail
         // 0x180 Quotas
+        /// What is left under every policy that concerns somebody (SPEC Q6); answered by `QuotasV2`.
+        GetQuotasV2(GetQuotasV2) = 0x180,
+        /// A tenant's policies; answered by `Policies`.
+        ListPolicies(ListPoliciesV1) = 0x181,
         // 0x190 Mass sends
         // 0x1a0 History from elsewhere
     }
@@ -174,6 +187,10 @@ tagged_enum! {
         // 0x160 Join codes, face-to-face, outward calls
         // 0x170 Approvals and the audit trail
         // 0x180 Quotas
+        /// What is left under every policy that concerns somebody.
+        QuotasV2(QuotasV2) = 0x180,
+        /// A tenant's policies.
+        Policies(PoliciesV1) = 0x181,
         // 0x190 Mass sends
         // 0x1a0 History from elsewhere
     }

@@ -7,6 +7,7 @@
 mod bodies;
 mod codec;
 
+pub use crate::model::quota::event::*;
 pub use bodies::*;
 pub use codec::{EventsError, decode_all, encode_all};
 
@@ -58,6 +59,18 @@ tagged_enum! {
         // 0x160 Join codes, face-to-face, outward calls
         // 0x170 Approvals and the audit trail
         // 0x180 Quotas
+        /// What the record's other events cost (invariant 10).
+        Charged(ChargedV1) = 0x180,
+        /// An account is frozen until it is released (SPEC Q2).
+        QuotaFrozen(QuotaAccountV1) = 0x181,
+        /// A freeze is lifted; the count stays.
+        QuotaFreezeLifted(QuotaAccountV1) = 0x182,
+        /// A policy says something else (SPEC Q5).
+        PolicySet(PolicySetV1) = 0x183,
+        /// A policy ends.
+        PolicyRemoved(PolicyRemovedV1) = 0x184,
+        /// A person's class of sender.
+        SenderClassSet(SenderClassSetV1) = 0x185,
         // 0x190 Mass sends
         // 0x1a0 History from elsewhere
     }

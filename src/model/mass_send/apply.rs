@@ -1,9 +1,10 @@
 //! A mass send is charged and goes out, group by group.
 
 use crate::model::Stamp;
-use crate::model::event::{MassSendAcceptedV1, MassSendTargetV1};
+use crate::model::command::PolicyId;
+use crate::model::event::{ChargeV1, MassSendAcceptedV1, MassSendTargetV1};
 use crate::model::message::{Key, remember, take_place};
-use crate::model::quota::{self, Window};
+use crate::model::quota;
 use crate::model::state::State;
 use crate::wire::{GroupId, Kind, Priority, Take};
 
@@ -43,11 +44,15 @@ pub(crate) fn accept(
         refused: 0,
         groups: accepted.groups.clone(),
     });
-    let window = Window {
-        starts: accepted.window_starts,
-        ends: accepted.window_ends,
+    let charge = ChargeV1 {
+        policy: PolicyId::MASS_SENDS_PER_SENDER_AND_DAY,
+        group: GroupId(0),
+        person: accepted.sender,
+        amount: 1,
+        window_starts: accepted.window_starts,
+        window_ends: accepted.window_ends,
     };
-    quota::charge(tenant, sender, window);
+    quota::charge(tenant, stamp.timestamp, &charge);
     let key = Key {
         group: GroupId(0),
         client_message_id: accepted.client_message_id,

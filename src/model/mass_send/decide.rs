@@ -5,19 +5,17 @@ use std::hash::Hasher;
 use siphasher::sip::SipHasher13;
 
 use crate::model::command::{
-    Actor, DoneV1, MassSendAcceptedV1, MassSendV1, PublishedV1, QuotaPolicy, Reply,
+    Actor, DoneV1, MassSendAcceptedV1, MassSendV1, PolicyId, PublishedV1, Reply,
 };
 use crate::model::decision::{Context, Decision, Request};
-use crate::model::event::{self, Event, MassSendTargetV1};
+use crate::model::event::{self, ChargeV1, Event, MassSendTargetV1};
 use crate::model::limits::check_count;
 use crate::model::message::{Key, Original, check_target};
 use crate::model::permission::{Operation, Subject, check_node};
-use crate::model::quota::{Balance, mass_sends_of};
+use crate::model::quota::{self, Demand};
 use crate::model::refusal::Refusal;
-use crate::model::state::{PersonIndex, State};
-use crate::wire::{BODY_LEN_MAX, GroupId, Kind, Priority};
-
-const POLICY: QuotaPolicy = QuotaPolicy::MassSendsPerSenderPerDay;
+use crate::model::state::{PersonIndex, State, Tenant};
+use crate::wire::{BODY_LEN_MAX, GroupId, Kind, Priority, Timestamp};
 
 pub(crate) fn decide_mass_send(
     request: &Request<'_>,
@@ -34,18 +32,15 @@ pub(crate) fn decide_mass_send(
     if let Some(first) = request.tenant.remembered.find(sender, key, request.now) {
         return retried(first, body_digest);
     }
-    let balance = mass_sends_of(request, sender);
-    if let Some(since) = balance.frozen_since {
-        return Err(Refusal::Frozen {
-            person: send.sender,
-            policy: POLICY,
-            since,
-        });
-    }
+    let mut demands = vec![Demand::mass_send(sender)];
+    quota::check_frozen(request, &demands)?;
     check_message(request, sender, send)?;
-    if balance.used >= balance.limit {
-        return Ok(refused_and_frozen(send, &balance));
-    }
+    demands.extend(person_times(request.tenant, sender, &send.groups));
+    let mut charges = match quota::admit(request, &demands) {
+        Ok(charges) => charges,
+        Err(denied) => return Ok(denied.into()),
+    };
+    let (window_starts, window_ends) = take_own_charge(&mut charges);
 
     let event = Event::MassSendAccepted(event::MassSendAcceptedV1 {
         sender: send.sender,
@@ -58,15 +53,42 @@ pub(crate) fn decide_mass_send(
         priority: send.priority,
         client_message_id: send.client_message_id,
         body_digest,
-        window_starts: balance.window.starts,
-        window_ends: balance.window.ends,
+        window_starts,
+        window_ends,
     });
     let reply = Reply::MassSendAccepted(MassSendAcceptedV1 {
         mass_send: request.record,
         targets: u32::try_from(send.groups.len()).unwrap_or(u32::MAX),
         duplicate: false,
     });
-    Ok(Decision::accepted(event, reply))
+    Ok(Decision {
+        events: [event].into_iter().chain(quota::charged(charges)).collect(),
+        outcome: Ok(reply),
+    })
+}
+
+/// The window of the charge that the event of the first version makes itself; an empty one where
+/// the policy is switched off.
+fn take_own_charge(charges: &mut Vec<ChargeV1>) -> (Timestamp, Timestamp) {
+    let own = PolicyId::MASS_SENDS_PER_SENDER_AND_DAY;
+    match charges.iter().position(|charge| charge.policy == own) {
+        Some(at) => {
+            let charge = charges.remove(at);
+            (charge.window_starts, charge.window_ends)
+        }
+        None => (Timestamp(0), Timestamp(0)),
+    }
+}
+
+/// How many people it reaches, where a policy counts them: everybody in each group but the sender.
+fn person_times(tenant: &Tenant, sender: PersonIndex, groups: &[GroupId]) -> Option<Demand> {
+    if !tenant.quotas.count_person_times_of(sender) {
+        return None;
+    }
+    let groups = groups.iter().filter_map(|group| tenant.find_group(*group));
+    let others = groups.map(|group| tenant.group(group).members.len().saturating_sub(1));
+    let people = u32::try_from(others.sum::<usize>()).unwrap_or(u32::MAX);
+    Some(Demand::person_times(sender, people))
 }
 
 fn retried(first: &Original, body_digest: u64) -> Result<Decision, Refusal> {
@@ -122,25 +144,6 @@ fn check_message(
         check_target(request.tenant, group, sender, kind)?;
     }
     Ok(())
-}
-
-/// The first refusal of a day freezes; while frozen nothing more happens, however often one tries.
-fn refused_and_frozen(send: &MassSendV1, balance: &Balance) -> Decision {
-    let event = Event::FeatureFrozen(event::FeatureV1 {
-        person: send.sender,
-        policy: POLICY,
-    });
-    let refusal = Refusal::QuotaExceeded {
-        policy: POLICY,
-        used: balance.used,
-        limit: balance.limit,
-        retry_at: balance.window.ends,
-        frozen: true,
-    };
-    Decision {
-        events: vec![event],
-        outcome: Err(refusal),
-    }
 }
 
 /// The next target of the next tenant in turn; `Done` where nothing is left or the target refuses.

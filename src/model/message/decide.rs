@@ -5,6 +5,7 @@ use crate::model::decision::{Decision, Request};
 use crate::model::event::{self, Event};
 use crate::model::group::Group;
 use crate::model::permission::{Operation, Subject};
+use crate::model::quota::{self, Demand};
 use crate::model::refusal::Refusal;
 use crate::model::state::{PersonIndex, Tenant};
 use crate::wire::{GroupId, Kind};
@@ -18,7 +19,7 @@ pub(crate) fn decide_publish(
     let subject = Subject::Person(publish.sender);
     request.permit(Operation::Publish, subject)?;
     let sender = request.tenant.active_person(publish.sender)?;
-    request.tenant.known_group(publish.group)?;
+    let index = request.tenant.known_group(publish.group)?;
     let key = Key {
         group: publish.group,
         client_message_id: publish.client_message_id,
@@ -41,10 +42,16 @@ pub(crate) fn decide_publish(
     }
     let group = check_target(request.tenant, publish.group, sender, publish.kind)?;
 
-    let event = Event::Published(event::PublishedV1 {
+    let mut events = vec![Event::Published(event::PublishedV1 {
         group: publish.group,
         body_digest: publish.body_digest,
-    });
+    })];
+    if request.tenant.quotas.count_messages() {
+        match quota::admit(request, &[Demand::message(sender, index)]) {
+            Ok(charges) => events.extend(quota::charged(charges)),
+            Err(denied) => return Ok(denied.into()),
+        }
+    }
     let reply = Reply::Published(PublishedV1 {
         group: publish.group,
         sequence: group.head.next(),
@@ -52,7 +59,10 @@ pub(crate) fn decide_publish(
         timestamp: request.now,
         duplicate: false,
     });
-    Ok(Decision::accepted(event, reply))
+    Ok(Decision {
+        events,
+        outcome: Ok(reply),
+    })
 }
 
 /// The group, if `sender` may say something of `kind` in it now.

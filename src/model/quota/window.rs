@@ -1,8 +1,9 @@
-//! Calendar windows: from the first instant of a date to the first instant of the next, in a zone.
+//! Calendar windows: from the first instant of a date to the first instant of a later one, in a zone.
 //!
 //! So days are 23, 24 or 25 hours long, a date that a zone skipped has no window, and windows
 //! neither overlap nor leave a gap, whatever the clocks of the zone do at midnight (SPEC Q5).
 
+use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -15,21 +16,83 @@ pub(crate) struct Window {
     pub(crate) ends: Timestamp,
 }
 
-/// The calendar day of `zone` that `now` is in.
-pub(crate) fn day_of(zone: &TimeZone, now: Timestamp) -> Window {
-    calendar_day(zone, now).unwrap_or_else(|| utc_day(now))
+impl Window {
+    /// Over before any time there is.
+    pub(crate) const NEVER: Self = Self::empty(Timestamp(i64::MIN));
+
+    pub(super) const fn empty(at: Timestamp) -> Self {
+        Self {
+            starts: at,
+            ends: at,
+        }
+    }
+
+    /// Whether it has not ended at `now`: a clock that went back opens no other.
+    pub(super) fn holds(&self, now: Timestamp) -> bool {
+        now < self.ends
+    }
+
+    /// The part of it that begins no earlier than `ended`.
+    pub(super) fn after(self, ended: Timestamp) -> Self {
+        Self {
+            starts: self.starts.max(ended),
+            ..self
+        }
+    }
 }
 
-fn calendar_day(zone: &TimeZone, now: Timestamp) -> Option<Window> {
+/// A period of the calendar.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Calendar {
+    /// From midnight to midnight.
+    Day,
+    /// From Monday to Sunday (ISO 8601).
+    IsoWeek,
+    /// From the first of a month to its last.
+    Month,
+}
+
+impl Calendar {
+    /// The first date of the period that `date` is in.
+    fn first(self, date: Date) -> Option<Date> {
+        match self {
+            Self::Day => Some(date),
+            Self::IsoWeek => {
+                let since_monday = date.weekday().to_monday_zero_offset();
+                date.checked_sub(i64::from(since_monday).days()).ok()
+            }
+            Self::Month => Some(date.first_of_month()),
+        }
+    }
+
+    /// The first date of the period after the one that begins with `first`.
+    fn next(self, first: Date) -> Option<Date> {
+        let length = match self {
+            Self::Day => 1.day(),
+            Self::IsoWeek => 1.week(),
+            Self::Month => 1.month(),
+        };
+        first.checked_add(length).ok()
+    }
+}
+
+/// The period that `now` is in, by the calendar of `zone`.
+pub(crate) fn calendar_window(calendar: Calendar, zone: &TimeZone, now: Timestamp) -> Window {
+    window_of(calendar, zone, now).unwrap_or_else(|| utc_day(now))
+}
+
+fn window_of(calendar: Calendar, zone: &TimeZone, now: Timestamp) -> Option<Window> {
     let at = jiff::Timestamp::from_microsecond(now.0).ok()?;
-    let mut date = zone.to_datetime(at).date();
-    let mut starts = first_instant(zone, date)?;
-    let mut ends = first_instant(zone, date.tomorrow().ok()?)?;
+    let mut first = calendar.first(zone.to_datetime(at).date())?;
+    let mut next = calendar.next(first)?;
+    let mut starts = first_instant(zone, first)?;
+    let mut ends = first_instant(zone, next)?;
     // Where clocks went back over midnight, `now` reads as a date whose next has begun already.
     while ends <= now {
-        date = date.tomorrow().ok()?;
+        first = next;
+        next = calendar.next(first)?;
         starts = ends;
-        ends = first_instant(zone, date.tomorrow().ok()?)?;
+        ends = first_instant(zone, next)?;
     }
     (starts <= now).then_some(Window { starts, ends })
 }

@@ -1,15 +1,13 @@
 //! The state as version 1 wrote it; only read.
 
-use rustc_hash::FxHashMap;
-
 use crate::model::body::body;
-use crate::model::command::{GroupKind, OrgRole, PersonKind, PersonStatus, Succession};
+use crate::model::command::{GroupKind, OrgRole, PersonKind, PersonStatus, PolicyId, Succession};
 use crate::model::directory::Person;
-use crate::model::event::GroupStatus;
+use crate::model::event::{ChargeV1, GroupStatus, QuotaAccountV1};
 use crate::model::group::Group;
 use crate::model::mass_send::{MassSend, MassSends};
 use crate::model::message::{Key, Original, Remembered};
-use crate::model::quota::{Account, Window};
+use crate::model::quota;
 use crate::model::state::{GroupIndex, Tenant};
 use crate::wire::{
     ClientMessageId, DeviceId, GroupId, Kind, PersonId, Priority, RecordNumber, Sequence, TenantId,
@@ -17,6 +15,9 @@ use crate::wire::{
 };
 
 use super::HEAD_MAX;
+
+/// The only policy there was.
+const MASS_SENDS: PolicyId = PolicyId::MASS_SENDS_PER_SENDER_AND_DAY;
 
 body! {
     /// A whole state.
@@ -124,9 +125,8 @@ body! {
     }
 }
 
-pub(super) fn read_tenant(v1: TenantStateV1) -> Result<Tenant, &'static str> {
+pub(super) fn read_tenant(v1: TenantStateV1, clock: Timestamp) -> Result<Tenant, &'static str> {
     let mut tenant = Tenant::new(&v1.name, &v1.zone, v1.verified_until, v1.succession);
-    tenant.mass_sends_per_day_max = v1.mass_sends_per_day_max;
     for person in v1.people {
         let mut known = Person::new(&person.name, person.kind, person.role);
         if person.departed {
@@ -141,12 +141,13 @@ pub(super) fn read_tenant(v1: TenantStateV1) -> Result<Tenant, &'static str> {
     for group in v1.groups {
         group_from_v1(&mut tenant, group)?;
     }
-    let mut accounts = FxHashMap::default();
-    for account in v1.accounts {
-        let sender = tenant.find_person(account.sender).ok_or("an account")?;
-        accounts.insert(sender, account_from_v1(&account));
+    if let Some(limit) = v1.mass_sends_per_day_max {
+        quota::set_preset_limit(&mut tenant, MASS_SENDS, limit);
     }
-    tenant.mass_send_accounts = accounts;
+    for account in v1.accounts {
+        tenant.find_person(account.sender).ok_or("an account")?;
+        account_from_v1(&mut tenant, &account, clock);
+    }
     tenant.remembered = remembered_from_v1(&tenant, v1.remembered)?;
     tenant.mass_sends = mass_sends_from_v1(&tenant, v1.mass_sends)?;
     Ok(tenant)
@@ -206,14 +207,24 @@ fn remembered_from_v1(tenant: &Tenant, list: Vec<SentV1>) -> Result<Remembered, 
     Ok(remembered)
 }
 
-fn account_from_v1(v1: &AccountV1) -> Account {
-    Account {
-        window: Window {
-            starts: v1.window_starts,
-            ends: v1.window_ends,
-        },
-        used: v1.used,
-        frozen_since: v1.frozen_since,
+fn account_from_v1(tenant: &mut Tenant, v1: &AccountV1, clock: Timestamp) {
+    let (policy, group, person) = (MASS_SENDS, GroupId(0), v1.sender);
+    let charge = ChargeV1 {
+        policy,
+        group,
+        person,
+        amount: v1.used,
+        window_starts: v1.window_starts,
+        window_ends: v1.window_ends,
+    };
+    quota::charge(tenant, clock, &charge);
+    if let Some(since) = v1.frozen_since {
+        let account = QuotaAccountV1 {
+            policy,
+            group,
+            person,
+        };
+        quota::freeze(tenant, &account, since);
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn write_tenant(tenant: &Tenant, clock: Timestamp) -> TenantStateV2 {
         departments: department::snapshot::write(tenant),
         groups: group::snapshot::write(tenant),
         remembered: message::snapshot::write(tenant, clock),
-        quotas: quota::snapshot::write(tenant),
+        quotas: quota::snapshot::write(tenant, clock),
         mass_sends: mass_send::snapshot::write(tenant),
     }
 }
