@@ -32,6 +32,7 @@ pub use limits::Limits;
 pub use mass_send::Slice;
 pub use project::{MembershipDelta, Projection, project, record_kind};
 pub use query::attach;
+pub use quota::{QuotaCount, recount};
 pub use refusal::Refusal;
 pub use snapshot::SnapshotError;
 pub use state::State;

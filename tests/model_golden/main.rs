@@ -13,6 +13,7 @@ use throng::model::command::*;
 use throng::model::event::Event;
 
 mod core;
+mod quotas;
 mod state;
 
 /// The golden lines of one part of the model, and what is written there.
@@ -23,7 +24,7 @@ struct Section {
     events: fn() -> Vec<Event>,
 }
 
-const SECTIONS: &[Section] = &[core::SECTION];
+const SECTIONS: &[Section] = &[core::SECTION, quotas::SECTION];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 

@@ -1,7 +1,7 @@
 //! docs/wire.md names every number there is.
 
 use throng::model::Refusal;
-use throng::model::command::{QuotaPolicy, Reply, TaggedCommand};
+use throng::model::command::{PolicyId, Reply, TaggedCommand};
 use throng::wire::{FrameKind, GroupId, Kind, PersonId, Timestamp};
 
 const DOCUMENT: &str = include_str!("../../docs/wire.md");
@@ -62,11 +62,7 @@ fn every_command_and_reply_is_documented() {
 
 #[test]
 fn every_refusal_is_documented() {
-    let (person, group, policy) = (
-        PersonId(1),
-        GroupId(1),
-        QuotaPolicy::MassSendsPerSenderPerDay,
-    );
+    let (person, group, policy) = (PersonId(1), GroupId(1), PolicyId(16));
     let refusals = [
         Refusal::NoSuchTenant,
         Refusal::NoSuchPerson { person },
@@ -87,14 +83,17 @@ fn every_refusal_is_documented() {
         Refusal::Departed { person },
         Refusal::QuotaExceeded {
             policy,
+            group,
+            person,
             used: 1,
             limit: 1,
             retry_at: Timestamp(1),
             frozen: true,
         },
         Refusal::Frozen {
-            person,
             policy,
+            group,
+            person,
             since: Timestamp(1),
         },
         Refusal::IdempotencyMismatch,
@@ -104,6 +103,8 @@ fn every_refusal_is_documented() {
             rule: "that",
         },
         Refusal::DuplicateExternalId,
+        Refusal::NoSuchPolicy { policy },
+        Refusal::TooManyPolicies { limit: 32 },
         Refusal::DiskFull,
     ];
     for refusal in &refusals {

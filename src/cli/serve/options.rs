@@ -52,6 +52,11 @@ fn model(knobs: &throng::config::Model) -> model::Limits {
         people_per_command_max: knobs.people_per_command_max,
         mass_send_groups_max: knobs.mass_send_groups_max,
         mass_sends_per_day_max: knobs.mass_sends_per_day_max,
+        mass_sends_per_customer_and_month_max: knobs.mass_sends_per_customer_and_month_max,
+        personal_person_times_per_day_max: knobs.personal_person_times_per_day_max,
+        api_calls_per_minute_max: knobs.api_calls_per_minute_max,
+        quota_policies_max: knobs.quota_policies_max,
+        rolling_quota_max: knobs.rolling_quota_max,
     }
 }
 

@@ -262,32 +262,54 @@ pub(crate) fn decide_set_sender_class(
     Ok(Decision::accepted(event, DONE))
 }
 
-/// Charges a command of the tenant's backend that changes something as an API call (SPEC Q2).
+/// Charges what a command comes to, beside what it pays for itself: the groups it makes, and a
+/// command of the tenant's backend as an API call (SPEC Q2).
 ///
-/// What changes quotas is free, or a limit of 0 could never be taken back.
+/// What changes quotas is no API call, or a limit of 0 could never be taken back.
 pub(crate) fn metered(
     request: &Request<'_>,
     command: &TaggedCommand,
     mut decision: Decision,
 ) -> Decision {
-    use TaggedCommand as T;
-    let is_free = matches!(
-        command,
-        T::SetQuota(_)
-            | T::SetPolicy(_)
-            | T::RemovePolicy(_)
-            | T::ReleaseFreeze(_)
-            | T::ReleaseFreezeV2(_)
-    );
-    let changes_nothing = decision.events.is_empty() || decision.outcome.is_err();
-    if request.actor != Actor::Enterprise || changes_nothing || is_free {
+    if decision.events.is_empty() || decision.outcome.is_err() {
         return decision;
     }
-    match admit(request, &[Demand::api_call()]) {
+    let creator = match request.actor {
+        Actor::Person { person, .. } => request.tenant.find_person(person),
+        Actor::Node | Actor::Enterprise | Actor::System => None,
+    };
+    let mut demands = Vec::new();
+    let groups = groups_created(&decision.events);
+    if groups > 0 {
+        demands.push(Demand::groups_created(creator, groups));
+    }
+    if request.actor == Actor::Enterprise && !changes_quotas(command) {
+        demands.push(Demand::api_call());
+    }
+    match admit(request, &demands) {
         Ok(charges) => {
             decision.events.extend(charged(charges));
             decision
         }
         Err(denied) => denied.into(),
     }
+}
+
+fn groups_created(events: &[Event]) -> u32 {
+    let created = events
+        .iter()
+        .filter(|event| matches!(event, Event::GroupCreated(_)));
+    u32::try_from(created.count()).unwrap_or(u32::MAX)
+}
+
+fn changes_quotas(command: &TaggedCommand) -> bool {
+    use TaggedCommand as T;
+    matches!(
+        command,
+        T::SetQuota(_)
+            | T::SetPolicy(_)
+            | T::RemovePolicy(_)
+            | T::ReleaseFreeze(_)
+            | T::ReleaseFreezeV2(_)
+    )
 }

@@ -12,6 +12,7 @@ mod decide;
 pub(crate) mod event;
 mod policy;
 mod query;
+mod recount;
 pub(crate) mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub(crate) use decide::{
     decide_set_sender_class, metered,
 };
 pub(crate) use query::{get_quotas, get_quotas_v2, list_policies};
+pub use recount::{QuotaCount, recount};
 pub(crate) use window::Window;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

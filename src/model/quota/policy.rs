@@ -11,7 +11,7 @@ use crate::model::command::{
 use crate::model::limits::Limits;
 use crate::wire::Timestamp;
 
-use super::window::{Calendar, Window, calendar_window};
+use super::window::{Calendar, Window};
 
 /// One policy of a tenant.
 #[derive(Clone, Debug)]
@@ -168,7 +168,7 @@ impl Policy {
             Some(Length::Calendar(..)) if known.holds(now) => known,
             Some(Length::Calendar(calendar, zone)) => {
                 let zone = zone.as_ref().map_or(tenant, |zone| &zone.rules);
-                calendar_window(*calendar, zone, now).after(known.ends)
+                calendar.window(zone, now).after(known.ends)
             }
             None => Window::empty(now),
         }

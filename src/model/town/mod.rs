@@ -1,5 +1,7 @@
 //! One enterprise to test rules in: commands go through decide and apply as the sequencer has it.
 
+pub(crate) mod quotas;
+
 use crate::model::command::{
     Actor, AddPeopleV1, Command, CommandBody, CreateGroupV1, CreateTenantV1, GetMassSendV1,
     GroupKind, GroupRole, GroupStateV1, GroupV1, ListMembersV1, MassSendProgressV1, MassSendV1,
@@ -9,7 +11,7 @@ use crate::model::command::{
 use crate::model::event::Event;
 use crate::model::{
     Applied, Context, Decision, Limits, Projection, Refusal, Stamp, State, apply, decide, project,
-    record_kind,
+    record_kind, recount,
 };
 use crate::wire::{
     ClientMessageId, DeviceId, Envelope, GroupId, HeaderFields, Kind, PersonId, Priority,
@@ -169,7 +171,7 @@ impl Town {
         }
         let stamp = Stamp {
             record: self.next,
-            timestamp: self.now,
+            timestamp: self.now.max(self.state.clock),
             tenant,
             sender,
             device,
@@ -350,6 +352,14 @@ impl Town {
     pub(crate) fn projection(&self) -> Projection {
         let record = self.last.as_ref().expect("a record was made");
         record.project()
+    }
+
+    /// What the log charged, found again from its events and held to the state's own count.
+    pub(crate) fn check_counts(&self) {
+        let records = self.log.iter();
+        let records = records.map(|record| (&record.stamp, record.events.as_slice()));
+        let now = self.now.max(self.state.clock);
+        assert_eq!(recount(records, now), self.state.quota_counts(now));
     }
 
     /// The log once more, from the first record.

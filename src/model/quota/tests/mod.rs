@@ -1,0 +1,3 @@
+mod charging;
+mod policies;
+mod presets;
