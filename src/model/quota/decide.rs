@@ -183,7 +183,8 @@ pub(crate) fn decide_release(
     let quotas = &request.tenant.quotas;
     let holder = known_holder(request.tenant, GroupId(0), person);
     let frozen = quotas.policies.iter().filter(|policy| {
-        holder.is_some_and(|holder| quotas.frozen.contains_key(&(policy.serial, holder)))
+        let frozen = |holder| quotas.frozen.contains_key(&(policy.serial, holder));
+        is_in_use(policy, request) && holder.is_some_and(frozen)
     });
     let events = frozen.map(|policy| {
         Event::QuotaFreezeLifted(QuotaAccountV1 {
@@ -223,7 +224,9 @@ pub(crate) fn decide_release_one(
     }
     let quotas = &tenant.quotas;
     let no_such = Refusal::NoSuchPolicy { policy };
-    let known = quotas.policy(policy).ok_or(no_such)?;
+    let known = quotas.policy(policy);
+    let known = known.filter(|known| is_in_use(known, request));
+    let known = known.ok_or(no_such)?;
     let holder = known_holder(tenant, group, person);
     if !holder.is_some_and(|holder| quotas.frozen.contains_key(&(known.serial, holder))) {
         return Ok(Decision::answered(DONE));

@@ -1,3 +1,4 @@
 mod charging;
+mod naive;
 mod policies;
 mod presets;
