@@ -155,6 +155,25 @@ sections! {
         /// The limit that a policy with a rolling window may have.
         rolling_quota_max: u32 = "10000" in "1" to "100000",
         costs "16 bytes for each charge of an account in the window";
+        /// Groups one person creates in a calendar day; the next one is refused and holds the person
+        /// up until an admin releases it.
+        groups_created_per_day_max: u32 = "5" in "1" to "100000", costs "as many groups to tidy up";
+        /// Groups of one batch.
+        batch_groups_max: u32 = "500" in "1" to "10000", costs "a record each";
+        /// People and departments named in one batch.
+        batch_people_max: u32 = "100000" in "1" to "200000",
+        costs "8 bytes of one record each, kept until the batch is done";
+        /// Viewers of a training group.
+        training_viewers_max: u32 = "100000" in "1" to "1000000", costs "about 80 bytes each";
+        /// Viewers in one room of a training group.
+        training_room_people_max: u32 = "2000" in "1" to "10000",
+        costs "other rooms for those who watch, where it is changed";
+        /// Wrong guesses of a person at one watch password in a minute.
+        watch_guesses_per_minute_max: u32 = "5" in "1" to "60", costs "a record each";
+        /// Sets of groups of a tenant.
+        matrices_max: u32 = "1000" in "0" to "100000", costs "nothing";
+        /// Groups of one set.
+        matrix_groups_max: u32 = "1000" in "1" to "10000", costs "4 bytes each";
     }
 
     /// The log: recovery log and archive in one.

@@ -25,7 +25,7 @@ use crate::log::{Reader, Space, entry_len};
 use crate::model::command::{Actor, Command, CommandBody, Reply};
 use crate::model::{self, Context, Decision, Refusal, Slice, Stamp, State};
 use crate::wire::{
-    AttachedGroup, DeviceId, Draft, Envelope, PersonId, RecordNumber, Take, TenantId,
+    AttachedGroup, BODY_LEN_MAX, DeviceId, Draft, Envelope, PersonId, RecordNumber, Take, TenantId,
 };
 
 /// Who is answered.
@@ -256,19 +256,25 @@ impl Sequencer {
     }
 
     /// One slice of what an earlier record left to be done, in room of its own: a mass send to
-    /// thousands never makes the door busy for others.
+    /// thousands, or groups by the hundred, never make the door busy for others.
     fn slice(&mut self) -> Sliced {
         let Some(slice) = self.state.next_slice() else {
             return Sliced::Nothing;
         };
-        let Some(parent) = self.mass_send(slice.mass_send) else {
+        let parent = match slice.body {
+            None => None,
+            Some(record) => match self.mass_send(record) {
+                Some(envelope) => Some(envelope),
+                None => return Sliced::NoRoom,
+            },
+        };
+        let body = parent.as_ref().map_or(&[][..], Envelope::body);
+        let events = slice.event_bytes.min(BODY_LEN_MAX as u64);
+        let room = COMMAND_BYTES_MIN + events + body.len() as u64;
+        let Some(permit) = self.slices.take(room) else {
             return Sliced::NoRoom;
         };
-        let body = parent.body();
-        let Some(permit) = self.slices.take(COMMAND_BYTES_MIN + body.len() as u64) else {
-            return Sliced::NoRoom;
-        };
-        let draft = Draft::new(body).ok();
+        let draft = parent.as_ref().and_then(|_| Draft::new(body).ok());
         let command = Command {
             tenant: slice.tenant,
             actor: Actor::System,
@@ -283,8 +289,10 @@ impl Sequencer {
             return Sliced::NoRoom;
         }
         let unfinished = self.state.next_slice();
-        if unfinished.is_none_or(|next| next.mass_send != slice.mass_send) {
-            self.mass_sends.remove(&slice.mass_send);
+        if let Some(record) = slice.body
+            && unfinished.is_none_or(|next| next.body != slice.body)
+        {
+            self.mass_sends.remove(&record);
         }
         Sliced::One
     }

@@ -6,7 +6,7 @@ use crate::model::limits::Limits;
 use crate::model::permission::{self, Operation, Subject, Verdict};
 use crate::model::refusal::Refusal;
 use crate::model::state::{State, Tenant};
-use crate::wire::{RecordNumber, Timestamp};
+use crate::wire::{RecordNumber, TenantId, Timestamp};
 
 /// What the sequencer tells a decision from outside: no decision reads a clock (invariant 7).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,6 +86,25 @@ impl<'a> Request<'a> {
             limits: &state.limits,
             actor: command.actor,
             second_factor: command.second_factor,
+            approved: false,
+            now: context.now.max(state.clock),
+            record: context.record,
+            body_digest: context.body_digest,
+            random: context.random,
+        })
+    }
+
+    /// What an earlier record left to be done, as the enterprise that asked for it.
+    pub(crate) fn of_work(
+        state: &'a State,
+        tenant: TenantId,
+        context: Context,
+    ) -> Result<Self, Refusal> {
+        Ok(Self {
+            tenant: state.tenant(tenant)?,
+            limits: &state.limits,
+            actor: Actor::Enterprise,
+            second_factor: false,
             approved: false,
             now: context.now.max(state.clock),
             record: context.record,

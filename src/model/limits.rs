@@ -62,6 +62,39 @@ pub struct Limits {
     ///
     /// Default 10,000. Range 1 to 100,000. Costs 16 bytes each for every account that uses it up.
     pub rolling_quota_max: u32,
+    // Making groups
+    /// Groups a person creates in a calendar day; the next one trips risk control (SPEC G4).
+    ///
+    /// Default 5. Range 1 to 100,000.
+    pub groups_created_per_day_max: u32,
+    /// Groups of one batch (SPEC G3).
+    ///
+    /// Default 500. Range 1 to 10,000.
+    pub batch_groups_max: u32,
+    /// People and departments named in one batch.
+    ///
+    /// Default 100,000. Range 1 to 200,000. Each is 8 bytes of one record, kept until the batch is done.
+    pub batch_people_max: u32,
+    /// Viewers of a training group (SPEC G1).
+    ///
+    /// Default 100,000. Range 1 to 1,000,000. Each costs about 80 bytes.
+    pub training_viewers_max: u32,
+    /// Viewers in one room of a training group (SPEC G1).
+    ///
+    /// Default 2,000. Range 1 to 10,000. Another number gives viewers other rooms.
+    pub training_room_people_max: u32,
+    /// Wrong guesses of a person at one watch password in a minute.
+    ///
+    /// Default 5. Range 1 to 60. Each is a record.
+    pub watch_guesses_per_minute_max: u32,
+    /// Sets of groups of a tenant (SPEC G10).
+    ///
+    /// Default 1,000. Range 0 to 100,000.
+    pub matrices_max: u32,
+    /// Groups of one set (SPEC G10).
+    ///
+    /// Default 1,000. Range 1 to 10,000.
+    pub matrix_groups_max: u32,
 }
 
 impl Default for Limits {
@@ -80,6 +113,14 @@ impl Default for Limits {
             api_calls_per_minute_max: 0,
             quota_policies_max: 32,
             rolling_quota_max: 10_000,
+            groups_created_per_day_max: 5,
+            batch_groups_max: 500,
+            batch_people_max: 100_000,
+            training_viewers_max: 100_000,
+            training_room_people_max: 2_000,
+            watch_guesses_per_minute_max: 5,
+            matrices_max: 1_000,
+            matrix_groups_max: 1_000,
         }
     }
 }

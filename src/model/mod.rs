@@ -26,20 +26,22 @@ mod snapshot;
 mod state;
 #[cfg(test)]
 mod town;
+mod work;
 
 pub use decision::{Context, Decision};
 pub use limits::Limits;
-pub use mass_send::Slice;
 pub use project::{MembershipDelta, Projection, project, record_kind};
 pub use query::attach;
 pub use quota::{QuotaCount, recount};
 pub use refusal::Refusal;
 pub use snapshot::SnapshotError;
 pub use state::State;
+pub use work::Slice;
 
 use command::{Command, CommandBody, TaggedCommand};
 use decision::Request;
 use event::Event;
+use group::{creation, matrix, training};
 
 use crate::wire::{
     ClientMessageId, DeviceId, Kind, PersonId, Priority, RecordNumber, Take, TenantId, Timestamp,
@@ -55,7 +57,7 @@ pub fn decide(state: &State, command: &Command, context: Context) -> Decision {
                 .and_then(|request| message::decide_publish(&request, publish))
                 .into()
         }
-        CommandBody::Continue => mass_send::decide_next(state, command.actor, context).into(),
+        CommandBody::Continue => work::decide_next(state, command.actor, context).into(),
         CommandBody::Tagged(tagged) => {
             let decision = decide_tagged(state, command, tagged, context).into();
             match Request::new(state, command, context) {
@@ -82,7 +84,23 @@ fn decide_tagged(
         T::DepartPerson(depart) => directory::decide_depart(&request?, depart),
         // Departments and rosters
         // Making groups
-        T::CreateGroup(create) => group::decide_create(&request?, create),
+        T::CreateGroup(create) => creation::decide_create(&request?, create),
+        T::CreateGroupV2(create) => creation::decide_create_v2(&request?, create),
+        T::CreateTrainingGroup(create) => creation::decide_create_training(&request?, create),
+        T::CreateGroups(create) => creation::decide_create_groups(&request?, create),
+        T::SetCreationPolicy(set) => creation::decide_set_policy(&request?, set),
+        T::SetSelectable(set) => creation::decide_set_selectable(&request?, set),
+        T::SetContactScope(set) => creation::decide_set_contact_scope(&request?, set),
+        T::ReleaseRiskControl(release) => creation::decide_release(&request?, release),
+        T::SetDataUseNotice(set) => creation::decide_set_notice(&request?, set),
+        T::SetArchivePull(set) => creation::decide_set_archive_pull(&request?, set),
+        T::ConfigureWatch(set) => training::decide_configure_watch(&request?, set),
+        T::JoinAsViewer(join) => training::decide_join(&request?, join),
+        T::LeaveAsViewer(leave) => training::decide_leave(&request?, leave),
+        T::SplitGroup(split) => group::split::decide(&request?, split),
+        T::CreateMatrix(new) => matrix::decide_create(&request?, new),
+        T::ChangeMatrix(change) => matrix::decide_change(&request?, change),
+        T::RemoveMatrix(remove) => matrix::decide_remove(&request?, remove),
         // Members and roles
         T::AddMembers(add) => group::decide_add_members(&request?, add),
         T::LeaveGroup(leave) => group::decide_leave(&request?, leave),
@@ -110,6 +128,16 @@ fn decide_tagged(
         T::GetGroup(get) => query::get_group(&request?, get).map(Decision::answered),
         T::ListMembers(list) => query::list_members(&request?, list).map(Decision::answered),
         T::ListGroups(list) => query::list_groups(&request?, list).map(Decision::answered),
+        // ... making groups
+        T::GetBatch(get) => creation::query::get_batch(&request?, get).map(Decision::answered),
+        T::GetGroupOrigin(get) => {
+            creation::query::get_group_origin(&request?, get).map(Decision::answered)
+        }
+        T::GetAudience(get) => training::get_audience(&request?, get).map(Decision::answered),
+        T::ListViewers(list) => training::list_viewers(&request?, list).map(Decision::answered),
+        T::GetDataUseNotice(_) => creation::query::get_notice(&request?).map(Decision::answered),
+        T::GetCreationPolicy(_) => creation::query::get_policy(&request?).map(Decision::answered),
+        T::ListMatrices(list) => matrix::list(&request?, list).map(Decision::answered),
         // ... codes
         // ... approvals and the audit trail
         // ... quotas
@@ -169,6 +197,15 @@ pub fn apply(state: &mut State, stamp: &Stamp, events: &[Event]) -> Applied {
             Event::MassSendTargetRefused(target) => {
                 mass_send::refuse_target(state, stamp, target);
             }
+            Event::BatchAccepted(accepted) => {
+                creation::accept_batch(state, stamp, accepted);
+            }
+            Event::BatchGroupCreated(item) => {
+                takes.extend(creation::create_of_batch(state, stamp, item));
+            }
+            Event::BatchGroupRefused(item) => {
+                creation::refuse_of_batch(state, stamp, item);
+            }
             event => {
                 if let Some(tenant) = state.tenant_mut(stamp.tenant) {
                     apply_to_tenant(tenant, stamp, event, &mut takes);
@@ -192,8 +229,33 @@ fn apply_to_tenant(
         // Departments and rosters
         // Making groups
         Event::GroupCreated(created) => takes.extend(group::create(tenant, created)),
+        Event::GroupCreatedV2(created) => takes.extend(creation::create(tenant, created)),
+        Event::CreationPolicySet(set) => creation::set_policy(tenant, set),
+        Event::ScopeSet(set) => creation::set_scope(tenant, set),
+        Event::RiskControlSet(set) => creation::set_risk_control(tenant, stamp.timestamp, set),
+        Event::FollowingEnded(ended) => creation::end_following(tenant, ended),
+        Event::DataUseNoticeSet(set) => creation::set_notice(tenant, set),
+        Event::ArchivePullSet(set) => creation::set_archive_pull(tenant, set),
+        Event::WatchSet(set) => {
+            training::set_watch(tenant, set);
+        }
+        Event::ViewerJoined(joined) => {
+            training::let_in(tenant, joined);
+        }
+        Event::ViewerLeft(left) => {
+            training::leave(tenant, left);
+        }
+        Event::WatchPasswordWrong(wrong) => {
+            training::guess_wrong(tenant, stamp, wrong);
+        }
+        Event::MatrixSet(set) => {
+            matrix::apply_set(tenant, set);
+        }
         // Members and roles
         Event::MembersJoined(joined) => takes.extend(group::join(tenant, joined)),
+        Event::MembersJoinedV2(joined) => {
+            takes.extend(group::join_with_notice(tenant, joined));
+        }
         Event::MembersLeft(left) => {
             let fate = group::Fate {
                 successor: left.successor,
@@ -234,6 +296,9 @@ fn apply_to_tenant(
         | Event::LogRepaired(_)
         | Event::MassSendAccepted(_)
         | Event::MassSendDelivered(_)
-        | Event::MassSendTargetRefused(_) => {}
+        | Event::MassSendTargetRefused(_)
+        | Event::BatchAccepted(_)
+        | Event::BatchGroupCreated(_)
+        | Event::BatchGroupRefused(_) => {}
     }
 }

@@ -5,7 +5,7 @@
 //! 200 envelopes, each of one group.
 
 use crate::model::command::GroupRole;
-use crate::model::event::{Event, GroupStatus, LeaveCause};
+use crate::model::event::{Event, GroupCreatedV2, GroupStatus, LeaveCause};
 use crate::wire::{
     ClientMessageId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, PersonId, Priority,
     Sequence, Take, TenantId,
@@ -133,6 +133,12 @@ impl<'a> Change<'a> {
         }
     }
 
+    fn created(created: &GroupCreatedV2) -> Self {
+        let mut people = vec![created.owner];
+        people.extend(&created.members);
+        Self::joined(created.group, Kind::GroupCreated, people)
+    }
+
     fn left(group: GroupId, left: &'a [PersonId], cause: LeaveCause, status: GroupStatus) -> Self {
         let kind = kind_left(status);
         Self {
@@ -156,7 +162,12 @@ fn change_of(event: &Event) -> Option<Change<'_>> {
             people.extend(&created.members);
             Change::joined(created.group, Kind::GroupCreated, people)
         }
+        Event::GroupCreatedV2(created) => Change::created(created),
+        Event::BatchGroupCreated(item) => Change::created(&item.created),
         Event::MembersJoined(joined) => {
+            Change::joined(joined.group, Kind::Joined, joined.people.clone())
+        }
+        Event::MembersJoinedV2(joined) => {
             Change::joined(joined.group, Kind::Joined, joined.people.clone())
         }
         Event::MembersLeft(left) => Change::left(left.group, &left.people, left.cause, left.status),

@@ -5,7 +5,7 @@
 use core::fmt;
 
 use crate::model::command::PolicyId;
-use crate::wire::{DepartmentId, GroupId, PersonId, Refused, Timestamp};
+use crate::wire::{DepartmentId, GroupId, MatrixId, PersonId, Refused, Timestamp};
 
 /// Why a command was refused. Nothing was charged and no sequence was used (SPEC Q3).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -186,6 +186,74 @@ pub enum Refusal {
         /// How many it may have.
         limit: u32,
     },
+    /// No such batch in the tenant, or its results are no longer kept.
+    #[error("batch {batch} does not exist")]
+    NoSuchBatch {
+        /// Which was named: its parent record.
+        batch: u64,
+    },
+    /// Nobody creates groups: the security lock (SPEC G4).
+    #[error("creating groups is locked{}", if *mobile { " on mobile devices" } else { "" })]
+    CreationLocked {
+        /// On mobile devices only.
+        mobile: bool,
+    },
+    /// Not one of those who may create groups (SPEC G4).
+    #[error("person {person} is not one of those who may create groups")]
+    NotACreator {
+        /// Who.
+        person: PersonId,
+    },
+    /// Out of the scope of those who may be selected (SPEC G4).
+    #[error("person {person} may not be selected")]
+    NotSelectable {
+        /// Who.
+        person: PersonId,
+    },
+    /// One group too many was created in a day; an admin must release it (SPEC G4).
+    #[error(
+        "person {person} created too many groups, held up since {since}: an admin must release it"
+    )]
+    RiskControl {
+        /// Who.
+        person: PersonId,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Archive pull and retention of a group with external contacts stay on (SPEC G1).
+    #[error("the archive of group {group} cannot be switched off")]
+    ArchiveRequired {
+        /// Which.
+        group: GroupId,
+    },
+    /// Outside the time in which viewers are let in (SPEC G1).
+    #[error("group {group} lets viewers in from {opens} until {closes}")]
+    WatchClosed {
+        /// Which.
+        group: GroupId,
+        /// From then on.
+        opens: Timestamp,
+        /// Until before then.
+        closes: Timestamp,
+    },
+    /// Not the watch password (SPEC G1).
+    #[error("this is not the watch password of group {group}")]
+    WrongPassword {
+        /// Of which group.
+        group: GroupId,
+    },
+    /// Wrong too often in a minute.
+    #[error("too many wrong guesses: try again at {retry_at}")]
+    TooManyGuesses {
+        /// When one of them is forgotten.
+        retry_at: Timestamp,
+    },
+    /// No such set of groups in the tenant.
+    #[error("matrix {matrix} does not exist")]
+    NoSuchMatrix {
+        /// Which was named.
+        matrix: MatrixId,
+    },
     /// No space left for records (SPEC A2); nothing was changed.
     #[error("the log's disk is full: free space and try again")]
     DiskFull,
@@ -225,6 +293,16 @@ impl Refusal {
             // Quotas
             Self::NoSuchPolicy { .. } => 95,
             Self::TooManyPolicies { .. } => 96,
+            Self::NoSuchBatch { .. } => 45,
+            Self::CreationLocked { .. } => 46,
+            Self::NotACreator { .. } => 47,
+            Self::NotSelectable { .. } => 48,
+            Self::RiskControl { .. } => 49,
+            Self::ArchiveRequired { .. } => 50,
+            Self::WatchClosed { .. } => 51,
+            Self::WrongPassword { .. } => 52,
+            Self::TooManyGuesses { .. } => 53,
+            Self::NoSuchMatrix { .. } => 54,
         }
     }
 
@@ -296,6 +374,19 @@ impl Refusal {
                 refused.limit = u64::from(*limit);
             }
             Self::NoSuchDepartment { department } => refused.subject = department.0,
+            Self::NoSuchBatch { batch } => refused.subject = *batch,
+            Self::NotACreator { person }
+            | Self::NotSelectable { person }
+            | Self::RiskControl { person, .. } => refused.subject = person.0,
+            Self::ArchiveRequired { group } | Self::WrongPassword { group } => {
+                refused.subject = group.0;
+            }
+            Self::WatchClosed { group, opens, .. } => {
+                refused.subject = group.0;
+                refused.retry_at = *opens;
+            }
+            Self::TooManyGuesses { retry_at } => refused.retry_at = *retry_at,
+            Self::NoSuchMatrix { matrix } => refused.subject = matrix.0,
             // The text says it all.
             _ => {}
         }

@@ -12,6 +12,7 @@ use crate::model::command::{OrgRole, PersonKind, PersonStatus, Succession};
 use crate::model::department::Departments;
 use crate::model::directory::Person;
 use crate::model::group::Group;
+use crate::model::group::creation::Creation;
 use crate::model::limits::Limits;
 use crate::model::mass_send::MassSends;
 use crate::model::message::Remembered;
@@ -64,8 +65,8 @@ pub struct State {
     pub(crate) tenants: Vec<Tenant>,
     /// The latest time applied: nothing is decided before it.
     pub(crate) clock: Timestamp,
-    /// Tenants with mass sends still to go out; the first is next, then it queues again.
-    pub(crate) sending: VecDeque<TenantId>,
+    /// Tenants with work left; the first is next, then it queues again.
+    pub(crate) work: VecDeque<TenantId>,
     /// Configuration, no state: neither hashed nor in snapshots.
     pub(crate) limits: Limits,
 }
@@ -102,13 +103,13 @@ impl core::fmt::Debug for State {
         let Self {
             tenants,
             clock,
-            sending,
+            work,
             limits,
         } = self;
         f.debug_struct("State")
             .field("tenants", &tenants.len())
             .field("clock", clock)
-            .field("sending", &sending.len())
+            .field("work", &work.len())
             .field("limits", limits)
             .finish()
     }
@@ -131,6 +132,8 @@ pub(crate) struct Tenant {
     pub(crate) remembered: Remembered,
     pub(crate) quotas: Quotas,
     pub(crate) mass_sends: MassSends,
+    // Making groups
+    pub(crate) creation: Creation,
 }
 
 impl Tenant {
@@ -155,6 +158,7 @@ impl Tenant {
             remembered: Remembered::default(),
             quotas: Quotas::default(),
             mass_sends: MassSends::default(),
+            creation: Creation::default(),
         }
     }
 

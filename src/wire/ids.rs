@@ -40,6 +40,10 @@ id! {
     DepartmentId(u64)
 }
 id! {
+    /// A set of groups of a tenant that is addressed as one. 0 is no set.
+    MatrixId(u64)
+}
+id! {
     /// One of a person's devices, numbered by whoever issues their tokens. 0 is no device.
     DeviceId(u32)
 }

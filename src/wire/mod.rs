@@ -26,8 +26,8 @@ pub use header::{
     BODY_LEN_MAX, HEADER_LEN, HEADER_VERSION, Header, HeaderError, HeaderFields, Kind, Priority,
 };
 pub use ids::{
-    ClientMessageId, DepartmentId, DeviceId, GroupId, PersonId, RecordNumber, Sequence, TenantId,
-    Timestamp,
+    ClientMessageId, DepartmentId, DeviceId, GroupId, MatrixId, PersonId, RecordNumber, Sequence,
+    TenantId, Timestamp,
 };
 pub use message::{
     Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach, Hello,

@@ -13,6 +13,7 @@ use throng::model::command::*;
 use throng::model::event::Event;
 
 mod core;
+mod creation;
 mod quotas;
 mod state;
 
@@ -24,7 +25,7 @@ struct Section {
     events: fn() -> Vec<Event>,
 }
 
-const SECTIONS: &[Section] = &[core::SECTION, quotas::SECTION];
+const SECTIONS: &[Section] = &[core::SECTION, creation::SECTION, quotas::SECTION];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 

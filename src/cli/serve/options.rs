@@ -57,6 +57,14 @@ fn model(knobs: &throng::config::Model) -> model::Limits {
         api_calls_per_minute_max: knobs.api_calls_per_minute_max,
         quota_policies_max: knobs.quota_policies_max,
         rolling_quota_max: knobs.rolling_quota_max,
+        groups_created_per_day_max: knobs.groups_created_per_day_max,
+        batch_groups_max: knobs.batch_groups_max,
+        batch_people_max: knobs.batch_people_max,
+        training_viewers_max: knobs.training_viewers_max,
+        training_room_people_max: knobs.training_room_people_max,
+        watch_guesses_per_minute_max: knobs.watch_guesses_per_minute_max,
+        matrices_max: knobs.matrices_max,
+        matrix_groups_max: knobs.matrix_groups_max,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod bodies;
 
+pub use crate::model::group::creation::command::*;
 pub use crate::model::quota::command::*;
 pub use bodies::*;
 
@@ -113,6 +114,38 @@ tagged_enum! {
         // 0x030 Directory
         // 0x050 Departments and rosters
         // 0x060 Making groups
+        /// A group from people and departments (SPEC G3); answered by `GroupCreated`.
+        CreateGroupV2(NewGroupV1) = 0x060,
+        /// A training group with its watch password (SPEC G1); answered by `GroupCreated`.
+        CreateTrainingGroup(CreateTrainingGroupV1) = 0x061,
+        /// Up to 500 groups, each succeeding or failing by itself (SPEC G3); `BatchAccepted`.
+        CreateGroups(CreateGroupsV1) = 0x062,
+        /// Who may create groups (SPEC G4); `Done`.
+        SetCreationPolicy(SetCreationPolicyV1) = 0x063,
+        /// Who may be selected for new groups (SPEC G4); `Done`.
+        SetSelectable(SetSelectableV1) = 0x064,
+        /// Whom one creator may select (SPEC G4); `Done`.
+        SetContactScope(SetContactScopeV1) = 0x065,
+        /// Lets a person who created too many go on, without undoing the day's count (SPEC G4); `Done`.
+        ReleaseRiskControl(PersonV1) = 0x066,
+        /// What those who join external groups are told from now on (SPEC G1); `Done`.
+        SetDataUseNotice(SetDataUseNoticeV1) = 0x067,
+        /// Whether the enterprise's archive pull carries a group (SPEC G1); `Done`.
+        SetArchivePull(SetArchivePullV1) = 0x068,
+        /// Another watch password and window; `Done`.
+        ConfigureWatch(ConfigureWatchV1) = 0x069,
+        /// A viewer into a training group, by password (SPEC G1); answered by `Watching`.
+        JoinAsViewer(JoinAsViewerV1) = 0x06a,
+        /// A viewer out of a training group; `Done`.
+        LeaveAsViewer(LeaveAsViewerV1) = 0x06b,
+        /// A group becomes a core and sub-groups with the same admins (SPEC G10); `GroupSplit`.
+        SplitGroup(SplitGroupV1) = 0x06c,
+        /// A set of groups to address as one (SPEC G10); answered by `MatrixSet`.
+        CreateMatrix(NewMatrixV1) = 0x06d,
+        /// Other groups for a set; answered by `MatrixSet`.
+        ChangeMatrix(ChangeMatrixV1) = 0x06e,
+        /// No set any more; its groups stay as they are; `Done`.
+        RemoveMatrix(MatrixV1) = 0x06f,
         // 0x070 The life of a group
         // 0x090 Join codes, face-to-face, outward calls
         // 0x0a0 Approvals and the audit trail
@@ -140,6 +173,20 @@ tagged_enum! {
         // 0x120 Directory
         // 0x130 Departments and rosters
         // 0x140 Making groups
+        /// How far a batch has got, and what came of each group; answered by `Batch`.
+        GetBatch(BatchV1) = 0x140,
+        /// Where a group comes from and what it belongs to; answered by `GroupOrigin`.
+        GetGroupOrigin(GroupV1) = 0x141,
+        /// A training group's audience; answered by `Audience`.
+        GetAudience(GroupV1) = 0x142,
+        /// The viewers of one room; answered by `Viewers`.
+        ListViewers(ListViewersV1) = 0x143,
+        /// What those who join external groups are told; answered by `DataUseNotice`.
+        GetDataUseNotice(OfTheEnterpriseV1) = 0x144,
+        /// Who may create groups, and whom they may select; answered by `CreationPolicy`.
+        GetCreationPolicy(OfTheEnterpriseV1) = 0x145,
+        /// A page of sets of groups; answered by `Matrices`.
+        ListMatrices(ListMatricesV1) = 0x146,
         // 0x150 The life of a group
         // 0x160 Join codes, face-to-face, outward calls
         // 0x170 Approvals and the audit trail
@@ -183,6 +230,28 @@ tagged_enum! {
         // 0x120 Directory
         // 0x130 Departments and rosters
         // 0x140 Making groups
+        /// What came of each group of a batch.
+        Batch(BatchStateV1) = 0x140,
+        /// Where a group comes from.
+        GroupOrigin(GroupOriginV1) = 0x141,
+        /// A training group's audience.
+        Audience(AudienceV1) = 0x142,
+        /// The viewers of a room.
+        Viewers(ViewersV1) = 0x143,
+        /// What those who join external groups are told.
+        DataUseNotice(DataUseNoticeV1) = 0x144,
+        /// Who may create groups.
+        CreationPolicy(CreationPolicyV1) = 0x145,
+        /// A page of sets of groups.
+        Matrices(MatricesV1) = 0x146,
+        /// The parent record's number names the batch from now on.
+        BatchAccepted(BatchAcceptedV1) = 0x147,
+        /// Where a viewer sits.
+        Watching(WatchingV1) = 0x148,
+        /// The groups that one became.
+        GroupSplit(GroupSplitV1) = 0x149,
+        /// The set, as it is named from now on.
+        MatrixSet(MatrixV1) = 0x14a,
         // 0x150 The life of a group
         // 0x160 Join codes, face-to-face, outward calls
         // 0x170 Approvals and the audit trail

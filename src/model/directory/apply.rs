@@ -2,7 +2,7 @@
 
 use crate::model::command::PersonStatus;
 use crate::model::event::{PeopleAddedV1, PersonDepartedV1, TenantCreatedV1};
-use crate::model::group::{Fate, leave};
+use crate::model::group::{Fate, leave, training};
 use crate::model::state::{State, Tenant};
 use crate::wire::{PersonId, Take, TenantId};
 
@@ -46,6 +46,7 @@ pub(crate) fn depart(tenant: &mut Tenant, departed: &PersonDepartedV1, takes: &m
         return;
     };
     tenant.person_mut(leaver).status = PersonStatus::Departed;
+    training::let_out_of_all(tenant, leaver);
     takes.reserve_exact(departed.groups.len());
     for left in &departed.groups {
         let fate = Fate {

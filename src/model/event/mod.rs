@@ -7,6 +7,7 @@
 mod bodies;
 mod codec;
 
+pub use crate::model::group::creation::event::*;
 pub use crate::model::quota::event::*;
 pub use bodies::*;
 pub use codec::{EventsError, decode_all, encode_all};
@@ -55,6 +56,38 @@ tagged_enum! {
         // 0x100 Directory
         // 0x120 Departments and rosters
         // 0x130 Making groups
+        /// A group exists, with its first members, what it belongs to and whom it counts for.
+        GroupCreatedV2(GroupCreatedV2) = 0x130,
+        /// People are members, and were shown a data-use notice.
+        MembersJoinedV2(MembersJoinedV2) = 0x131,
+        /// Groups will be created.
+        BatchAccepted(BatchAcceptedV1) = 0x132,
+        /// One group of a batch exists.
+        BatchGroupCreated(BatchGroupCreatedV1) = 0x133,
+        /// One group of a batch was refused.
+        BatchGroupRefused(BatchGroupRefusedV1) = 0x134,
+        /// Other people may create groups.
+        CreationPolicySet(CreationPolicySetV1) = 0x135,
+        /// Other people may be selected for new groups.
+        ScopeSet(ScopeSetV1) = 0x136,
+        /// A person's creating is held up, or goes on (SPEC G4).
+        RiskControlSet(RiskControlSetV1) = 0x137,
+        /// A group follows its department no longer.
+        FollowingEnded(FollowingEndedV1) = 0x138,
+        /// Another data-use notice holds.
+        DataUseNoticeSet(DataUseNoticeSetV1) = 0x139,
+        /// Whether the archive pull carries a group.
+        ArchivePullSet(ArchivePullSetV1) = 0x13a,
+        /// A training group has another watch password and window.
+        WatchSet(WatchSetV1) = 0x13b,
+        /// Somebody watches a training group.
+        ViewerJoined(ViewerJoinedV1) = 0x13c,
+        /// Somebody watches it no longer.
+        ViewerLeft(ViewerLeftV1) = 0x13d,
+        /// Somebody guessed at a watch password; one event a guess.
+        WatchPasswordWrong(WatchPasswordWrongV1) = 0x13e,
+        /// A set of groups, or none any more.
+        MatrixSet(MatrixSetV1) = 0x13f,
         // 0x140 The life of a group
         // 0x160 Join codes, face-to-face, outward calls
         // 0x170 Approvals and the audit trail

@@ -1,14 +1,14 @@
 //! What groups are after an event, and the sequence it took. An event that does not fit takes none.
 
-use crate::model::command::{GroupRole, PersonKind};
+use crate::model::command::{GroupKind, GroupRole, PersonKind};
 use crate::model::event::{
     GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus, MembersJoinedV1,
-    OwnershipTransferredV1, RoleChangedV1,
+    MembersJoinedV2, OwnershipTransferredV1, RoleChangedV1,
 };
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
 use crate::wire::{GroupId, PersonId, Sequence, Take};
 
-use super::Group;
+use super::{Group, training};
 
 /// What leaving does to the group that is left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,37 +21,69 @@ pub(crate) struct Fate {
 
 pub(crate) fn create(tenant: &mut Tenant, created: &GroupCreatedV1) -> Option<Take> {
     let owner = tenant.find_person(created.owner)?;
-    if created.group != GroupId(tenant.groups.len() as u64 + 1) {
+    let (name, members) = (created.name.as_str(), &created.members);
+    let made = found(tenant, created.group, created.kind, name, owner, members);
+    made.map(|(_, take)| take)
+}
+
+/// The group with its first members, if it is the tenant's next.
+pub(super) fn found(
+    tenant: &mut Tenant,
+    id: GroupId,
+    kind: GroupKind,
+    name: &str,
+    owner: PersonIndex,
+    members: &[PersonId],
+) -> Option<(GroupIndex, Take)> {
+    if id != GroupId(tenant.groups.len() as u64 + 1) {
         return None;
     }
     tenant.groups.push(Group {
-        kind: created.kind,
-        name: created.name.as_str().into(),
+        kind,
+        name: name.into(),
         status: GroupStatus::Active,
         creator: None,
         department: None,
+        follows_department: false,
+        team: None,
+        training: None,
         owner: Some(owner),
         admins: Vec::new(),
-        members: Vec::with_capacity(created.members.len() + 1),
+        members: Vec::with_capacity(members.len() + 1),
         head: Sequence(0),
         membership_sequence: Sequence(0),
         message_ordinal: 0,
     });
-    let index = tenant.find_group(created.group)?;
+    let index = tenant.find_group(id)?;
     let take = tenant.group_mut(index).take_membership(index);
     enter(tenant, index, owner, take.sequence);
-    for person in &created.members {
+    for person in members {
         if let Some(person) = tenant.find_person(*person) {
             enter(tenant, index, person, take.sequence);
         }
     }
-    Some(take)
+    Some((index, take))
 }
 
 pub(crate) fn join(tenant: &mut Tenant, joined: &MembersJoinedV1) -> Option<Take> {
-    let index = living_group(tenant, joined.group)?;
+    let MembersJoinedV1 { group, people } = joined;
+    enter_all(tenant, *group, people)
+}
+
+/// Which notice they were shown is for the archive.
+pub(crate) fn join_with_notice(tenant: &mut Tenant, joined: &MembersJoinedV2) -> Option<Take> {
+    let MembersJoinedV2 {
+        group,
+        people,
+        notice: _,
+    } = joined;
+    enter_all(tenant, *group, people)
+}
+
+fn enter_all(tenant: &mut Tenant, group: GroupId, people: &[PersonId]) -> Option<Take> {
+    let index = living_group(tenant, group)?;
     let take = tenant.group_mut(index).take_membership(index);
-    for person in &joined.people {
+    for person in people {
         if let Some(person) = tenant.find_person(*person) {
             enter(tenant, index, person, take.sequence);
         }
@@ -66,6 +98,7 @@ fn enter(tenant: &mut Tenant, group: GroupIndex, person: PersonIndex, joined: Se
     let members = &mut tenant.group_mut(group).members;
     let end = members.len();
     crate::model::state::insert_snug(members, end, person);
+    training::let_out(tenant, group, person);
 }
 
 pub(crate) fn leave(
@@ -136,6 +169,7 @@ fn end(tenant: &mut Tenant, index: GroupIndex) {
     for member in core::mem::take(&mut group.members) {
         tenant.person_mut(member).leave(index);
     }
+    training::close_audience(tenant, index);
 }
 
 pub(crate) fn change_role(tenant: &mut Tenant, changed: &RoleChangedV1) -> Option<Take> {

@@ -2,8 +2,8 @@
 
 use crate::model::command::Actor;
 use crate::model::command::{
-    CreateGroupV1, GroupChangedV1, GroupKind, GroupRole, GroupV1, MemberV1, MembersV1,
-    RenameGroupV1, Reply, SetRoleV1,
+    GroupChangedV1, GroupKind, GroupRole, GroupV1, MemberV1, MembersV1, RenameGroupV1, Reply,
+    SetRoleV1,
 };
 use crate::model::decision::{Decision, Request};
 use crate::model::event::{self, Event, LeaveCause};
@@ -11,66 +11,16 @@ use crate::model::limits::{check_count, check_name};
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
 use crate::model::state::{GroupIndex, PersonIndex};
-use crate::wire::{GroupId, PersonId, Sequence};
+use crate::wire::{GroupId, PersonId};
 
-use super::{Group, OTHERS_MIN, cap, fate_without};
-
-pub(crate) fn decide_create(
-    request: &Request<'_>,
-    create: &CreateGroupV1,
-) -> Result<Decision, Refusal> {
-    let operation = match create.kind {
-        GroupKind::Internal => Operation::CreateInternalGroup,
-        GroupKind::External => Operation::CreateExternalGroup,
-        GroupKind::Training => Operation::CreateTrainingGroup,
-        GroupKind::Direct => Operation::CreateDirectGroup,
-    };
-    request.permit(operation, Subject::Tenant)?;
-    let for_oneself =
-        matches!(request.actor, Actor::Person { person, .. } if person == create.owner);
-    if !for_oneself {
-        request.permit(Operation::CreateGroupForAnother, Subject::Tenant)?;
-    }
-    check_name("name", &create.name)?;
-    let limit = request.limits.people_per_command_max;
-    let have = u32::try_from(create.members.len()).unwrap_or(u32::MAX);
-    if have < OTHERS_MIN {
-        let need = OTHERS_MIN;
-        return Err(Refusal::TooFewMembers { need, have });
-    }
-    check_count("members", create.members.len(), limit)?;
-    let mut people = admissible(request, create.kind, &create.members)?;
-    let owner = request.tenant.active_person(create.owner)?;
-    if !request.tenant.is_employee(owner) {
-        let person = create.owner;
-        return Err(Refusal::NotAnEmployee { person });
-    }
-    people.push(owner);
-    check_distinct("members", people)?;
-    let cap = cap(request.tenant, request.limits, create.kind, request.now);
-    if have.saturating_add(1) > cap {
-        let group = GroupId(0);
-        return Err(Refusal::GroupFull { group, cap });
-    }
-
-    let group = GroupId(request.tenant.groups.len() as u64 + 1);
-    let event = Event::GroupCreated(event::GroupCreatedV1 {
-        group,
-        kind: create.kind,
-        name: create.name.clone(),
-        owner: create.owner,
-        members: create.members.clone(),
-    });
-    let sequence = Sequence(1);
-    let reply = Reply::GroupCreated(GroupChangedV1 { group, sequence });
-    Ok(Decision::accepted(event, reply))
-}
+use super::{Group, cap, creation, fate_without};
 
 pub(crate) fn decide_add_members(
     request: &Request<'_>,
     add: &MembersV1,
 ) -> Result<Decision, Refusal> {
     let (index, group) = active_group(request, add.group, Operation::AddMembers)?;
+    check_not_direct(group)?;
     let limit = request.limits.people_per_command_max;
     check_count("people", add.people.len(), limit)?;
     let people = admissible(request, group.kind, &add.people)?;
@@ -87,11 +37,10 @@ pub(crate) fn decide_add_members(
         let group = add.group;
         return Err(Refusal::GroupFull { group, cap });
     }
+    creation::check_selected(request, &add.people)?;
 
-    let event = Event::MembersJoined(event::MembersJoinedV1 {
-        group: add.group,
-        people: add.people.clone(),
-    });
+    let people = add.people.clone();
+    let event = creation::joined_event(request.tenant, group.kind, add.group, people);
     Ok(changed(group, add.group, event))
 }
 
@@ -136,6 +85,7 @@ fn decide_left(
     if group.status == event::GroupStatus::Dissolved {
         return Err(Refusal::GroupDissolved { group: id });
     }
+    check_not_direct(group)?;
     let leaving = people.iter().map(|person| member(request, index, *person));
     let leaving = leaving.collect::<Result<Vec<_>, _>>()?;
     let leaving = check_distinct("people", leaving)?;
@@ -247,15 +197,27 @@ fn active_group<'a>(
     Ok((index, group))
 }
 
+/// A direct group is of its two people for as long as they are with the company (SPEC G1).
+fn check_not_direct(group: &Group) -> Result<(), Refusal> {
+    if group.kind == GroupKind::Direct {
+        return Err(Refusal::Invalid {
+            field: "group",
+            rule: "not a direct group, which keeps its two people",
+        });
+    }
+    Ok(())
+}
+
 /// People who may be in a group of `kind`, in the order given.
-fn admissible(
+pub(super) fn admissible(
     request: &Request<'_>,
     kind: GroupKind,
     people: &[PersonId],
 ) -> Result<Vec<PersonIndex>, Refusal> {
     let check = |person: &PersonId| {
         let index = request.tenant.active_person(*person)?;
-        if kind == GroupKind::Internal && !request.tenant.is_employee(index) {
+        let for_employees = matches!(kind, GroupKind::Internal | GroupKind::Training);
+        if for_employees && !request.tenant.is_employee(index) {
             let person = *person;
             return Err(Refusal::NotAnEmployee { person });
         }
@@ -265,7 +227,7 @@ fn admissible(
 }
 
 /// The people in order of index, where each is there once.
-fn check_distinct(
+pub(super) fn check_distinct(
     field: &'static str,
     mut people: Vec<PersonIndex>,
 ) -> Result<Vec<PersonIndex>, Refusal> {

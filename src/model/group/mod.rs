@@ -4,20 +4,27 @@
 //! has served longest, which is what succession asks for.
 
 mod apply;
+pub(crate) mod creation;
 mod decide;
+pub(crate) mod direct;
+pub(crate) mod matrix;
 pub(crate) mod snapshot;
+pub(crate) mod split;
 mod succession;
 #[cfg(test)]
 mod tests;
+pub(crate) mod training;
 
 pub(crate) use apply::{
-    Fate, change_role, create, dissolve, join, leave, rename, transfer_ownership,
+    Fate, change_role, create, dissolve, join, join_with_notice, leave, rename, transfer_ownership,
 };
 pub(crate) use decide::{
-    decide_add_members, decide_create, decide_dissolve, decide_leave, decide_remove_members,
-    decide_rename, decide_set_role, decide_transfer,
+    decide_add_members, decide_dissolve, decide_leave, decide_remove_members, decide_rename,
+    decide_set_role, decide_transfer,
 };
 pub(crate) use succession::fate_without;
+
+use apply::found;
 
 use crate::model::command::{GroupKind, GroupRole};
 use crate::model::event::GroupStatus;
@@ -38,6 +45,12 @@ pub(crate) struct Group {
     pub(crate) creator: Option<PersonIndex>,
     /// The department it is bound to.
     pub(crate) department: Option<DepartmentIndex>,
+    /// Who joins or leaves its department joins or leaves it (SPEC D8).
+    pub(crate) follows_department: bool,
+    /// The project team it is bound to.
+    pub(crate) team: Option<Box<str>>,
+    /// Of a training group: who watches.
+    pub(crate) training: Option<Box<training::Training>>,
     /// None unless active.
     pub(crate) owner: Option<PersonIndex>,
     /// In the order they were appointed, without the owner.
@@ -61,6 +74,17 @@ impl Group {
         } else {
             GroupRole::Member
         }
+    }
+
+    /// Whether the person owns or administers the group.
+    pub(crate) fn is_led_by(&self, person: PersonIndex) -> bool {
+        self.role(person) != GroupRole::Member
+    }
+
+    /// Whether the person watches the group, being no member.
+    pub(crate) fn is_watched_by(&self, person: PersonIndex) -> bool {
+        let training = self.training.as_ref();
+        training.is_some_and(|training| training.is_watched_by(person))
     }
 
     /// Whether the group is in use.

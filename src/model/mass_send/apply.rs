@@ -6,6 +6,7 @@ use crate::model::event::{ChargeV1, MassSendAcceptedV1, MassSendTargetV1};
 use crate::model::message::{Key, remember, take_place};
 use crate::model::quota;
 use crate::model::state::State;
+use crate::model::work;
 use crate::wire::{GroupId, Kind, Priority, Take};
 
 use super::{FINISHED_KEPT_FOR_US, MassSend, MassSends};
@@ -30,7 +31,6 @@ pub(crate) fn accept(
         return None;
     }
     sends.forget_finished(stamp);
-    let was_idle = sends.current().is_none();
     sends.list.push_back(MassSend {
         record: stamp.record,
         sender,
@@ -59,9 +59,7 @@ pub(crate) fn accept(
     };
     let place = u64::from(targets);
     remember(tenant, stamp, sender, key, accepted.body_digest, place);
-    if was_idle {
-        state.sending.push_back(stamp.tenant);
-    }
+    work::left(state, stamp.tenant);
     Some(())
 }
 
@@ -94,22 +92,18 @@ fn advance<'a>(
     (send.record == target.mass_send && send.next_group() == Some(target.group)).then_some(send)
 }
 
-/// After a slice: a mass send with no next group is over, and the tenant queues again if it has more.
+/// After a slice: a mass send with no next group is over.
 fn settle(state: &mut State, stamp: &Stamp) {
-    state.sending.retain(|tenant| *tenant != stamp.tenant);
-    let Some(tenant) = state.tenant_mut(stamp.tenant) else {
-        return;
-    };
-    let sends = &mut tenant.mass_sends;
-    if let Some(send) = sends.list.get_mut(sends.finished)
-        && send.next_group().is_none()
-    {
-        send.groups = Vec::new();
-        sends.finished += 1;
+    if let Some(tenant) = state.tenant_mut(stamp.tenant) {
+        let sends = &mut tenant.mass_sends;
+        if let Some(send) = sends.list.get_mut(sends.finished)
+            && send.next_group().is_none()
+        {
+            send.groups = Vec::new();
+            sends.finished += 1;
+        }
     }
-    if sends.current().is_some() {
-        state.sending.push_back(stamp.tenant);
-    }
+    work::settle(state, stamp.tenant);
 }
 
 impl MassSends {

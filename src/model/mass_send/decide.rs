@@ -7,15 +7,17 @@ use siphasher::sip::SipHasher13;
 use crate::model::command::{
     Actor, DoneV1, MassSendAcceptedV1, MassSendV1, PolicyId, PublishedV1, Reply,
 };
-use crate::model::decision::{Context, Decision, Request};
+use crate::model::decision::{Decision, Request};
 use crate::model::event::{self, ChargeV1, Event, MassSendTargetV1};
 use crate::model::limits::check_count;
 use crate::model::message::{Key, Original, check_target};
-use crate::model::permission::{Operation, Subject, check_node};
+use crate::model::permission::{Operation, Subject};
 use crate::model::quota::{self, Demand};
 use crate::model::refusal::Refusal;
-use crate::model::state::{PersonIndex, State, Tenant};
-use crate::wire::{BODY_LEN_MAX, GroupId, Kind, Priority, Timestamp};
+use crate::model::state::{PersonIndex, Tenant};
+use crate::wire::{BODY_LEN_MAX, GroupId, Kind, Priority, RecordNumber, Timestamp};
+
+use super::MassSend;
 
 pub(crate) fn decide_mass_send(
     request: &Request<'_>,
@@ -146,37 +148,36 @@ fn check_message(
     Ok(())
 }
 
-/// The next target of the next tenant in turn; `Done` where nothing is left or the target refuses.
-pub(crate) fn decide_next(
-    state: &State,
-    actor: Actor,
-    context: Context,
-) -> Result<Decision, Refusal> {
-    check_node(actor, Operation::Continue)?;
+/// The next target of what is going out; `Done` where it refuses.
+pub(crate) fn decide_target(
+    tenant: &Tenant,
+    send: &MassSend,
+    record: RecordNumber,
+    timestamp: Timestamp,
+) -> Decision {
     let nothing = Reply::Done(DoneV1 {});
-    let Some(slice) = state.next_slice() else {
-        return Ok(Decision::answered(nothing));
+    let Some(group) = send.next_group() else {
+        return Decision::answered(nothing);
     };
-    let tenant = state.tenant(slice.tenant)?;
     let target = MassSendTargetV1 {
-        mass_send: slice.mass_send,
-        group: slice.group,
+        mass_send: send.record,
+        group,
     };
-    let group = tenant
-        .active_person(slice.sender)
-        .and_then(|sender| check_target(tenant, slice.group, sender, slice.kind));
-    let Ok(group) = group else {
-        let event = Event::MassSendTargetRefused(target);
-        return Ok(Decision::accepted(event, nothing));
+    let sender = tenant.active_person(send.sender.id());
+    let sequence = sender
+        .and_then(|sender| check_target(tenant, group, sender, send.kind))
+        .map(|group| group.head.next());
+    let Ok(sequence) = sequence else {
+        return Decision::accepted(Event::MassSendTargetRefused(target), nothing);
     };
     let reply = Reply::Published(PublishedV1 {
-        group: slice.group,
-        sequence: group.head.next(),
-        record: context.record,
-        timestamp: context.now.max(state.clock),
+        group,
+        sequence,
+        record,
+        timestamp,
         duplicate: false,
     });
-    Ok(Decision::accepted(Event::MassSendDelivered(target), reply))
+    Decision::accepted(Event::MassSendDelivered(target), reply)
 }
 
 /// The digest of a body and the groups it goes to, keyed by the secret that is in the body's digest.

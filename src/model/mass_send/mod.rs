@@ -1,7 +1,6 @@
 //! Mass sends (SPEC Q4): one parent record with the charge, then one record per group.
 //!
-//! What is still to go out is state: the sequencer takes one slice at a time between other
-//! commands, tenants in turn, and goes on after a restart where the log ends.
+//! What is still to go out is state, worked off one target at a time (`model::work`).
 
 mod apply;
 mod decide;
@@ -10,14 +9,12 @@ pub(crate) mod snapshot;
 mod tests;
 
 pub(crate) use apply::{accept, deliver, refuse_target};
-pub(crate) use decide::{decide_mass_send, decide_next};
+pub(crate) use decide::{decide_mass_send, decide_target};
 
 use std::collections::VecDeque;
 
-use crate::model::state::{PersonIndex, State};
-use crate::wire::{
-    ClientMessageId, DeviceId, GroupId, Kind, PersonId, Priority, RecordNumber, TenantId, Timestamp,
-};
+use crate::model::state::PersonIndex;
+use crate::wire::{ClientMessageId, DeviceId, GroupId, Kind, Priority, RecordNumber, Timestamp};
 
 /// How long the progress of a mass send that has gone out can be asked for, in microseconds: 7 days.
 pub(crate) const FINISHED_KEPT_FOR_US: i64 = 7 * 24 * 3_600_000_000;
@@ -66,55 +63,5 @@ impl MassSends {
     /// The one that is going out.
     pub(crate) fn current(&self) -> Option<&MassSend> {
         self.list.get(self.finished)
-    }
-}
-
-/// What the next slice publishes; the body is that of the record `mass_send`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Slice {
-    /// Whose.
-    pub tenant: TenantId,
-    /// The parent record, whose view body every target's envelope has.
-    pub mass_send: RecordNumber,
-    /// Who sends.
-    pub sender: PersonId,
-    /// From which device.
-    pub device: DeviceId,
-    /// Where to.
-    pub group: GroupId,
-    /// What the message is.
-    pub kind: Kind,
-    /// How soon it must be seen.
-    pub priority: Priority,
-    /// The sender's name for the mass send.
-    pub client_message_id: ClientMessageId,
-}
-
-impl State {
-    /// Whether something is left to be done: then the sequencer decides `Continue`, as
-    /// [`Actor::System`](crate::model::command::Actor::System), between other commands.
-    #[must_use]
-    pub fn has_continuation(&self) -> bool {
-        !self.sending.is_empty()
-    }
-
-    /// What the next `Continue` is about, and whose stamp its record gets.
-    ///
-    /// Where [`record_kind`](crate::model::record_kind) then says anything but this kind, the target
-    /// is refused and the record has no body.
-    #[must_use]
-    pub fn next_slice(&self) -> Option<Slice> {
-        let tenant = *self.sending.front()?;
-        let send = self.tenant(tenant).ok()?.mass_sends.current()?;
-        Some(Slice {
-            tenant,
-            mass_send: send.record,
-            sender: send.sender.id(),
-            device: send.device,
-            group: send.next_group()?,
-            kind: send.kind,
-            priority: send.priority,
-            client_message_id: send.client_message_id,
-        })
     }
 }

@@ -31,7 +31,7 @@ fn a_mass_send_is_one_record_with_the_charge_and_one_per_group() {
     assert!(record.applied.takes.is_empty());
     for group in &groups {
         let slice = town.state.next_slice().unwrap();
-        assert_eq!((slice.mass_send, slice.group), (parent, *group));
+        assert_eq!((slice.parent, slice.body), (parent, Some(parent)));
         assert_eq!(
             (slice.sender, slice.device, slice.kind),
             (ALICE, DEVICE, Kind::Text)
@@ -244,7 +244,7 @@ fn mass_sends_of_a_tenant_go_out_in_order() {
     let second = town.mass_send(ALICE, &groups, 0).unwrap();
     let mut order = Vec::new();
     while let Some(slice) = town.state.next_slice() {
-        order.push(slice.mass_send);
+        order.push(slice.parent);
         town.slice();
     }
     assert_eq!(order, [first, first, second, second]);

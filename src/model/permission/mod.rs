@@ -143,6 +143,9 @@ fn claims(tenant: &Tenant, actor: Actor, subject: Subject) -> Result<Claims, Ref
                 }
             }
             let group = tenant.group(group);
+            if group.is_watched_by(index) {
+                held = held.or(VIEWER);
+            }
             if group.owner == Some(index) {
                 held = held.or(OWNER);
             }

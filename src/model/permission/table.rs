@@ -41,6 +41,9 @@ pub(crate) enum Operation {
     CreateGroups,
     SetCreationPolicy,
     ReleaseRiskControl,
+    ManageMatrix,
+    ReadNotice,
+    WatchGroup,
     // Who is in a group
     AddMembers,
     AnswerInvitation,
@@ -113,7 +116,7 @@ const fn rule(
 use Operation as O;
 /// In the order of [`Operation`], which a test holds.
 #[rustfmt::skip]
-pub(super) const TABLE: [Rule; 67] = [
+pub(super) const TABLE: [Rule; 70] = [
     // The node
     rule(O::CreateTenant,           "creating a tenant",                           NODE,                                  NOBODY,           "the node's operator"),
     rule(O::VerifyTenant,           "verifying a tenant",                          NODE,                                  NOBODY,           "the node's operator"),
@@ -150,6 +153,9 @@ pub(super) const TABLE: [Rule; 67] = [
     rule(O::CreateGroups,           "creating groups in one call",                 BACKEND,                               NOBODY,           "the enterprise"),
     rule(O::SetCreationPolicy,      "saying who may create groups",                MANAGEMENT,                            NOBODY,           "the enterprise or a super admin"),
     rule(O::ReleaseRiskControl,     "releasing risk control",                      MANAGERS,                              NOBODY,           "the enterprise, a super admin or an admin of the person's subtree"),
+    rule(O::ManageMatrix,           "managing a set of groups",                    MANAGEMENT,                            NOBODY,           "the enterprise or a super admin"),
+    rule(O::ReadNotice,             "reading the data-use notice",                 BACKEND.or(ANYONE),                    NOBODY,           "the enterprise or anybody with an account"),
+    rule(O::WatchGroup,             "watching a training group",                   BACKEND.or(ONESELF),                   NOBODY,           "the enterprise or the viewer"),
     // Who is in a group
     rule(O::AddMembers,             "adding members",                              BACKEND.or(LEADERS).or(COLLEAGUE),     NOBODY,           "the enterprise or an employee in the group"),
     rule(O::AnswerInvitation,       "answering an invitation",                     BACKEND.or(ONESELF),                   NOBODY,           "the enterprise or who is invited"),

@@ -301,7 +301,7 @@ pub(crate) fn metered(
 fn groups_created(events: &[Event]) -> u32 {
     let created = events
         .iter()
-        .filter(|event| matches!(event, Event::GroupCreated(_)));
+        .filter(|event| matches!(event, Event::GroupCreated(_) | Event::GroupCreatedV2(_)));
     u32::try_from(created.count()).unwrap_or(u32::MAX)
 }
 

@@ -29,7 +29,7 @@ pub(crate) use decide::{
 };
 pub(crate) use query::{get_quotas, get_quotas_v2, list_policies};
 pub use recount::{QuotaCount, recount};
-pub(crate) use window::Window;
+pub(crate) use window::{Window, day_of};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

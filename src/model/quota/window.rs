@@ -81,6 +81,11 @@ impl Calendar {
     }
 }
 
+/// The calendar day of `zone` that `now` is in.
+pub(crate) fn day_of(zone: &TimeZone, now: Timestamp) -> Window {
+    Calendar::Day.window(zone, now)
+}
+
 fn window_of(calendar: Calendar, zone: &TimeZone, now: Timestamp) -> Option<Window> {
     let at = jiff::Timestamp::from_microsecond(now.0).ok()?;
     let mut first = calendar.first(zone.to_datetime(at).date())?;

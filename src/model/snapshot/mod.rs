@@ -52,7 +52,7 @@ impl State {
                 .iter()
                 .map(|tenant| v2::write_tenant(tenant, self.clock))
                 .collect(),
-            sending: self.sending.iter().copied().collect(),
+            work: self.work.iter().copied().collect(),
         };
         let body = tagged::encode(&state);
         let mut bytes = Vec::with_capacity(ALIGNMENT + body.len());
@@ -82,7 +82,7 @@ impl State {
             STATE_V2 => {
                 let v2: StateV2 = tagged::decode(found, body)?;
                 let tenants = v2.tenants.into_iter().map(v2::read_tenant);
-                Self::assembled(v2.clock, tenants, v2.sending)
+                Self::assembled(v2.clock, tenants, v2.work)
             }
             _ => Err(TaggedError::Tag { found }.into()),
         }
@@ -91,7 +91,7 @@ impl State {
     fn assembled(
         clock: Timestamp,
         tenants: impl Iterator<Item = Result<Tenant, &'static str>>,
-        sending: Vec<TenantId>,
+        work: Vec<TenantId>,
     ) -> Result<Self, SnapshotError> {
         let mut state = Self::new();
         state.clock = clock;
@@ -99,21 +99,21 @@ impl State {
             let inconsistent = |what| SnapshotError::Inconsistent { tenant, what };
             state.tenants.push(read.map_err(inconsistent)?);
         }
-        state.sending = sending.into();
-        state.check_sending()?;
+        state.work = work.into();
+        state.check_work()?;
         Ok(state)
     }
 
-    /// The tenants in turn are exactly those with something to send.
-    fn check_sending(&self) -> Result<(), SnapshotError> {
+    /// The tenants in turn are exactly those with work left.
+    fn check_work(&self) -> Result<(), SnapshotError> {
         let inconsistent = |tenant| SnapshotError::Inconsistent {
             tenant,
-            what: "the turn of mass sends",
+            what: "the turn of what is left to be done",
         };
-        let mut in_turn: Vec<_> = self.sending.iter().copied().collect();
+        let mut in_turn: Vec<_> = self.work.iter().copied().collect();
         in_turn.sort_unstable();
         let ids = (1..).map(TenantId).zip(&self.tenants);
-        let pending = ids.filter(|(_, tenant)| tenant.mass_sends.current().is_some());
+        let pending = ids.filter(|(_, tenant)| tenant.work().is_some());
         let pending: Vec<_> = pending.map(|(id, _)| id).collect();
         if in_turn == pending {
             return Ok(());

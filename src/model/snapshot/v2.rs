@@ -11,7 +11,7 @@ body! {
     StateV2 {
         clock: Timestamp,
         tenants: Vec<TenantStateV2>,
-        sending: Vec<TenantId>,
+        work: Vec<TenantId>,
     }
 }
 body! {
@@ -28,6 +28,7 @@ body! {
         remembered: message::snapshot::RememberedStateV1,
         quotas: quota::snapshot::QuotasStateV1,
         mass_sends: mass_send::snapshot::MassSendsStateV1,
+        creation: group::creation::snapshot::CreationStateV1,
     }
 }
 
@@ -44,6 +45,7 @@ pub(super) fn write_tenant(tenant: &Tenant, clock: Timestamp) -> TenantStateV2 {
         remembered: message::snapshot::write(tenant, clock),
         quotas: quota::snapshot::write(tenant, clock),
         mass_sends: mass_send::snapshot::write(tenant),
+        creation: group::creation::snapshot::write(tenant, clock),
     }
 }
 
@@ -61,6 +63,7 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
         remembered,
         quotas,
         mass_sends,
+        creation,
     } = state;
     let mut tenant = Tenant::new(&name, &zone, verified_until, succession);
     tenant.requires_second_factor = requires_second_factor;
@@ -70,5 +73,6 @@ pub(super) fn read_tenant(state: TenantStateV2) -> Result<Tenant, &'static str> 
     message::snapshot::read(&mut tenant, remembered)?;
     quota::snapshot::read(&mut tenant, quotas)?;
     mass_send::snapshot::read(&mut tenant, mass_sends)?;
+    group::creation::snapshot::read(&mut tenant, creation)?;
     Ok(tenant)
 }

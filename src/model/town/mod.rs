@@ -1,6 +1,9 @@
 //! One enterprise to test rules in: commands go through decide and apply as the sequencer has it.
 
+mod creation;
 pub(crate) mod quotas;
+
+pub(crate) use creation::{creation_policy, new_group, watch};
 
 use crate::model::command::{
     Actor, AddPeopleV1, Command, CommandBody, CreateGroupV1, CreateTenantV1, GetMassSendV1,
