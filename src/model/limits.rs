@@ -30,7 +30,7 @@ pub struct Limits {
     ///
     /// Default 2,000. Range 1 to 8,000. Applying one record must stay below 2 ms.
     pub people_per_command_max: u32,
-    /// Groups of one mass send.
+    /// Targets of one mass send, groups and customers.
     ///
     /// Default 10,000. Range 1 to 20,000. Checking them holds the sequencer about 0.1 µs each.
     pub mass_send_groups_max: u32,

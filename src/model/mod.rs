@@ -121,6 +121,8 @@ fn decide_tagged(
         T::SetSenderClass(set) => quota::decide_set_sender_class(&request?, set),
         // Mass sends
         T::MassSend(send) => mass_send::decide_mass_send(&request?, send),
+        T::MassSendV2(send) => mass_send::decide_mass_send_v2(&request?, send),
+        T::CancelMassSend(cancel) => mass_send::decide_cancel(&request?, cancel),
         // History from elsewhere
         // What is only read: the directory
         // ... departments
@@ -145,7 +147,13 @@ fn decide_tagged(
         T::GetQuotasV2(get) => quota::get_quotas_v2(&request?, get).map(Decision::answered),
         T::ListPolicies(list) => quota::list_policies(&request?, list).map(Decision::answered),
         // ... mass sends
-        T::GetMassSend(get) => query::get_mass_send(&request?, get).map(Decision::answered),
+        T::GetMassSend(get) => mass_send::get_mass_send(&request?, get).map(Decision::answered),
+        T::GetMassSendV2(get) => {
+            mass_send::get_mass_send_v2(&request?, get).map(Decision::answered)
+        }
+        T::ListMassSendTargets(list) => {
+            mass_send::list_targets(&request?, list).map(Decision::answered)
+        }
     }
 }
 
@@ -191,9 +199,17 @@ pub fn apply(state: &mut State, stamp: &Stamp, events: &[Event]) -> Applied {
             Event::MassSendAccepted(accepted) => {
                 mass_send::accept(state, stamp, accepted);
             }
+            Event::MassSendAcceptedV2(accepted) => mass_send::accept_v2(state, stamp, accepted),
             Event::MassSendDelivered(target) => {
                 takes.extend(mass_send::deliver(state, stamp, target));
             }
+            Event::MassSendReached(reached) => {
+                takes.extend(mass_send::reach(state, stamp, reached));
+            }
+            Event::MassSendTargetRefusedV2(refused) => {
+                mass_send::refuse_target_v2(state, stamp, refused);
+            }
+            Event::MassSendCancelled(cancelled) => mass_send::cancel(state, stamp, cancelled),
             Event::MassSendTargetRefused(target) => {
                 mass_send::refuse_target(state, stamp, target);
             }
@@ -295,6 +311,10 @@ fn apply_to_tenant(
         Event::TenantCreated(_)
         | Event::LogRepaired(_)
         | Event::MassSendAccepted(_)
+        | Event::MassSendAcceptedV2(_)
+        | Event::MassSendReached(_)
+        | Event::MassSendTargetRefusedV2(_)
+        | Event::MassSendCancelled(_)
         | Event::MassSendDelivered(_)
         | Event::MassSendTargetRefused(_)
         | Event::BatchAccepted(_)

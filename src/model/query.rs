@@ -1,8 +1,7 @@
 //! What is only read: answers computed from the state as it is, under the same permissions.
 
 use crate::model::command::{
-    GetMassSendV1, GroupStateV1, GroupV1, GroupsV1, ListMembersV1, MassSendProgressV1,
-    MemberStateV1, MembersPageV1, PersonV1, Reply,
+    GroupStateV1, GroupV1, GroupsV1, ListMembersV1, MemberStateV1, MembersPageV1, PersonV1, Reply,
 };
 use crate::model::decision::Request;
 use crate::model::event::GroupStatus;
@@ -55,21 +54,6 @@ pub(crate) fn list_members(request: &Request<'_>, list: &ListMembersV1) -> Resul
     Ok(Reply::Members(MembersPageV1 {
         members: members.collect(),
         more,
-    }))
-}
-
-pub(crate) fn get_mass_send(request: &Request<'_>, get: &GetMassSendV1) -> Result<Reply, Refusal> {
-    let mass_send = get.mass_send;
-    let send = request.tenant.mass_sends.find(mass_send);
-    let send = send.ok_or(Refusal::NoSuchMassSend {
-        mass_send: mass_send.0,
-    })?;
-    let subject = Subject::Person(send.sender.id());
-    request.permit(Operation::ReadMassSend, subject)?;
-    Ok(Reply::MassSendProgress(MassSendProgressV1 {
-        targets: send.targets,
-        sent: send.sent,
-        refused: send.refused,
     }))
 }
 

@@ -6,6 +6,7 @@
 mod bodies;
 
 pub use crate::model::group::creation::command::*;
+pub use crate::model::mass_send::command::*;
 pub use crate::model::quota::command::*;
 pub use bodies::*;
 
@@ -159,6 +160,11 @@ tagged_enum! {
         /// What kind of account a person sends to many with (SPEC Q2); `Done`.
         SetSenderClass(SetSenderClassV1) = 0x0b3,
         // 0x0c0 Mass sends
+        /// One message to groups, sets of groups and customers, charged once (SPEC Q4); answered by
+        /// `MassSendAccepted`.
+        MassSendV2(MassSendV2) = 0x0c0,
+        /// Stops what has not gone out; the sender is not refunded (SPEC Q4); `Done`.
+        CancelMassSend(CancelMassSendV1) = 0x0c1,
         // 0x0d0 History from elsewhere
         /// A group's state; answered by `Group`.
         GetGroup(GroupV1) = 0x100,
@@ -196,6 +202,10 @@ tagged_enum! {
         /// A tenant's policies; answered by `Policies`.
         ListPolicies(ListPoliciesV1) = 0x181,
         // 0x190 Mass sends
+        /// How far a mass send has got; answered by `MassSendProgressV2`.
+        GetMassSendV2(GetMassSendV1) = 0x190,
+        /// What became of each target; answered by `MassSendTargets`.
+        ListMassSendTargets(ListMassSendTargetsV1) = 0x191,
         // 0x1a0 History from elsewhere
     }
 }
@@ -261,6 +271,10 @@ tagged_enum! {
         /// A tenant's policies.
         Policies(PoliciesV1) = 0x181,
         // 0x190 Mass sends
+        /// How far a mass send has got.
+        MassSendProgressV2(MassSendProgressV2) = 0x190,
+        /// A page of a mass send's targets.
+        MassSendTargets(MassSendTargetsV1) = 0x191,
         // 0x1a0 History from elsewhere
     }
 }

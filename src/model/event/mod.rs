@@ -8,10 +8,12 @@ mod bodies;
 mod codec;
 
 pub use crate::model::group::creation::event::*;
+pub use crate::model::mass_send::event::*;
 pub use crate::model::quota::event::*;
 pub use bodies::*;
 pub use codec::{EventsError, decode_all, encode_all};
 
+use crate::wire::RecordNumber;
 use crate::wire::tagged::tagged_enum;
 
 tagged_enum! {
@@ -105,6 +107,14 @@ tagged_enum! {
         /// A person's class of sender.
         SenderClassSet(SenderClassSetV1) = 0x185,
         // 0x190 Mass sends
+        /// A mass send will go out, to groups and customers.
+        MassSendAcceptedV2(MassSendAcceptedV2) = 0x190,
+        /// A mass send reached one of its customers.
+        MassSendReached(MassSendReachedV1) = 0x191,
+        /// One of a mass send's targets could not have it; it costs that target nothing (SPEC Q4).
+        MassSendTargetRefusedV2(MassSendTargetRefusedV2) = 0x192,
+        /// What has not gone out of a mass send does not (SPEC Q4).
+        MassSendCancelled(MassSendCancelledV1) = 0x193,
         // 0x1a0 History from elsewhere
     }
 }
@@ -114,7 +124,11 @@ pub fn carries_message(events: &[Event]) -> bool {
     events.iter().any(|event| {
         matches!(
             event,
-            Event::Published(_) | Event::MassSendAccepted(_) | Event::MassSendDelivered(_)
+            Event::Published(_)
+                | Event::MassSendAccepted(_)
+                | Event::MassSendAcceptedV2(_)
+                | Event::MassSendDelivered(_)
+                | Event::MassSendReached(_)
         )
     })
 }
@@ -122,9 +136,21 @@ pub fn carries_message(events: &[Event]) -> bool {
 /// Whether a record with these events is the parent of a mass send, whose message its targets need.
 #[must_use]
 pub fn starts_mass_send(events: &[Event]) -> bool {
-    events
-        .iter()
-        .any(|event| matches!(event, Event::MassSendAccepted(_)))
+    events.iter().any(|event| {
+        matches!(
+            event,
+            Event::MassSendAccepted(_) | Event::MassSendAcceptedV2(_)
+        )
+    })
+}
+
+/// The mass send that a record with these events cancels: nothing needs its message any more.
+#[must_use]
+pub fn cancels_mass_send(events: &[Event]) -> Option<RecordNumber> {
+    events.iter().find_map(|event| match event {
+        Event::MassSendCancelled(cancelled) => Some(cancelled.mass_send),
+        _ => None,
+    })
 }
 
 /// At most how many places in groups these events take when they are applied.

@@ -120,6 +120,15 @@ pub(crate) struct Denied {
     pub(crate) freezes: Option<QuotaAccountV1>,
 }
 
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            freezes: None,
+        }
+    }
+}
+
 impl From<Denied> for Decision {
     /// A first refusal may freeze; while frozen nothing more happens, however often one tries.
     fn from(denied: Denied) -> Self {
@@ -156,10 +165,7 @@ pub(crate) fn check_frozen(request: &Request<'_>, demands: &[Demand]) -> Result<
 
 /// What to charge for all of `demands`, or the first policy by id that has no room for one.
 pub(crate) fn admit(request: &Request<'_>, demands: &[Demand]) -> Result<Vec<ChargeV1>, Denied> {
-    check_frozen(request, demands).map_err(|refusal| Denied {
-        refusal,
-        freezes: None,
-    })?;
+    check_frozen(request, demands)?;
     let mut charges: Vec<ChargeV1> = Vec::new();
     for (policy, amount, holder) in concerned(request, demands) {
         let account = (holder.group(), holder.person());

@@ -18,7 +18,7 @@ pub(crate) mod snapshot;
 mod tests;
 mod window;
 
-pub(crate) use admit::{Demand, admit, charged, check_frozen};
+pub(crate) use admit::{Demand, Denied, admit, charged, check_frozen};
 pub(crate) use apply::{
     charge, charge_all, freeze, lift_freeze, remove_policy, set_policy, set_preset_limit,
     set_sender_class,

@@ -5,7 +5,7 @@ use crate::model::command::{GroupKind, OrgRole, PersonKind, PersonStatus, Policy
 use crate::model::directory::Person;
 use crate::model::event::{ChargeV1, GroupStatus, QuotaAccountV1};
 use crate::model::group::Group;
-use crate::model::mass_send::{MassSend, MassSends};
+use crate::model::mass_send::{MassSend, MassSends, Outcome, Target, To};
 use crate::model::message::{Key, Original, Remembered};
 use crate::model::quota;
 use crate::model::state::{GroupIndex, Tenant};
@@ -239,19 +239,16 @@ fn mass_sends_from_v1(
     for v1 in list {
         let what = "a mass send";
         let tried = v1.sent.checked_add(v1.refused).ok_or(what)?;
-        let is_over = v1.groups.is_empty();
-        let fits = if is_over {
-            // What has gone out is in front of what has not.
-            tried == v1.targets && sends.finished == sends.list.len()
-        } else {
-            tried < v1.targets && v1.groups.len() == v1.targets as usize
-        };
-        let follows = sends.list.back().is_none_or(|last| last.record < v1.record);
-        if !fits || !follows {
-            return Err(what);
-        }
-        sends.finished += usize::from(is_over);
-        sends.list.push_back(MassSend {
+        let targets = v1.groups.iter().enumerate().map(|(at, group)| {
+            let target = Target::new(To::Group(*group))?;
+            let is_tried = at < tried as usize;
+            Some(if is_tried {
+                target.with(Outcome::Untold)
+            } else {
+                target
+            })
+        });
+        let send = MassSend {
             record: v1.record,
             sender: tenant.find_person(v1.sender).ok_or(what)?,
             device: v1.device,
@@ -262,8 +259,15 @@ fn mass_sends_from_v1(
             targets: v1.targets,
             sent: v1.sent,
             refused: v1.refused,
-            groups: v1.groups,
-        });
+            cancelled: 0,
+            list: targets.collect::<Option<_>>().ok_or(what)?,
+        };
+        let last = sends.list.back();
+        if !send.adds_up() || last.is_some_and(|last| last.record >= send.record) {
+            return Err(what);
+        }
+        sends.list.push_back(send);
     }
+    sends.pass_finished();
     Ok(sends)
 }

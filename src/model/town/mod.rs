@@ -1,6 +1,7 @@
 //! One enterprise to test rules in: commands go through decide and apply as the sequencer has it.
 
 mod creation;
+pub(crate) mod mass_sends;
 pub(crate) mod quotas;
 
 pub(crate) use creation::{creation_policy, new_group, watch};
