@@ -14,6 +14,7 @@ use throng::model::event::Event;
 
 mod core;
 mod creation;
+mod mass_sends;
 mod quotas;
 mod state;
 
@@ -25,7 +26,12 @@ struct Section {
     events: fn() -> Vec<Event>,
 }
 
-const SECTIONS: &[Section] = &[core::SECTION, creation::SECTION, quotas::SECTION];
+const SECTIONS: &[Section] = &[
+    core::SECTION,
+    creation::SECTION,
+    quotas::SECTION,
+    mass_sends::SECTION,
+];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 
