@@ -137,6 +137,24 @@ sections! {
         /// one is refused and freezes the sender until an admin releases it.
         mass_sends_per_day_max: u32 = "500" in "0" to "1000000",
         costs "as much unasked-for mail";
+        /// Mass sends a customer receives from one tenant in a calendar month, where the tenant has
+        /// set no other.
+        mass_sends_per_customer_and_month_max: u32 = "4" in "0" to "1000000",
+        costs "as much unasked-for mail";
+        /// People whom the mass sends of one personal account reach in a calendar day, where the
+        /// tenant has set no other.
+        personal_person_times_per_day_max: u32 = "200" in "0" to "1000000",
+        costs "as much unasked-for mail";
+        /// Commands of one tenant's backend in any minute, where the tenant has set no other; 0 is
+        /// as many as it likes.
+        api_calls_per_minute_max: u32 = "0" in "0" to "100000",
+        costs "16 bytes per tenant for each in the last minute, where it is not 0";
+        /// Quota policies of one tenant, presets among them.
+        quota_policies_max: u32 = "32" in "4" to "256",
+        costs "a look-up per publish of the tenant for each that counts messages";
+        /// The limit that a policy with a rolling window may have.
+        rolling_quota_max: u32 = "10000" in "1" to "100000",
+        costs "16 bytes for each charge of an account in the window";
         /// Groups one person creates in a calendar day; the next one is refused and holds the person
         /// up until an admin releases it.
         groups_created_per_day_max: u32 = "5" in "1" to "100000", costs "as many groups to tidy up";

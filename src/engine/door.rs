@@ -101,6 +101,12 @@ impl Door {
                         .sum::<u64>();
                     (COMMAND_BYTES + bytes, 0)
                 }
+                TaggedCommand::MassSendV2(send) => {
+                    let targets = send.groups.len() + send.matrices.len() + send.customers.len();
+                    let list = (targets * size_of::<u64>()) as u64;
+                    let digest = self.digest.of(send.kind, send.priority, &send.body);
+                    (COMMAND_BYTES + list, digest)
+                }
                 _ => (COMMAND_BYTES, 0),
             },
         };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Engine, ExecuteError, Ticket};
 use crate::model::command::{
     Actor, AddPeopleV1, Command, CommandBody, CreateGroupV1, CreateTenantV1, MassSendV1,
-    NewPersonV1, Publish, Reply, TaggedCommand,
+    MassSendV2, NewPersonV1, Publish, Reply, TaggedCommand,
 };
 use crate::wire::{ClientMessageId, DeviceId, Draft, GroupId, Kind, PersonId, Priority, TenantId};
 
@@ -112,6 +112,19 @@ impl Engine {
             actor: Actor::Enterprise,
             second_factor: false,
             body: TaggedCommand::MassSend(send).into(),
+        };
+        Ok(self.submit(command, Some(draft))?)
+    }
+
+    /// Sends one message to groups, sets of groups and customers, charged once (SPEC Q4); the ticket
+    /// is answered when the charge is durable.
+    pub fn mass_send_v2(&self, tenant: TenantId, send: MassSendV2) -> Result<Ticket, ExecuteError> {
+        let draft = Draft::new(&send.body)?;
+        let command = Command {
+            tenant,
+            actor: Actor::Enterprise,
+            second_factor: false,
+            body: TaggedCommand::MassSendV2(send).into(),
         };
         Ok(self.submit(command, Some(draft))?)
     }

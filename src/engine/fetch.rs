@@ -84,15 +84,14 @@ fn group(reader: &Reader, fetch: &Fetch) -> Result<Vec<Envelope>, FetchError> {
     let mut envelopes: Vec<Envelope> = Vec::with_capacity(records.len());
     let mut next = fetch.from;
     for record in &records {
-        let of_group = projection(record)
-            .envelopes
-            .into_iter()
-            .find(|e| e.header().group() == fetch.group);
-        match of_group {
-            Some(envelope) if envelope.header().sequence() == next => envelopes.push(envelope),
-            _ => break,
+        // A record may take two places in a group: one that makes it and says something there.
+        for envelope in projection(record).envelopes {
+            let header = envelope.header();
+            if header.group() == fetch.group && header.sequence() == next && next <= fetch.to {
+                envelopes.push(envelope);
+                next = next.next();
+            }
         }
-        next = next.next();
     }
     if envelopes.is_empty() {
         return Err(FetchError::Missing {

@@ -31,9 +31,13 @@ pub(crate) fn stamp_of(command: &Command, record: RecordNumber, timestamp: Times
             stamp.client_message_id = publish.client_message_id;
         }
         CommandBody::Tagged(tagged) => {
-            if let TaggedCommand::MassSend(send) = &**tagged {
-                stamp.sender = send.sender;
-                stamp.client_message_id = send.client_message_id;
+            let sent = match &**tagged {
+                TaggedCommand::MassSend(send) => Some((send.sender, send.client_message_id)),
+                TaggedCommand::MassSendV2(send) => Some((send.sender, send.client_message_id)),
+                _ => None,
+            };
+            if let Some(sent) = sent {
+                (stamp.sender, stamp.client_message_id) = sent;
             }
         }
         CommandBody::Continue => {}

@@ -433,6 +433,9 @@ impl Sequencer {
             Some(draft) => draft.seal(&fields),
             None => Envelope::new(&fields, &[]).expect("an empty body is under every limit"),
         };
+        if let Some(cancelled) = model::event::cancels_mass_send(&events) {
+            self.mass_sends.remove(&cancelled);
+        }
         if model::event::starts_mass_send(&events) {
             self.mass_sends.insert(self.next, envelope.clone());
         }

@@ -30,7 +30,7 @@ pub struct Limits {
     ///
     /// Default 2,000. Range 1 to 8,000. Applying one record must stay below 2 ms.
     pub people_per_command_max: u32,
-    /// Groups of one mass send.
+    /// Targets of one mass send, groups and customers.
     ///
     /// Default 10,000. Range 1 to 20,000. Checking them holds the sequencer about 0.1 µs each.
     pub mass_send_groups_max: u32,
@@ -79,6 +79,30 @@ pub struct Limits {
     ///
     /// Default 5. Range 1 to 100.
     pub face_to_face_per_person_max: u32,
+    // Quotas
+    /// Mass sends a customer receives from a tenant in a calendar month, where the tenant has set
+    /// no other (SPEC Q2).
+    ///
+    /// Default 4.
+    pub mass_sends_per_customer_and_month_max: u32,
+    /// Person-times of a sender of class `personal` in a calendar day, where the tenant has set no
+    /// other (SPEC Q2).
+    ///
+    /// Default 200.
+    pub personal_person_times_per_day_max: u32,
+    /// Commands of a tenant's backend in any minute, where the tenant has set no other (SPEC Q2).
+    ///
+    /// Default 0: as many as it likes.
+    pub api_calls_per_minute_max: u32,
+    /// Quota policies a tenant may have, presets among them.
+    ///
+    /// Default 32. Range 4 to 256. One that counts messages costs every publish of the tenant a
+    /// look-up.
+    pub quota_policies_max: u32,
+    /// The limit a policy with a rolling window may have: its charges are kept one by one.
+    ///
+    /// Default 10,000. Range 1 to 100,000. Costs 16 bytes each for every account that uses it up.
+    pub rolling_quota_max: u32,
     // Making groups
     /// Groups a person creates in a calendar day; the next one trips risk control (SPEC G4).
     ///
@@ -243,6 +267,12 @@ impl Default for Limits {
             face_to_face_valid_s: 600,
             face_to_face_open_max: 10_000,
             face_to_face_per_person_max: 5,
+            // Quotas
+            mass_sends_per_customer_and_month_max: 4,
+            personal_person_times_per_day_max: 200,
+            api_calls_per_minute_max: 0,
+            quota_policies_max: 32,
+            rolling_quota_max: 10_000,
             groups_created_per_day_max: 5,
             batch_groups_max: 500,
             batch_people_max: 100_000,

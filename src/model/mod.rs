@@ -41,6 +41,7 @@ pub use directory::{admission, phone};
 pub use limits::Limits;
 pub use project::{MembershipDelta, Projection, project, record_kind};
 pub use query::{attach, memberships};
+pub use quota::{QuotaCount, recount};
 pub use refusal::Refusal;
 pub use snapshot::SnapshotError;
 pub use state::State;
@@ -97,7 +98,11 @@ fn decide_recorded(
         decided = approval::ask(state, command, tagged, context, operation, &denial);
     }
     match decided {
-        Ok(decision) => (decision, None),
+        Ok(decision) => match Request::new(state, command, context) {
+            Ok(request) => (quota::metered(&request, tagged, decision), None),
+            // Of no tenant there is, so nobody's to pay for.
+            Err(_) => (decision, None),
+        },
         Err(refusal) => audit::record(state, command, context, denial.take(), refusal),
     }
 }
@@ -200,8 +205,14 @@ fn decide_tagged<'a>(
         // Quotas
         T::ReleaseFreeze(release) => quota::decide_release(&request?, release),
         T::SetQuota(set) => quota::decide_set_quota(&request?, set),
+        T::SetPolicy(set) => quota::decide_set_policy(&request?, set),
+        T::RemovePolicy(remove) => quota::decide_remove_policy(&request?, remove),
+        T::ReleaseFreezeV2(release) => quota::decide_release_one(&request?, release),
+        T::SetSenderClass(set) => quota::decide_set_sender_class(&request?, set),
         // Mass sends
         T::MassSend(send) => mass_send::decide_mass_send(&request?, send),
+        T::MassSendV2(send) => mass_send::decide_mass_send_v2(&request?, send),
+        T::CancelMassSend(cancel) => mass_send::decide_cancel(&request?, cancel),
         // History from elsewhere
         T::ImportHistory(import) => history::decide_import(&request?, import),
         // What is only read: the directory
@@ -245,9 +256,17 @@ fn decide_tagged<'a>(
         T::ListApprovals(list) => approval::list_approvals(&request?, list).map(Decision::answered),
         T::ListExports(list) => approval::list_exports(&request?, list).map(Decision::answered),
         // ... quotas
-        T::GetQuotas(get) => query::get_quotas(&request?, get).map(Decision::answered),
+        T::GetQuotas(get) => quota::get_quotas(&request?, get).map(Decision::answered),
+        T::GetQuotasV2(get) => quota::get_quotas_v2(&request?, get).map(Decision::answered),
+        T::ListPolicies(list) => quota::list_policies(&request?, list).map(Decision::answered),
         // ... mass sends
-        T::GetMassSend(get) => query::get_mass_send(&request?, get).map(Decision::answered),
+        T::GetMassSend(get) => mass_send::get_mass_send(&request?, get).map(Decision::answered),
+        T::GetMassSendV2(get) => {
+            mass_send::get_mass_send_v2(&request?, get).map(Decision::answered)
+        }
+        T::ListMassSendTargets(list) => {
+            mass_send::list_targets(&request?, list).map(Decision::answered)
+        }
     }
 }
 
@@ -293,9 +312,17 @@ pub fn apply(state: &mut State, stamp: &Stamp, events: &[Event]) -> Applied {
             Event::MassSendAccepted(accepted) => {
                 mass_send::accept(state, stamp, accepted);
             }
+            Event::MassSendAcceptedV2(accepted) => mass_send::accept_v2(state, stamp, accepted),
             Event::MassSendDelivered(target) => {
                 takes.extend(mass_send::deliver(state, stamp, target));
             }
+            Event::MassSendReached(reached) => {
+                takes.extend(mass_send::reach(state, stamp, reached));
+            }
+            Event::MassSendTargetRefusedV2(refused) => {
+                mass_send::refuse_target_v2(state, stamp, refused);
+            }
+            Event::MassSendCancelled(cancelled) => mass_send::cancel(state, stamp, cancelled),
             Event::MassSendTargetRefused(target) => {
                 mass_send::refuse_target(state, stamp, target);
             }
@@ -465,22 +492,30 @@ fn apply_to_tenant(
         Event::DenialsCounted(_) => {}
         // Quotas
         Event::FeatureFrozen(feature) => {
-            if let Some(sender) = tenant.find_person(feature.person) {
-                quota::freeze(tenant, sender, stamp.timestamp);
-            }
+            quota::freeze(tenant, &feature.account(), stamp.timestamp);
         }
-        Event::FreezeReleased(feature) => {
-            if let Some(sender) = tenant.find_person(feature.person) {
-                quota::release(tenant, sender);
-            }
+        Event::FreezeReleased(feature) => quota::lift_freeze(tenant, &feature.account()),
+        Event::QuotaSet(set) => {
+            quota::set_preset_limit(tenant, quota::preset_of(set.policy), set.limit);
         }
-        Event::QuotaSet(set) => quota::set_limit(tenant, set),
+        Event::Charged(charged) => quota::charge_all(tenant, stamp, charged),
+        Event::QuotaFrozen(account) => quota::freeze(tenant, account, stamp.timestamp),
+        Event::QuotaFreezeLifted(account) => quota::lift_freeze(tenant, account),
+        Event::PolicySet(set) => quota::set_policy(tenant, stamp.timestamp, set),
+        Event::PolicyRemoved(removed) => {
+            quota::remove_policy(tenant, stamp.timestamp, removed);
+        }
+        Event::SenderClassSet(set) => quota::set_sender_class(tenant, set),
         // History from elsewhere
         Event::HistoryImported(imported) => history::import(tenant, imported, stamp.timestamp),
         // Applied to the whole state, above.
         Event::TenantCreated(_)
         | Event::LogRepaired(_)
         | Event::MassSendAccepted(_)
+        | Event::MassSendAcceptedV2(_)
+        | Event::MassSendReached(_)
+        | Event::MassSendTargetRefusedV2(_)
+        | Event::MassSendCancelled(_)
         | Event::MassSendDelivered(_)
         | Event::MassSendTargetRefused(_)
         | Event::BatchAccepted(_)

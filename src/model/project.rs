@@ -50,6 +50,11 @@ pub struct MembershipDelta {
 /// approval; one of many groups or none, a mass send's parent among them, is administrative.
 #[must_use]
 pub fn record_kind(events: &[Event], message: Kind) -> Kind {
+    let reaches_a_customer = |event: &Event| matches!(event, Event::MassSendReached(_));
+    if events.iter().any(reaches_a_customer) {
+        // The group that the same record may make for it is seen by its own envelope.
+        return message;
+    }
     let mut kinds = events.iter().filter_map(|event| kind_of(event, message));
     match (kinds.next(), kinds.next()) {
         (Some(kind), None) => kind,
@@ -87,8 +92,8 @@ pub fn project(record: &Envelope, takes: &[Take], events: &[Event]) -> Projectio
     };
     for event in events {
         if let Some(group) = published_in(event) {
-            if take_of(group).is_some() {
-                projection.envelopes.push(record.clone());
+            if let Some(take) = take_of(group) {
+                projection.envelopes.extend(published(record, &take));
             }
         } else if let Event::PersonDeparted(departed) = event {
             projection.departed.push(departed.person);
@@ -136,8 +141,25 @@ fn published_in(event: &Event) -> Option<GroupId> {
     match event {
         Event::Published(published) => Some(published.group),
         Event::MassSendDelivered(target) => Some(target.group),
+        Event::MassSendReached(reached) => Some(reached.group),
         _ => None,
     }
+}
+
+/// The record as its group sees it: itself, but where it takes more places than the message's.
+fn published(record: &Envelope, take: &Take) -> Option<Envelope> {
+    let header = record.header();
+    if header.group() == take.group {
+        return Some(record.clone());
+    }
+    let fields = HeaderFields {
+        group: take.group,
+        sequence: take.sequence,
+        membership_sequence: take.membership_sequence,
+        message_ordinal: take.message_ordinal,
+        ..header.fields()
+    };
+    Envelope::new(&fields, record.body()).ok()
 }
 
 /// What one group sees of one change.

@@ -1,15 +1,13 @@
 //! What is only read: answers computed from the state as it is, under the same permissions.
 
 use crate::model::command::{
-    GetMassSendV1, GroupStateV1, GroupV1, GroupsV1, ListMembersV1, MassSendProgressV1,
-    MemberStateV1, MembersPageV1, PersonV1, QuotaPolicy, QuotaStateV1, QuotasV1, Reply,
+    GroupStateV1, GroupV1, GroupsV1, ListMembersV1, MemberStateV1, MembersPageV1, PersonV1, Reply,
 };
 use crate::model::decision::Request;
 use crate::model::directory::{Membership, Person};
 use crate::model::event::GroupStatus;
 use crate::model::group;
 use crate::model::permission::{Operation, Subject};
-use crate::model::quota::mass_sends_of;
 use crate::model::refusal::Refusal;
 use crate::model::state::{PersonIndex, State, Tenant};
 use crate::wire::{AttachedGroup, GroupId, PersonId, Sequence, TenantId};
@@ -48,36 +46,6 @@ pub(crate) fn list_members(request: &Request<'_>, list: &ListMembersV1) -> Resul
     Ok(Reply::Members(MembersPageV1 {
         members: members.collect(),
         more,
-    }))
-}
-
-pub(crate) fn get_quotas(request: &Request<'_>, get: &PersonV1) -> Result<Reply, Refusal> {
-    request.permit(Operation::ReadPerson, Subject::Person(get.person))?;
-    let sender = request.tenant.active_person(get.person)?;
-    let balance = mass_sends_of(request, sender);
-    Ok(Reply::Quotas(QuotasV1 {
-        quotas: vec![QuotaStateV1 {
-            policy: QuotaPolicy::MassSendsPerSenderPerDay,
-            used: balance.used,
-            limit: balance.limit,
-            window_ends: balance.window.ends,
-            frozen: balance.frozen_since.is_some(),
-        }],
-    }))
-}
-
-pub(crate) fn get_mass_send(request: &Request<'_>, get: &GetMassSendV1) -> Result<Reply, Refusal> {
-    let mass_send = get.mass_send;
-    let send = request.tenant.mass_sends.find(mass_send);
-    let send = send.ok_or(Refusal::NoSuchMassSend {
-        mass_send: mass_send.0,
-    })?;
-    let subject = Subject::Person(send.sender.id());
-    request.permit(Operation::ReadMassSend, subject)?;
-    Ok(Reply::MassSendProgress(MassSendProgressV1 {
-        targets: send.targets,
-        sent: send.sent,
-        refused: send.refused,
     }))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Something of another tenant is answered exactly as something that does not exist (SPEC D1).
 
-use crate::model::command::{ApprovalStatus, QuotaPolicy};
+use crate::model::command::{ApprovalStatus, PolicyId, QuotaPolicy};
 use crate::wire::{ApprovalId, DepartmentId, DeviceId, GroupId, MatrixId, PersonId, Refused, Timestamp};
 
 /// Why a command was refused. Nothing was charged and no sequence was used (SPEC Q3).
@@ -484,6 +484,19 @@ pub enum Refusal {
         /// How many there may be.
         limit: u32,
     },
+    // Quotas
+    /// No such quota policy in the tenant, or it is switched off.
+    #[error("quota policy {} does not exist", policy.0)]
+    NoSuchPolicy {
+        /// Which was named.
+        policy: PolicyId,
+    },
+    /// One quota policy more than a tenant may have.
+    #[error("a tenant has at most {limit} quota policies")]
+    TooManyPolicies {
+        /// How many it may have.
+        limit: u32,
+    },
 }
 
 impl Refusal {
@@ -565,6 +578,8 @@ impl Refusal {
             Self::NoSecondApprover => 90,
             Self::ImportOutOfOrder { .. } => 91,
             Self::TooManyImports { .. } => 92,
+            Self::NoSuchPolicy { .. } => 95,
+            Self::TooManyPolicies { .. } => 96,
         }
     }
 
@@ -617,7 +632,8 @@ impl Refusal {
             | Self::JoinCodeUsedUp { uses_max: limit }
             | Self::TooManyJoinCodes { limit }
             | Self::TooManyCalls { limit }
-            | Self::TooManyFaceToFace { limit } => {
+            | Self::TooManyFaceToFace { limit }
+            | Self::TooManyPolicies { limit } => {
                 refused.used = u64::from(*limit);
                 refused.limit = u64::from(*limit);
             }
@@ -689,6 +705,7 @@ impl Refusal {
             | Self::CallExpired { call } => {
                 refused.subject = *call;
             }
+            Self::NoSuchPolicy { policy } => refused.policy = policy.0,
             // The text says it all.
             _ => {}
         }

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::tz::TimeZone;
-use rustc_hash::FxHashMap;
 
 use crate::model::approval::Approvals;
 use crate::model::audit::Denials;
@@ -23,7 +22,7 @@ use crate::model::history::Imports;
 use crate::model::limits::Limits;
 use crate::model::mass_send::MassSends;
 use crate::model::message::Remembered;
-use crate::model::quota::Account;
+use crate::model::quota::Quotas;
 use crate::model::refusal::Refusal;
 use crate::wire::{DepartmentId, DeviceId, GroupId, JoinCodeId, PersonId, TenantId, Timestamp};
 
@@ -137,8 +136,6 @@ pub(crate) struct Tenant {
     pub(crate) succession: Succession,
     /// Admin operations need a second-factor claim (SPEC D9).
     pub(crate) requires_second_factor: bool,
-    /// The tenant's own limit, where it has set one.
-    pub(crate) mass_sends_per_day_max: Option<u32>,
     pub(crate) people: Vec<Person>,
     pub(crate) external_ids: Holders,
     // Directory
@@ -156,8 +153,7 @@ pub(crate) struct Tenant {
     pub(crate) groups: Vec<Group>,
     pub(crate) life: Life,
     pub(crate) remembered: Remembered,
-    /// Of people who have sent to many, or are frozen.
-    pub(crate) mass_send_accounts: FxHashMap<PersonIndex, Account>,
+    pub(crate) quotas: Quotas,
     pub(crate) mass_sends: MassSends,
     // Making groups
     pub(crate) creation: Creation,
@@ -184,7 +180,6 @@ impl Tenant {
             zone: TimeZone::get(zone).unwrap_or(TimeZone::UTC),
             verified_until,
             succession,
-            mass_sends_per_day_max: None,
             people: Vec::new(),
             external_ids: Holders::new(),
             employees: Vec::new(),
@@ -199,7 +194,7 @@ impl Tenant {
             groups: Vec::new(),
             life: Life::default(),
             remembered: Remembered::default(),
-            mass_send_accounts: FxHashMap::default(),
+            quotas: Quotas::default(),
             mass_sends: MassSends::default(),
             creation: Creation::default(),
             approvals: Approvals::default(),

@@ -12,6 +12,9 @@ use crate::model::refusal::Refusal;
 use crate::model::state::{State, Tenant};
 use crate::wire::{ClientMessageId, DeviceId, Kind, PersonId, Priority, RecordNumber, TenantId};
 
+/// About how many bytes the event takes that makes the direct group of sender and customer.
+const DIRECT_GROUP_BYTES: u64 = 256;
+
 /// What the next `Continue` is about, and whose stamp its record gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Slice {
@@ -81,7 +84,11 @@ impl State {
                 tenant,
                 parent: send.record,
                 body: Some(send.record),
-                event_bytes: 0,
+                event_bytes: if send.reaches_a_customer_next() {
+                    DIRECT_GROUP_BYTES
+                } else {
+                    0
+                },
                 sender: send.sender.id(),
                 device: send.device,
                 kind: send.kind,
@@ -119,12 +126,10 @@ pub(crate) fn decide_next(
         return Ok(nothing);
     };
     match state.tenant(*tenant)?.work() {
-        Some(Work::MassSend(send)) => Ok(mass_send::decide_target(
-            state.tenant(*tenant)?,
-            send,
-            context.record,
-            context.now.max(state.clock),
-        )),
+        Some(Work::MassSend(send)) => {
+            let request = Request::of_work(state, *tenant, context)?;
+            Ok(mass_send::decide_target(&request, send))
+        }
         Some(Work::Batch(batch)) => {
             let request = Request::of_work(state, *tenant, context)?;
             Ok(decide_next_of_batch(&request, batch))
@@ -137,6 +142,14 @@ pub(crate) fn decide_next(
 pub(crate) fn left(state: &mut State, tenant: TenantId) {
     if !state.work.contains(&tenant) {
         state.work.push_back(tenant);
+    }
+}
+
+/// Something that was left is not to be done any more: the tenant keeps its turn if it has other work.
+pub(crate) fn withdrawn(state: &mut State, tenant: TenantId) {
+    let has_more = state.tenant(tenant).is_ok_and(|t| t.work().is_some());
+    if !has_more {
+        state.work.retain(|queued| *queued != tenant);
     }
 }
 

@@ -16,7 +16,7 @@ use super::auth::Identity;
 use super::close::{ClientStream, CloseReason};
 use crate::model::Refusal;
 use crate::model::command::{
-    Actor, Command, CommandBody, MassSendV1, Publish, PublishedV1, Reply, TaggedCommand,
+    Actor, Command, CommandBody, Publish, PublishedV1, Reply, TaggedCommand,
 };
 use crate::wire::{
     Ack, AckItem, Attach, Attached, AttachedGroup, Busy, Cursor, Detach, DeviceId, Draft, Envelope,
@@ -154,7 +154,14 @@ fn read_command(tag: u16, payload: &[u8], identity: &Identity) -> Result<Asked, 
     let mut tagged =
         TaggedCommand::decode(tag, payload).map_err(|error| CloseReason::Command { error })?;
     let draft = match &mut tagged {
-        TaggedCommand::MassSend(mass_send) => Some(read_mass_send(mass_send, identity)?),
+        TaggedCommand::MassSend(send) => {
+            let message = (send.kind, send.priority, send.body.as_slice());
+            Some(read_mass_send(&mut send.sender, message, identity)?)
+        }
+        TaggedCommand::MassSendV2(send) => {
+            let message = (send.kind, send.priority, send.body.as_slice());
+            Some(read_mass_send(&mut send.sender, message, identity)?)
+        }
         _ => None,
     };
     let command = Command {
@@ -167,15 +174,19 @@ fn read_command(tag: u16, payload: &[u8], identity: &Identity) -> Result<Asked, 
 }
 
 /// Checks a mass send's message and copies it into its draft.
-fn read_mass_send(mass_send: &mut MassSendV1, identity: &Identity) -> Result<Draft, Rejected> {
-    (mass_send.sender, _) = sender(identity, mass_send.sender, DeviceId(0))?;
-    let kind = Kind::from_u8(mass_send.kind).ok_or(Refusal::KindNotAllowed)?;
-    check_body(kind, &mass_send.body)?;
-    Priority::from_u8(mass_send.priority).ok_or(Refusal::Invalid {
+fn read_mass_send(
+    from: &mut PersonId,
+    (kind, priority, body): (u8, u8, &[u8]),
+    identity: &Identity,
+) -> Result<Draft, Rejected> {
+    (*from, _) = sender(identity, *from, DeviceId(0))?;
+    let kind = Kind::from_u8(kind).ok_or(Refusal::KindNotAllowed)?;
+    check_body(kind, body)?;
+    Priority::from_u8(priority).ok_or(Refusal::Invalid {
         field: "priority",
         rule: "0, 1 or 2",
     })?;
-    Draft::new(&mass_send.body).map_err(|_| {
+    Draft::new(body).map_err(|_| {
         Refusal::Invalid {
             field: "body",
             rule: "at most 64 KiB",

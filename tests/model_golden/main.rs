@@ -19,6 +19,8 @@ mod creation;
 mod departments;
 mod life;
 mod directory;
+mod mass_sends;
+mod quotas;
 mod state;
 
 /// The golden lines of one part of the model, and what is written there.
@@ -42,6 +44,12 @@ const SECTIONS: &[Section] = &[
 ];
 const SECTIONS: &[Section] = &[core::SECTION, codes::SECTION];
 const SECTIONS: &[Section] = &[core::SECTION, departments::SECTION, directory::SECTION];
+const SECTIONS: &[Section] = &[
+    core::SECTION,
+    creation::SECTION,
+    quotas::SECTION,
+    mass_sends::SECTION,
+];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
 

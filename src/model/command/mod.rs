@@ -12,6 +12,8 @@ pub use crate::model::audit::command::*;
 pub use crate::model::history::command::*;
 pub use crate::model::group::life::command::*;
 pub use crate::model::message::command::*;
+pub use crate::model::mass_send::command::*;
+pub use crate::model::quota::command::*;
 pub use bodies::*;
 // Directory
 pub use crate::model::contact::command::*;
@@ -121,7 +123,7 @@ tagged_enum! {
         MassSend(MassSendV1) = 0x020,
         /// Lifts a freeze, not the count (SPEC Q2); `Done`.
         ReleaseFreeze(PersonV1) = 0x021,
-        /// A tenant's limit for a quota policy (SPEC Q1); applies at once to the count so far; `Done`.
+        /// A tenant's limit for a quota policy, from its next window on (SPEC Q1, Q5); `Done`.
         SetQuota(SetQuotaV1) = 0x022,
         // 0x030 Directory
         /// Until when a tenant is verified (SPEC D1); `Done`. Only [`Actor::Node`].
@@ -262,7 +264,20 @@ tagged_enum! {
         /// Throng's own: denials that were counted instead of recorded (SPEC P3); `Done`.
         CountDenials(CountDenialsV1) = 0x0a3,
         // 0x0b0 Quotas
+        /// A policy, or what changes of it from its next window on (SPEC Q1, Q5); `Done`.
+        SetPolicy(SetPolicyV1) = 0x0b0,
+        /// The end of a policy, with its next window; `Done`.
+        RemovePolicy(RemovePolicyV1) = 0x0b1,
+        /// Lifts one freeze of whatever account, not the count (SPEC Q2); `Done`.
+        ReleaseFreezeV2(ReleaseFreezeV2) = 0x0b2,
+        /// What kind of account a person sends to many with (SPEC Q2); `Done`.
+        SetSenderClass(SetSenderClassV1) = 0x0b3,
         // 0x0c0 Mass sends
+        /// One message to groups, sets of groups and customers, charged once (SPEC Q4); answered by
+        /// `MassSendAccepted`.
+        MassSendV2(MassSendV2) = 0x0c0,
+        /// Stops what has not gone out; the sender is not refunded (SPEC Q4); `Done`.
+        CancelMassSend(CancelMassSendV1) = 0x0c1,
         // 0x0d0 History from elsewhere
         /// A chunk of another product's history (SPEC D10); `HistoryImported`.
         ImportHistory(ImportHistoryV1) = 0x0d0,
@@ -339,7 +354,15 @@ tagged_enum! {
         /// A page of granted exports; answered by `Exports`.
         ListExports(ListExportsV1) = 0x172,
         // 0x180 Quotas
+        /// What is left under every policy that concerns somebody (SPEC Q6); answered by `QuotasV2`.
+        GetQuotasV2(GetQuotasV2) = 0x180,
+        /// A tenant's policies; answered by `Policies`.
+        ListPolicies(ListPoliciesV1) = 0x181,
         // 0x190 Mass sends
+        /// How far a mass send has got; answered by `MassSendProgressV2`.
+        GetMassSendV2(GetMassSendV1) = 0x190,
+        /// What became of each target; answered by `MassSendTargets`.
+        ListMassSendTargets(ListMassSendTargetsV1) = 0x191,
         // 0x1a0 History from elsewhere
     }
 }
@@ -460,7 +483,15 @@ tagged_enum! {
         /// An export that was granted.
         ExportGranted(ExportGrantedV1) = 0x175,
         // 0x180 Quotas
+        /// What is left under every policy that concerns somebody.
+        QuotasV2(QuotasV2) = 0x180,
+        /// A tenant's policies.
+        Policies(PoliciesV1) = 0x181,
         // 0x190 Mass sends
+        /// How far a mass send has got.
+        MassSendProgressV2(MassSendProgressV2) = 0x190,
+        /// A page of a mass send's targets.
+        MassSendTargets(MassSendTargetsV1) = 0x191,
         // 0x1a0 History from elsewhere
         /// What became of a chunk of history.
         HistoryImported(HistoryImportedV1) = 0x1a0,

@@ -16,12 +16,15 @@ pub use crate::model::audit::event::*;
 pub use crate::model::history::event::*;
 pub use crate::model::group::life::event::*;
 pub use crate::model::message::event::*;
+pub use crate::model::mass_send::event::*;
+pub use crate::model::quota::event::*;
 pub use bodies::*;
 // Directory
 pub use crate::model::contact::event::*;
 pub use crate::model::directory::event::*;
 pub use codec::{EventsError, decode_all, encode_all};
 
+use crate::wire::RecordNumber;
 use crate::wire::tagged::tagged_enum;
 
 tagged_enum! {
@@ -220,7 +223,27 @@ tagged_enum! {
         /// How often operations were denied beside those recorded one by one. Changes nothing.
         DenialsCounted(DenialsCountedV1) = 0x175,
         // 0x180 Quotas
+        /// What the record's other events cost (invariant 10).
+        Charged(ChargedV1) = 0x180,
+        /// An account is frozen until it is released (SPEC Q2).
+        QuotaFrozen(QuotaAccountV1) = 0x181,
+        /// A freeze is lifted; the count stays.
+        QuotaFreezeLifted(QuotaAccountV1) = 0x182,
+        /// A policy says something else (SPEC Q5).
+        PolicySet(PolicySetV1) = 0x183,
+        /// A policy ends.
+        PolicyRemoved(PolicyRemovedV1) = 0x184,
+        /// A person's class of sender.
+        SenderClassSet(SenderClassSetV1) = 0x185,
         // 0x190 Mass sends
+        /// A mass send will go out, to groups and customers.
+        MassSendAcceptedV2(MassSendAcceptedV2) = 0x190,
+        /// A mass send reached one of its customers.
+        MassSendReached(MassSendReachedV1) = 0x191,
+        /// One of a mass send's targets could not have it; it costs that target nothing (SPEC Q4).
+        MassSendTargetRefusedV2(MassSendTargetRefusedV2) = 0x192,
+        /// What has not gone out of a mass send does not (SPEC Q4).
+        MassSendCancelled(MassSendCancelledV1) = 0x193,
         // 0x1a0 History from elsewhere
         /// Messages of another product are in the archive (SPEC D10).
         HistoryImported(HistoryImportedV1) = 0x1a0,
@@ -232,7 +255,11 @@ pub fn carries_message(events: &[Event]) -> bool {
     events.iter().any(|event| {
         matches!(
             event,
-            Event::Published(_) | Event::MassSendAccepted(_) | Event::MassSendDelivered(_)
+            Event::Published(_)
+                | Event::MassSendAccepted(_)
+                | Event::MassSendAcceptedV2(_)
+                | Event::MassSendDelivered(_)
+                | Event::MassSendReached(_)
         )
     })
 }
@@ -240,9 +267,21 @@ pub fn carries_message(events: &[Event]) -> bool {
 /// Whether a record with these events is the parent of a mass send, whose message its targets need.
 #[must_use]
 pub fn starts_mass_send(events: &[Event]) -> bool {
-    events
-        .iter()
-        .any(|event| matches!(event, Event::MassSendAccepted(_)))
+    events.iter().any(|event| {
+        matches!(
+            event,
+            Event::MassSendAccepted(_) | Event::MassSendAcceptedV2(_)
+        )
+    })
+}
+
+/// The mass send that a record with these events cancels: nothing needs its message any more.
+#[must_use]
+pub fn cancels_mass_send(events: &[Event]) -> Option<RecordNumber> {
+    events.iter().find_map(|event| match event {
+        Event::MassSendCancelled(cancelled) => Some(cancelled.mass_send),
+        _ => None,
+    })
 }
 
 /// At most how many places in groups these events take when they are applied.

@@ -2,11 +2,9 @@
 
 use crate::model::body::body;
 use crate::model::state::Tenant;
-use crate::wire::{
-    ClientMessageId, DeviceId, GroupId, Kind, PersonId, Priority, RecordNumber, Timestamp,
-};
+use crate::wire::{ClientMessageId, DeviceId, Kind, PersonId, Priority, RecordNumber, Timestamp};
 
-use super::{MassSend, MassSends};
+use super::{MassSend, MassSends, Outcome, Target};
 
 body! {
     /// A tenant's mass sends in the order they go out.
@@ -27,7 +25,17 @@ body! {
         targets: u32,
         sent: u32,
         refused: u32,
-        groups: Vec<GroupId>,
+        cancelled: u32,
+        list: Vec<TargetStateV1>,
+    }
+}
+
+body! {
+    /// One target and what became of it, packed.
+    TargetStateV1 {
+        to: u32,
+        group: u32,
+        what: u64,
     }
 }
 
@@ -38,18 +46,38 @@ pub(crate) fn write(tenant: &Tenant) -> MassSendsStateV1 {
 }
 
 fn write_one(send: &MassSend) -> MassSendStateV1 {
+    // Destructured, so that a new field cannot be forgotten.
+    let MassSend {
+        record,
+        sender,
+        device,
+        kind,
+        priority,
+        client_message_id,
+        accepted_at,
+        targets,
+        sent,
+        refused,
+        cancelled,
+        list,
+    } = send;
+    let list = list.iter().map(|target| {
+        let (to, group, what) = target.packed();
+        TargetStateV1 { to, group, what }
+    });
     MassSendStateV1 {
-        record: send.record,
-        sender: send.sender.id(),
-        device: send.device,
-        kind: send.kind as u8,
-        priority: send.priority as u8,
-        client_message_id: send.client_message_id,
-        accepted_at: send.accepted_at,
-        targets: send.targets,
-        sent: send.sent,
-        refused: send.refused,
-        groups: send.groups.clone(),
+        record: *record,
+        sender: sender.id(),
+        device: *device,
+        kind: *kind as u8,
+        priority: *priority as u8,
+        client_message_id: *client_message_id,
+        accepted_at: *accepted_at,
+        targets: *targets,
+        sent: *sent,
+        refused: *refused,
+        cancelled: *cancelled,
+        list: list.collect(),
     }
 }
 
@@ -57,20 +85,9 @@ pub(crate) fn read(tenant: &mut Tenant, state: MassSendsStateV1) -> Result<(), &
     let mut sends = MassSends::default();
     for v1 in state.list {
         let what = "a mass send";
-        let tried = v1.sent.checked_add(v1.refused).ok_or(what)?;
-        let is_over = v1.groups.is_empty();
-        let fits = if is_over {
-            // What has gone out is in front of what has not.
-            tried == v1.targets && sends.finished == sends.list.len()
-        } else {
-            tried < v1.targets && v1.groups.len() == v1.targets as usize
-        };
-        let follows = sends.list.back().is_none_or(|last| last.record < v1.record);
-        if !fits || !follows {
-            return Err(what);
-        }
-        sends.finished += usize::from(is_over);
-        sends.list.push_back(MassSend {
+        let unpacked = |v1: &TargetStateV1| Target::unpacked(v1.to, v1.group, v1.what);
+        let list = v1.list.iter().map(unpacked);
+        let send = MassSend {
             record: v1.record,
             sender: tenant.find_person(v1.sender).ok_or(what)?,
             device: v1.device,
@@ -81,9 +98,49 @@ pub(crate) fn read(tenant: &mut Tenant, state: MassSendsStateV1) -> Result<(), &
             targets: v1.targets,
             sent: v1.sent,
             refused: v1.refused,
-            groups: v1.groups,
-        });
+            cancelled: v1.cancelled,
+            list: list.collect::<Option<_>>().ok_or(what)?,
+        };
+        let last = sends.list.back();
+        if !send.adds_up() || last.is_some_and(|last| last.record >= send.record) {
+            return Err(what);
+        }
+        sends.list.push_back(send);
     }
+    sends.pass_finished();
     tenant.mass_sends = sends;
     Ok(())
+}
+
+impl MassSend {
+    /// Whether the counts are those of the list: results first, then what is pending or cancelled.
+    pub(crate) fn adds_up(&self) -> bool {
+        let Some(tried) = self.sent.checked_add(self.refused) else {
+            return false;
+        };
+        let Some(rest) = self.targets.checked_sub(tried) else {
+            return false;
+        };
+        if self.targets == 0 || (self.cancelled != 0 && self.cancelled != rest) {
+            return false;
+        }
+        if self.list.is_empty() {
+            // Over before results were kept.
+            return rest == 0;
+        }
+        let rest_is = if self.cancelled > 0 {
+            Outcome::Cancelled
+        } else {
+            Outcome::Pending
+        };
+        let fits = |(at, target): (usize, &Target)| {
+            let untried = [Outcome::Pending, Outcome::Cancelled].contains(&target.outcome());
+            if at < tried as usize {
+                !untried
+            } else {
+                target.outcome() == rest_is
+            }
+        };
+        self.list.len() == self.targets as usize && self.list.iter().enumerate().all(fits)
+    }
 }

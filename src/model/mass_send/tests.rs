@@ -1,3 +1,5 @@
+mod customers;
+
 use crate::model::command::{
     Actor, CommandBody, GetMassSendV1, MassSendV1, Reply, TaggedCommand as T,
 };

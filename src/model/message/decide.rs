@@ -5,6 +5,7 @@ use crate::model::decision::{Decision, Request};
 use crate::model::event::{self, Event};
 use crate::model::group::Group;
 use crate::model::permission::{Operation, Subject};
+use crate::model::quota::{self, Demand};
 use crate::model::refusal::Refusal;
 use crate::model::state::{PersonIndex, Tenant};
 use crate::wire::{GroupId, Kind};
@@ -19,7 +20,7 @@ pub(crate) fn decide_publish(
     request.permit(Operation::Publish, subject)?;
     let sender = request.tenant.usable_person(publish.sender)?;
     request.tenant.check_device(sender, publish.device)?;
-    request.tenant.known_group(publish.group)?;
+    let index = request.tenant.known_group(publish.group)?;
     let key = Key {
         group: publish.group,
         client_message_id: publish.client_message_id,
@@ -43,10 +44,16 @@ pub(crate) fn decide_publish(
     let group = check_target(request.tenant, publish.group, sender, publish.kind)?;
     group.check_speech(publish.group, sender, publish.kind, request.now)?;
 
-    let event = Event::Published(event::PublishedV1 {
+    let mut events = vec![Event::Published(event::PublishedV1 {
         group: publish.group,
         body_digest: publish.body_digest,
-    });
+    })];
+    if request.tenant.quotas.count_messages() {
+        match quota::admit(request, &[Demand::message(sender, index)]) {
+            Ok(charges) => events.extend(quota::charged(charges)),
+            Err(denied) => return Ok(denied.into()),
+        }
+    }
     let reply = Reply::Published(PublishedV1 {
         group: publish.group,
         sequence: group.head.next(),
@@ -54,7 +61,10 @@ pub(crate) fn decide_publish(
         timestamp: request.now,
         duplicate: false,
     });
-    Ok(Decision::accepted(event, reply))
+    Ok(Decision {
+        events,
+        outcome: Ok(reply),
+    })
 }
 
 /// The group, if `sender` may say something of `kind` in it, silence and slow mode apart.

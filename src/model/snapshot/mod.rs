@@ -75,7 +75,8 @@ impl State {
         match found {
             STATE_V1 => {
                 let v1: StateV1 = tagged::decode(found, body)?;
-                let tenants = v1.tenants.into_iter().map(v1::read_tenant);
+                let tenants = v1.tenants.into_iter();
+                let tenants = tenants.map(|tenant| v1::read_tenant(tenant, v1.clock));
                 Self::assembled(v1.clock, tenants, v1.sending)
             }
             STATE_V2 => {

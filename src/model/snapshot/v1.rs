@@ -1,15 +1,13 @@
 //! The state as version 1 wrote it; only read.
 
-use rustc_hash::FxHashMap;
-
 use crate::model::body::body;
-use crate::model::command::{GroupKind, OrgRole, PersonKind, PersonStatus, Succession};
+use crate::model::command::{GroupKind, OrgRole, PersonKind, PersonStatus, PolicyId, Succession};
 use crate::model::directory::{Person, profile};
-use crate::model::event::GroupStatus;
+use crate::model::event::{ChargeV1, GroupStatus, QuotaAccountV1};
 use crate::model::group::{Activity, Group};
-use crate::model::mass_send::{MassSend, MassSends};
+use crate::model::mass_send::{MassSend, MassSends, Outcome, Target, To};
 use crate::model::message::{Key, Original, Remembered};
-use crate::model::quota::{Account, Window};
+use crate::model::quota;
 use crate::model::state::{GroupIndex, Tenant};
 use crate::wire::{
     ClientMessageId, DeviceId, GroupId, Kind, PersonId, Priority, RecordNumber, Sequence, TenantId,
@@ -17,6 +15,9 @@ use crate::wire::{
 };
 
 use super::HEAD_MAX;
+
+/// The only policy there was.
+const MASS_SENDS: PolicyId = PolicyId::MASS_SENDS_PER_SENDER_AND_DAY;
 
 body! {
     /// A whole state.
@@ -124,9 +125,8 @@ body! {
     }
 }
 
-pub(super) fn read_tenant(v1: TenantStateV1) -> Result<Tenant, &'static str> {
+pub(super) fn read_tenant(v1: TenantStateV1, clock: Timestamp) -> Result<Tenant, &'static str> {
     let mut tenant = Tenant::new(&v1.name, &v1.zone, v1.verified_until, v1.succession);
-    tenant.mass_sends_per_day_max = v1.mass_sends_per_day_max;
     for person in v1.people {
         let mut known = Person::new(&person.name, person.kind, person.role);
         if person.departed {
@@ -141,12 +141,13 @@ pub(super) fn read_tenant(v1: TenantStateV1) -> Result<Tenant, &'static str> {
     for group in v1.groups {
         group_from_v1(&mut tenant, group)?;
     }
-    let mut accounts = FxHashMap::default();
-    for account in v1.accounts {
-        let sender = tenant.find_person(account.sender).ok_or("an account")?;
-        accounts.insert(sender, account_from_v1(&account));
+    if let Some(limit) = v1.mass_sends_per_day_max {
+        quota::set_preset_limit(&mut tenant, MASS_SENDS, limit);
     }
-    tenant.mass_send_accounts = accounts;
+    for account in v1.accounts {
+        tenant.find_person(account.sender).ok_or("an account")?;
+        account_from_v1(&mut tenant, &account, clock);
+    }
     tenant.remembered = remembered_from_v1(&tenant, v1.remembered)?;
     tenant.mass_sends = mass_sends_from_v1(&tenant, v1.mass_sends)?;
     Ok(tenant)
@@ -211,14 +212,24 @@ fn remembered_from_v1(tenant: &Tenant, list: Vec<SentV1>) -> Result<Remembered, 
     Ok(remembered)
 }
 
-fn account_from_v1(v1: &AccountV1) -> Account {
-    Account {
-        window: Window {
-            starts: v1.window_starts,
-            ends: v1.window_ends,
-        },
-        used: v1.used,
-        frozen_since: v1.frozen_since,
+fn account_from_v1(tenant: &mut Tenant, v1: &AccountV1, clock: Timestamp) {
+    let (policy, group, person) = (MASS_SENDS, GroupId(0), v1.sender);
+    let charge = ChargeV1 {
+        policy,
+        group,
+        person,
+        amount: v1.used,
+        window_starts: v1.window_starts,
+        window_ends: v1.window_ends,
+    };
+    quota::charge(tenant, clock, &charge);
+    if let Some(since) = v1.frozen_since {
+        let account = QuotaAccountV1 {
+            policy,
+            group,
+            person,
+        };
+        quota::freeze(tenant, &account, since);
     }
 }
 
@@ -230,19 +241,16 @@ fn mass_sends_from_v1(
     for v1 in list {
         let what = "a mass send";
         let tried = v1.sent.checked_add(v1.refused).ok_or(what)?;
-        let is_over = v1.groups.is_empty();
-        let fits = if is_over {
-            // What has gone out is in front of what has not.
-            tried == v1.targets && sends.finished == sends.list.len()
-        } else {
-            tried < v1.targets && v1.groups.len() == v1.targets as usize
-        };
-        let follows = sends.list.back().is_none_or(|last| last.record < v1.record);
-        if !fits || !follows {
-            return Err(what);
-        }
-        sends.finished += usize::from(is_over);
-        sends.list.push_back(MassSend {
+        let targets = v1.groups.iter().enumerate().map(|(at, group)| {
+            let target = Target::new(To::Group(*group))?;
+            let is_tried = at < tried as usize;
+            Some(if is_tried {
+                target.with(Outcome::Untold)
+            } else {
+                target
+            })
+        });
+        let send = MassSend {
             record: v1.record,
             sender: tenant.find_person(v1.sender).ok_or(what)?,
             device: v1.device,
@@ -253,8 +261,15 @@ fn mass_sends_from_v1(
             targets: v1.targets,
             sent: v1.sent,
             refused: v1.refused,
-            groups: v1.groups,
-        });
+            cancelled: 0,
+            list: targets.collect::<Option<_>>().ok_or(what)?,
+        };
+        let last = sends.list.back();
+        if !send.adds_up() || last.is_some_and(|last| last.record >= send.record) {
+            return Err(what);
+        }
+        sends.list.push_back(send);
     }
+    sends.pass_finished();
     Ok(sends)
 }

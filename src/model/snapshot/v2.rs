@@ -54,7 +54,7 @@ pub(super) fn write_tenant(tenant: &Tenant, clock: Timestamp) -> TenantStateV2 {
         following: department::snapshot::write_following(tenant),
         life: group::life::snapshot::write(tenant),
         remembered: message::snapshot::write(tenant, clock),
-        quotas: quota::snapshot::write(tenant),
+        quotas: quota::snapshot::write(tenant, clock),
         mass_sends: mass_send::snapshot::write(tenant),
         codes: code::snapshot::write(tenant),
         calls: call::snapshot::write(tenant),

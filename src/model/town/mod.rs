@@ -6,6 +6,8 @@ mod creation;
 mod departments;
 pub(crate) mod directory;
 pub(crate) mod life;
+pub(crate) mod mass_sends;
+pub(crate) mod quotas;
 
 pub(crate) use creation::{creation_policy, new_group, watch};
 pub(crate) use departments::NO_DEPARTMENT;
@@ -19,7 +21,7 @@ use crate::model::command::{
 use crate::model::event::Event;
 use crate::model::{
     Applied, Context, Decision, Limits, Projection, Refusal, Stamp, State, apply, decide, project,
-    record_kind,
+    record_kind, recount,
 };
 use crate::wire::{
     ClientMessageId, DeviceId, Envelope, GroupId, HeaderFields, Kind, PersonId, Priority,
@@ -179,7 +181,7 @@ impl Town {
         }
         let stamp = Stamp {
             record: self.next,
-            timestamp: self.now,
+            timestamp: self.now.max(self.state.clock),
             tenant,
             sender,
             device,
@@ -360,6 +362,14 @@ impl Town {
     pub(crate) fn projection(&self) -> Projection {
         let record = self.last.as_ref().expect("a record was made");
         record.project()
+    }
+
+    /// What the log charged, found again from its events and held to the state's own count.
+    pub(crate) fn check_counts(&self) {
+        let records = self.log.iter();
+        let records = records.map(|record| (&record.stamp, record.events.as_slice()));
+        let now = self.now.max(self.state.clock);
+        assert_eq!(recount(records, now), self.state.quota_counts(now));
     }
 
     /// The log once more, from the first record.

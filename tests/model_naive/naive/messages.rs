@@ -102,8 +102,31 @@ impl Tenant {
         self.charges.iter().filter(of_today).count() as u32
     }
 
-    pub(super) fn limit(&self) -> u32 {
-        self.limit.unwrap_or(self.caps.mass_sends_per_day)
+    pub(super) fn limit(&self, now: Timestamp) -> u32 {
+        match self.next_limit {
+            Some((from, limit)) if from <= now.0 => limit,
+            _ => self.limit,
+        }
+    }
+
+    /// From tomorrow on, or at once where nobody has sent to many today.
+    pub(super) fn set_limit(&mut self, actor: Actor, limit: u32, now: Timestamp) -> Outcome {
+        let set_last = self.next_limit.map_or(self.limit, |(_, limit)| limit);
+        let is_person = matches!(actor, Actor::Person { .. });
+        if is_person && limit > set_last {
+            let operation = "";
+            return Err(Refusal::NeedsApproval { operation });
+        }
+        self.limit = self.limit(now);
+        let (starts, ends) = self.window(now);
+        let mut charges = self.charges.iter();
+        if charges.any(|(_, at)| starts <= at.0 && at.0 < ends) {
+            self.next_limit = Some((ends, limit));
+        } else {
+            self.limit = limit;
+            self.next_limit = None;
+        }
+        Ok(Reply::Done(DoneV1 {}))
     }
 
     pub(super) fn frozen_since(&self, person: PersonId) -> Option<Timestamp> {
@@ -137,8 +160,9 @@ impl Tenant {
         }
         if let Some(since) = self.frozen_since(sender) {
             return Err(Refusal::Frozen {
-                person: sender,
                 policy: POLICY,
+                group: GroupId(0),
+                person: sender,
                 since,
             });
         }
@@ -157,11 +181,13 @@ impl Tenant {
         for group in groups {
             self.may_say(group, sender, kind)?;
         }
-        let (used, limit) = (self.used(sender, now), self.limit());
+        let (used, limit) = (self.used(sender, now), self.limit(now));
         if used >= limit {
             self.frozen.push((sender, now));
             return Err(Refusal::QuotaExceeded {
                 policy: POLICY,
+                group: GroupId(0),
+                person: sender,
                 used,
                 limit,
                 retry_at: Timestamp(self.window(now).1),
@@ -265,9 +291,9 @@ impl Tenant {
     pub(super) fn quotas(&self, person: PersonId, now: Timestamp) -> Reply {
         Reply::Quotas(QuotasV1 {
             quotas: vec![QuotaStateV1 {
-                policy: POLICY,
+                policy: QuotaPolicy::MassSendsPerSenderPerDay,
                 used: self.used(person, now),
-                limit: self.limit(),
+                limit: self.limit(now),
                 window_ends: Timestamp(self.window(now).1),
                 frozen: self.frozen_since(person).is_some(),
             }],

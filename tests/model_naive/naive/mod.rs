@@ -10,7 +10,7 @@ use throng::model::Refusal;
 use throng::model::command::{
     Actor, AddPeopleV1, CreateGroupV1, DoneV1, GroupChangedV1, GroupKind, GroupRole, GroupStateV1,
     GroupsV1, MassSendAcceptedV1, MassSendProgressV1, MassSendV1, MemberStateV1, MemberV1,
-    MembersPageV1, MembersV1, OrgRole, PeopleAddedV1, PersonKind, Publish, PublishedV1,
+    MembersPageV1, MembersV1, OrgRole, PeopleAddedV1, PersonKind, PolicyId, Publish, PublishedV1,
     QuotaPolicy, QuotaStateV1, QuotasV1, Reply, SetRoleV1, Succession, TaggedCommand as T,
 };
 use throng::wire::{
@@ -18,7 +18,7 @@ use throng::wire::{
 };
 
 pub(crate) const DAY_US: i64 = 86_400_000_000;
-const POLICY: QuotaPolicy = QuotaPolicy::MassSendsPerSenderPerDay;
+const POLICY: PolicyId = PolicyId::MASS_SENDS_PER_SENDER_AND_DAY;
 
 pub(crate) struct Caps {
     pub(crate) internal: usize,
@@ -89,7 +89,9 @@ pub(crate) struct Tenant {
     verified_until: Timestamp,
     /// East of UTC; the zones under test have had one offset since long ago.
     offset_us: i64,
-    limit: Option<u32>,
+    limit: u32,
+    /// A limit that has been set, and from when it holds.
+    next_limit: Option<(i64, u32)>,
     people: Vec<Person>,
     groups: Vec<Group>,
     sent: Vec<Sent>,
@@ -131,12 +133,14 @@ impl Tenant {
         verified_until: Timestamp,
         offset_us: i64,
     ) -> Self {
+        let limit = caps.mass_sends_per_day;
         Self {
             caps,
             succession,
             verified_until,
             offset_us,
-            limit: None,
+            limit,
+            next_limit: None,
             people: Vec::new(),
             groups: Vec::new(),
             sent: Vec::new(),
@@ -199,8 +203,7 @@ impl Tenant {
             }
             T::SetQuota(set) => {
                 self.manager(actor)?;
-                self.limit = Some(set.limit);
-                Ok(Reply::Done(DoneV1 {}))
+                self.set_limit(actor, set.limit, now)
             }
             T::GetGroup(of) => self.get_group(actor, of.group, now),
             T::ListMembers(list) => self.list_members(actor, list.group),

@@ -1,9 +1,14 @@
-use crate::model::command::{Actor, PersonV1, QuotaPolicy, Reply, SetQuotaV1, TaggedCommand as T};
+//! What every tenant has: mass sends a day, and a limit of its own.
+
+use crate::model::command::{
+    Actor, PersonV1, PolicyId, QuotaPolicy, Reply, SetQuotaV1, TaggedCommand as T,
+};
 use crate::model::town::{ALICE, BOB, CAROL, Town, at, by};
 use crate::model::{Limits, Refusal, State};
 use crate::wire::{GroupId, PersonId, RecordNumber, Timestamp};
 
-const POLICY: QuotaPolicy = QuotaPolicy::MassSendsPerSenderPerDay;
+const POLICY: PolicyId = PolicyId::MASS_SENDS_PER_SENDER_AND_DAY;
+const NO_GROUP: GroupId = GroupId(0);
 
 fn town() -> (Town, Vec<GroupId>) {
     let mut town = Town::with_employees(3);
@@ -12,7 +17,7 @@ fn town() -> (Town, Vec<GroupId>) {
 }
 
 fn limit(town: &mut Town, actor: Actor, limit: u32) -> Result<Reply, Refusal> {
-    let policy = POLICY;
+    let policy = QuotaPolicy::MassSendsPerSenderPerDay;
     town.ask(actor, T::SetQuota(SetQuotaV1 { policy, limit }))
 }
 
@@ -23,6 +28,8 @@ fn release(town: &mut Town, actor: Actor, person: PersonId) -> Result<Reply, Ref
 fn exceeded(used: u32, limit: u32, retry_at: Timestamp) -> Result<RecordNumber, Refusal> {
     Err(Refusal::QuotaExceeded {
         policy: POLICY,
+        group: NO_GROUP,
+        person: ALICE,
         used,
         limit,
         retry_at,
@@ -45,8 +52,9 @@ fn the_501st_mass_send_of_a_day_is_refused_and_freezes_the_sender() {
     );
     town.clock("2026-03-02T00:00:01+08:00");
     let frozen = Err(Refusal::Frozen {
-        person: ALICE,
         policy: POLICY,
+        group: NO_GROUP,
+        person: ALICE,
         since: frozen_at,
     });
     assert_eq!(
@@ -101,7 +109,7 @@ fn releasing_who_is_not_frozen_changes_nothing() {
 }
 
 #[test]
-fn a_limit_applies_at_once_to_the_count_so_far() {
+fn a_limit_applies_from_the_next_window_on() {
     let (mut town, groups) = town();
     for _ in 0..3 {
         town.mass_send(ALICE, &groups, 0).unwrap();
@@ -110,10 +118,34 @@ fn a_limit_applies_at_once_to_the_count_so_far() {
         limit(&mut town, by(BOB), 1_000),
         Err(Refusal::NotPermitted { .. })
     ));
-    limit(&mut town, Actor::Enterprise, 4).unwrap();
+    limit(&mut town, Actor::Enterprise, 1).unwrap();
+    for sender in [ALICE, BOB, BOB] {
+        let sent = town.mass_send(sender, &groups, 0);
+        sent.expect("today's window keeps its limit for everybody (SPEC Q5)");
+    }
+    town.clock("2026-03-02T00:00:00+08:00");
     town.mass_send(ALICE, &groups, 0).unwrap();
-    let midnight = at("2026-03-02T00:00:00+08:00");
-    assert_eq!(town.mass_send(ALICE, &groups, 0), exceeded(4, 4, midnight));
+    let midnight = at("2026-03-03T00:00:00+08:00");
+    assert_eq!(town.mass_send(ALICE, &groups, 0), exceeded(1, 1, midnight));
+}
+
+#[test]
+fn a_limit_applies_at_once_where_no_window_is_open() {
+    let (mut town, groups) = town();
+    limit(&mut town, Actor::Enterprise, 9).unwrap();
+    limit(&mut town, Actor::Enterprise, 1).unwrap();
+    town.mass_send(ALICE, &groups, 0).unwrap();
+    town.mass_send(ALICE, &groups, 0).unwrap_err();
+}
+
+#[test]
+fn raising_a_limit_needs_the_approval_of_another_super_admin() {
+    let (mut town, _) = town();
+    let admin = town.super_admin();
+    limit(&mut town, by(admin), 400).unwrap();
+    let raised = limit(&mut town, by(admin), 401);
+    assert!(matches!(raised, Err(Refusal::NeedsApproval { .. })));
+    limit(&mut town, Actor::Enterprise, 401).expect("the backend answers for itself");
 }
 
 #[test]

@@ -1,0 +1,5 @@
+mod charging;
+mod hostile;
+mod naive;
+mod policies;
+mod presets;
