@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::tz::TimeZone;
+use rustc_hash::FxHashMap;
 
 use crate::model::approval::Approvals;
 use crate::model::audit::Denials;

@@ -3,7 +3,7 @@
 use throng::wire::{FrameKind, Kind};
 
 const DOCUMENT: &str = include_str!("../../docs/wire.md");
-const REFUSALS: &str = include_str!("../../src/model/refusal.rs");
+const REFUSALS: &str = include_str!("../../src/model/refusal/wire.rs");
 
 /// The second cells of the rows of the first table below `heading` whose first cell is `number`.
 fn row<'a>(heading: &str, number: &str) -> Vec<&'a str> {

@@ -2,8 +2,12 @@
 //!
 //! Something of another tenant is answered exactly as something that does not exist (SPEC D1).
 
-use crate::model::command::{ApprovalStatus, PolicyId, QuotaPolicy};
-use crate::wire::{ApprovalId, DepartmentId, DeviceId, GroupId, MatrixId, PersonId, Refused, Timestamp};
+mod wire;
+
+use self::wire::Account;
+
+use crate::model::command::{ApprovalStatus, PolicyId};
+use crate::wire::{ApprovalId, DepartmentId, DeviceId, GroupId, MatrixId, PersonId, Timestamp};
 
 /// Why a command was refused. Nothing was charged and no sequence was used (SPEC Q3).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -98,26 +102,32 @@ pub enum Refusal {
         person: PersonId,
     },
     /// A quota is used up until its window ends (SPEC Q6).
-    #[error("{policy:?} is used up: {used} of {limit}, next window at {retry_at}")]
+    #[error("{policy} is used up for {}: {used} of {limit}, try again at {retry_at}", Account(*group, *person))]
     QuotaExceeded {
         /// Which policy.
-        policy: QuotaPolicy,
+        policy: PolicyId,
+        /// Of which group's account; 0 where no group is concerned.
+        group: GroupId,
+        /// Of which person's account; 0 where nobody is concerned.
+        person: PersonId,
         /// How much is used.
         used: u32,
         /// The limit.
         limit: u32,
-        /// When the next window begins.
+        /// When the next window begins, or enough of a rolling one has ended.
         retry_at: Timestamp,
         /// This refusal froze the feature (SPEC Q2).
         frozen: bool,
     },
     /// Frozen until an admin releases it (SPEC Q2).
-    #[error("person {person} is frozen for {policy:?} since {since}: an admin must release it")]
+    #[error("{} is frozen for {policy} since {since}: an admin must release it", Account(*group, *person))]
     Frozen {
-        /// Who.
-        person: PersonId,
         /// By which policy.
-        policy: QuotaPolicy,
+        policy: PolicyId,
+        /// Which group; 0 where no group is concerned.
+        group: GroupId,
+        /// Who; 0 where nobody is concerned.
+        person: PersonId,
         /// Since when.
         since: Timestamp,
     },
@@ -497,218 +507,4 @@ pub enum Refusal {
         /// How many it may have.
         limit: u32,
     },
-}
-
-impl Refusal {
-    /// The code of the rule on the wire (docs/wire.md).
-    #[must_use]
-    pub fn code(&self) -> u16 {
-        match self {
-            Self::NoSuchTenant => 1,
-            Self::NoSuchPerson { .. } => 2,
-            Self::NoSuchGroup { .. } => 3,
-            Self::NoSuchMassSend { .. } => 4,
-            Self::NotAMember { .. } => 5,
-            Self::AlreadyAMember { .. } => 6,
-            Self::GroupFull { .. } => 7,
-            Self::GroupDissolved { .. } => 8,
-            Self::TooFewMembers { .. } => 9,
-            Self::NotAnEmployee { .. } => 10,
-            Self::NotPermitted { .. } => 11,
-            Self::NotVerified => 12,
-            Self::TooManySuperAdmins { .. } => 13,
-            Self::Departed { .. } => 14,
-            Self::QuotaExceeded { .. } => 15,
-            Self::Frozen { .. } => 16,
-            Self::IdempotencyMismatch => 17,
-            Self::KindNotAllowed => 18,
-            Self::Invalid { .. } => 19,
-            Self::DuplicateExternalId => 20,
-            Self::DiskFull => 21,
-            Self::GroupDisabled { .. } => 22,
-            Self::AccountFrozen { .. } => 23,
-            Self::NeedsApproval { .. } => 24,
-            Self::SecondFactorRequired => 25,
-            Self::NoSuchDepartment { .. } => 26,
-            Self::NotActivated { .. } => 30,
-            Self::AlreadyActivated { .. } => 31,
-            Self::WrongActivationCode { .. } => 32,
-            Self::AlreadyInUse { .. } => 33,
-            Self::LastSuperAdmin { .. } => 34,
-            Self::DeviceRevoked { .. } => 35,
-            Self::AddressNotAllowed => 36,
-            Self::TooManyContacts { .. } => 37,
-            Self::NotTheirContact { .. } => 38,
-            Self::NoSuchHandOver { .. } => 39,
-            Self::DepartmentCycle { .. } => 40,
-            Self::DepartmentNotEmpty { .. } => 41,
-            Self::DepartmentNameTaken { .. } => 42,
-            Self::DepartmentLimit { .. } => 43,
-            Self::TooMuchAtOnce { .. } => 44,
-            Self::NoSuchBatch { .. } => 45,
-            Self::CreationLocked { .. } => 46,
-            Self::NotACreator { .. } => 47,
-            Self::NotSelectable { .. } => 48,
-            Self::RiskControl { .. } => 49,
-            Self::ArchiveRequired { .. } => 50,
-            Self::WatchClosed { .. } => 51,
-            Self::WrongPassword { .. } => 52,
-            Self::TooManyGuesses { .. } => 53,
-            Self::NoSuchMatrix { .. } => 54,
-            Self::NoInvitation { .. } => 55,
-            Self::TooManyInvitations { .. } => 56,
-            Self::Muted { .. } => 57,
-            Self::SlowMode { .. } => 58,
-            Self::NoSuchJoinCode => 70,
-            Self::JoinCodeExpired { .. } => 71,
-            Self::JoinCodeRevoked => 72,
-            Self::JoinCodeUsedUp { .. } => 73,
-            Self::TooManyJoinCodes { .. } => 75,
-            Self::NoSuchCall { .. } => 77,
-            Self::CallAnswered { .. } => 78,
-            Self::CallExpired { .. } => 79,
-            Self::TooManyCalls { .. } => 80,
-            Self::NoSuchFaceToFace => 81,
-            Self::TooManyFaceToFace { .. } => 82,
-            Self::NoSuchApproval { .. } => 85,
-            Self::OwnApproval { .. } => 86,
-            Self::ApprovalExpired { .. } => 87,
-            Self::ApprovalClosed { .. } => 88,
-            Self::TooManyApprovals { .. } => 89,
-            Self::NoSecondApprover => 90,
-            Self::ImportOutOfOrder { .. } => 91,
-            Self::TooManyImports { .. } => 92,
-            Self::NoSuchPolicy { .. } => 95,
-            Self::TooManyPolicies { .. } => 96,
-        }
-    }
-
-    /// The refusal as it travels.
-    #[must_use]
-    pub fn to_wire(&self) -> Refused {
-        let mut refused = Refused {
-            code: self.code(),
-            policy: 0,
-            subject: 0,
-            used: 0,
-            limit: 0,
-            retry_at: Timestamp(0),
-            text: self.to_string(),
-        };
-        match self {
-            Self::NoSuchPerson { person }
-            | Self::NotAMember { person, .. }
-            | Self::AlreadyAMember { person, .. }
-            | Self::NotAnEmployee { person }
-            | Self::Departed { person }
-            | Self::AccountFrozen { person }
-            | Self::NotActivated { person }
-            | Self::AlreadyActivated { person }
-            | Self::LastSuperAdmin { person }
-            | Self::NotACreator { person }
-            | Self::NotSelectable { person }
-            | Self::RiskControl { person, .. } => refused.subject = person.0,
-            Self::NoSuchGroup { group }
-            | Self::GroupDissolved { group }
-            | Self::GroupDisabled { group }
-            | Self::ArchiveRequired { group }
-            | Self::WrongPassword { group }
-            | Self::NoInvitation { group, .. } => {
-                refused.subject = group.0;
-            }
-            Self::NoSuchMassSend { mass_send } => refused.subject = *mass_send,
-            Self::GroupFull { group, cap } => {
-                refused.subject = group.0;
-                refused.used = u64::from(*cap);
-                refused.limit = u64::from(*cap);
-            }
-            Self::TooFewMembers { need, have } => {
-                refused.used = u64::from(*have);
-                refused.limit = u64::from(*need);
-            }
-            Self::TooManySuperAdmins { limit }
-            | Self::TooManyApprovals { limit }
-            | Self::TooManyImports { limit }
-            | Self::JoinCodeUsedUp { uses_max: limit }
-            | Self::TooManyJoinCodes { limit }
-            | Self::TooManyCalls { limit }
-            | Self::TooManyFaceToFace { limit }
-            | Self::TooManyPolicies { limit } => {
-                refused.used = u64::from(*limit);
-                refused.limit = u64::from(*limit);
-            }
-            Self::QuotaExceeded {
-                policy,
-                used,
-                limit,
-                retry_at,
-                ..
-            } => {
-                refused.policy = *policy as u16;
-                refused.used = u64::from(*used);
-                refused.limit = u64::from(*limit);
-                refused.retry_at = *retry_at;
-            }
-            Self::Frozen { person, policy, .. } => {
-                refused.subject = person.0;
-                refused.policy = *policy as u16;
-            }
-            Self::NoSuchBatch { batch } => refused.subject = *batch,
-            Self::WatchClosed { group, opens, .. } => {
-                refused.subject = group.0;
-                refused.retry_at = *opens;
-            }
-            Self::TooManyGuesses { retry_at } => refused.retry_at = *retry_at,
-            Self::NoSuchMatrix { matrix } => refused.subject = matrix.0,
-            Self::NoSuchDepartment { department }
-            | Self::DepartmentCycle { department, .. }
-            | Self::DepartmentNotEmpty { department, .. }
-            | Self::DepartmentNameTaken { department } => refused.subject = department.0,
-            Self::DepartmentLimit { limit, .. }
-            | Self::TooMuchAtOnce { limit, .. } => {
-                refused.limit = u64::from(*limit);
-            }
-            Self::WrongActivationCode { person, left } => {
-                refused.subject = person.0;
-                refused.limit = u64::from(*left);
-            }
-            Self::DeviceRevoked { device } => refused.subject = u64::from(device.0),
-            Self::TooManyContacts { person, limit, .. } => {
-                refused.subject = person.0;
-                refused.used = u64::from(*limit);
-                refused.limit = u64::from(*limit);
-            }
-            Self::NotTheirContact { contact, .. }
-            | Self::NoSuchHandOver { contact } => {
-                refused.subject = contact.0;
-            }
-            Self::NoSuchApproval { approval }
-            | Self::OwnApproval { approval }
-            | Self::ApprovalExpired { approval, .. }
-            | Self::ApprovalClosed { approval, .. } => refused.subject = approval.0,
-            Self::ImportOutOfOrder { expected } => refused.subject = u64::from(*expected),
-            Self::TooManyInvitations { group, limit } => {
-                refused.subject = group.0;
-                refused.used = u64::from(*limit);
-                refused.limit = u64::from(*limit);
-            }
-            Self::Muted { group, until } => {
-                refused.subject = group.0;
-                refused.retry_at = *until;
-            }
-            Self::SlowMode { group, retry_at } => {
-                refused.subject = group.0;
-                refused.retry_at = *retry_at;
-            }
-            Self::NoSuchCall { call }
-            | Self::CallAnswered { call }
-            | Self::CallExpired { call } => {
-                refused.subject = *call;
-            }
-            Self::NoSuchPolicy { policy } => refused.policy = policy.0,
-            // The text says it all.
-            _ => {}
-        }
-        refused
-    }
 }
