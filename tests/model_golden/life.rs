@@ -106,7 +106,7 @@ fn commands() -> Vec<TaggedCommand> {
 fn replies() -> Vec<Reply> {
     let (group, person) = (GROUP, PERSON);
     vec![
-        Reply::GroupSettings(GroupSettingsV1 {
+        Reply::GroupSettings(Box::new(GroupSettingsV1 {
             group,
             kind: GroupKind::External,
             status: GroupStatus::Disabled,
@@ -129,7 +129,7 @@ fn replies() -> Vec<Reply> {
             muted_until: Timestamp(7),
             do_not_disturb: true,
             hidden: true,
-        }),
+        })),
         Reply::MembersV2(MembersPageV2 {
             members: vec![MemberStateV2 {
                 person,

@@ -442,8 +442,8 @@ tagged_enum! {
         /// The set, as it is named from now on.
         MatrixSet(MatrixV1) = 0x14a,
         // 0x150 The life of a group
-        /// What a group is set to.
-        GroupSettings(GroupSettingsV1) = 0x150,
+        /// What a group is set to. Boxed: every answer is as large as the largest.
+        GroupSettings(Box<GroupSettingsV1>) = 0x150,
         /// A page of members, by name.
         MembersV2(MembersPageV2) = 0x151,
         /// What goes on in a group.

@@ -186,7 +186,7 @@ impl Town {
         group: GroupId,
     ) -> Result<GroupSettingsV1, Refusal> {
         match self.ask(actor, T::GetGroupSettings(GroupV1 { group }))? {
-            Reply::GroupSettings(settings) => Ok(settings),
+            Reply::GroupSettings(settings) => Ok(*settings),
             other => panic!("{other:?}"),
         }
     }

@@ -85,7 +85,7 @@ pub(crate) fn get_settings(request: &Request<'_>, get: &GroupV1) -> Result<Reply
     let id_of = |person: Option<PersonIndex>| person.map_or(PersonId(0), PersonIndex::id);
     let muted = oneself.and_then(|person| settings.speech.muted_until(person, request.now));
     let announcement = settings.announcement.as_ref();
-    Ok(Reply::GroupSettings(GroupSettingsV1 {
+    Ok(Reply::GroupSettings(Box::new(GroupSettingsV1 {
         group: get.group,
         kind: group.kind,
         status: group.status,
@@ -108,7 +108,7 @@ pub(crate) fn get_settings(request: &Request<'_>, get: &GroupV1) -> Result<Reply
         muted_until: muted.unwrap_or(Timestamp(0)),
         do_not_disturb: oneself.is_some_and(|person| settings.do_not_disturb.contains(&person)),
         hidden: oneself.is_some_and(|person| settings.hidden.contains(&person)),
-    }))
+    })))
 }
 
 pub(crate) fn list_members(request: &Request<'_>, list: &ListMembersV1) -> Result<Reply, Refusal> {
