@@ -52,6 +52,23 @@ fn a_value_out_of_range_is_named_with_its_range() {
 }
 
 #[test]
+fn a_hook_that_cannot_be_asked_safely_is_named() {
+    let place = place();
+    bootstrapped(place.path());
+    let told = |url: &str| complaint(&mut serve(place.path(), &["--hook-url", url]));
+    let line = told("http://127.0.0.1:1/");
+    assert!(line.starts_with("cannot read the hook's secret "), "{line}");
+    assert!(line.contains("[hook]"), "{line}");
+    let secret = place.path().join("keys/hook.secret");
+    fs::write(&secret, "  short \n").unwrap();
+    let line = told("http://127.0.0.1:1/");
+    assert!(line.contains("at least 16 bytes, 5 are there"), "{line}");
+    fs::write(&secret, "0123456789abcdef\n").unwrap();
+    let line = told("http://hook.example.com/");
+    assert!(line.contains("is not https"), "{line}");
+}
+
+#[test]
 fn an_unreadable_certificate_is_named() {
     let place = place();
     bootstrapped(place.path());

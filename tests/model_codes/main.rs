@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use naive::{ADMINS, CAP, GUESSES_MAX, Naive, THRESHOLD, Told, USES_MAX, Way, refused};
 use proptest::prelude::*;
-use strange::strange;
+use strange::{strange, time};
 use throng::model::command::*;
 use throng::model::event::Event;
 use throng::model::{Context, Limits, Refusal, Stamp, State, apply, decide, record_kind};

@@ -12,7 +12,7 @@ fn number() -> impl Strategy<Value = u64> {
     prop_oneof![20 => 0..6_u64, 1 => Just(u64::from(u32::MAX)), 1 => Just(u64::MAX)]
 }
 
-fn time() -> impl Strategy<Value = Timestamp> {
+pub(crate) fn time() -> impl Strategy<Value = Timestamp> {
     let sane = START.0..START.0 + 3 * MINUTE_US;
     prop_oneof![8 => sane, 1 => Just(i64::MIN), 1 => Just(i64::MAX)].prop_map(Timestamp)
 }

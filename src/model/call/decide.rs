@@ -6,6 +6,7 @@ use crate::model::decision::{Decision, Request};
 use crate::model::event::Event;
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
+use crate::model::state::GroupIndex;
 use crate::wire::{GroupId, RecordNumber};
 
 use super::command::{
@@ -109,7 +110,7 @@ pub(crate) fn get_call(request: &Request<'_>, get: &GetCallV1) -> Result<Reply, 
     Ok(Reply::Call(CallStateV1 {
         call: get.call,
         state,
-        group: group.map_or(GroupId(0), |group| group.id()),
+        group: group.map_or(GroupId(0), GroupIndex::id),
         refusal,
         expires: call.expires,
     }))

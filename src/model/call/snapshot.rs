@@ -1,7 +1,7 @@
 //! Calls as a snapshot has them.
 
 use crate::model::body::body;
-use crate::model::state::Tenant;
+use crate::model::state::{GroupIndex, Tenant};
 use crate::wire::{GroupId, JoinCodeId, PersonId, RecordNumber, Timestamp};
 
 use super::command::{CallState, CallV1};
@@ -61,7 +61,7 @@ fn write_call((record, call): (&RecordNumber, &Call)) -> CallStateV1 {
         person: joiner.map_or(PersonId(0), |joiner| joiner.person.id()),
         what,
         state,
-        group: group.map_or(GroupId(0), |group| group.id()),
+        group: group.map_or(GroupId(0), GroupIndex::id),
         refusal,
     }
 }

@@ -10,7 +10,7 @@ use crate::model::group;
 use crate::model::limits::{check_count, check_name};
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
-use crate::model::state::JoinCodeIndex;
+use crate::model::state::{JoinCodeIndex, PersonIndex};
 use crate::wire::{JoinCodeId, PersonId, Timestamp};
 
 use super::text::CodeText;
@@ -173,7 +173,7 @@ fn state_of(request: &Request<'_>, index: JoinCodeIndex) -> JoinCodeStateV1 {
         text: code.text.to_string(),
         group: code.group.id(),
         target: code.target().id(),
-        creator: code.creator.map_or(PersonId(0), |creator| creator.id()),
+        creator: code.creator.map_or(PersonId(0), PersonIndex::id),
         valid_until: code.valid_until,
         label: code.label.to_string(),
         uses_max: code.uses_max,
