@@ -41,22 +41,27 @@ pub struct MembershipDelta {
 /// The kind that the header of a record with these events has; `message` is the kind of what is
 /// published, where something is.
 ///
-/// A record of one group has that group's kind of change, whatever else it did, such as deciding an
-/// approval; one of many groups or none, a mass send's parent among them, is administrative.
+/// A record of one group has that group's kind of change; one of many groups or none, a mass
+/// send's parent among them, is administrative.
 #[must_use]
 pub fn record_kind(events: &[Event], message: Kind) -> Kind {
-    let mut kinds = events.iter().filter_map(|event| match event {
-        Event::Published(_) | Event::MassSendDelivered(_) => Some(message),
-        Event::PersonDeparted(departed) => Some(match departed.groups.as_slice() {
-            [left] => kind_left(left.status),
-            _ => Kind::Administrative,
-        }),
-        event => change_of(event).map(|change| change.kind),
-    });
+    let mut kinds = events.iter().filter_map(|event| kind_of(event, message));
     match (kinds.next(), kinds.next()) {
         (Some(kind), None) => kind,
         _ => Kind::Administrative,
     }
+}
+
+/// Of an event that groups see.
+fn kind_of(event: &Event, message: Kind) -> Option<Kind> {
+    Some(match event {
+        Event::Published(_) | Event::MassSendDelivered(_) => message,
+        Event::PersonDeparted(departed) => match departed.groups.as_slice() {
+            [left] => kind_left(left.status),
+            _ => Kind::Administrative,
+        },
+        event => change_of(event)?.kind,
+    })
 }
 
 /// What each group sees of `record` (its header, and its view as body), which took `takes`.
