@@ -144,7 +144,7 @@ fn who_is_frozen_has_left_or_lacks_the_second_factor_is_denied_too() {
     let admin = town.super_admin();
     town.state.tenants[0].requires_second_factor = true;
     town.ask(by(admin), set_quota()).unwrap_err();
-    town.freeze(ALICE, true);
+    town.set_frozen(ALICE, true);
     town.ask(by(ALICE), set_quota()).unwrap_err();
     town.depart(BOB).unwrap();
     town.ask(by(BOB), set_quota()).unwrap_err();

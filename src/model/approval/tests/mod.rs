@@ -177,14 +177,14 @@ fn a_sole_super_admins_export_is_refused_when_it_is_asked_for() {
     let refused = town.request(by(super_admin), export(&[]));
     assert_eq!(refused, Err(Refusal::NoSecondApprover));
     let second = town.super_admin();
-    town.freeze(second, true);
+    town.set_frozen(second, true);
     let refused = town.request(by(super_admin), export(&[]));
     assert_eq!(
         refused,
         Err(Refusal::NoSecondApprover),
         "who is frozen approves nothing"
     );
-    town.freeze(second, false);
+    town.set_frozen(second, false);
     assert_eq!(town.request(by(super_admin), export(&[])), Ok(FIRST));
 }
 
@@ -231,7 +231,7 @@ fn who_asked_must_still_be_there_and_hold_the_claim_when_it_is_approved() {
     type Meanwhile = fn(&mut Town, PersonId);
     let cases: [(Meanwhile, u16); 3] = [
         (|town, admin| drop(town.depart(admin)), 14),
-        (|town, admin| town.freeze(admin, true), 23),
+        (|town, admin| town.set_frozen(admin, true), 23),
         (
             |town, admin| {
                 let tenant = &mut town.state.tenants[0];
