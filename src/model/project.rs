@@ -46,8 +46,8 @@ pub struct MembershipDelta {
 /// The kind that the header of a record with these events has; `message` is the kind of what is
 /// published, where something is.
 ///
-/// A record of one group has that group's kind of change, whatever else it did, such as deciding an
-/// approval; one of many groups or none, a mass send's parent among them, is administrative.
+/// A record of one group has that group's kind of change; one of many groups or none, a mass
+/// send's parent among them, is administrative.
 #[must_use]
 pub fn record_kind(events: &[Event], message: Kind) -> Kind {
     let reaches_a_customer = |event: &Event| matches!(event, Event::MassSendReached(_));

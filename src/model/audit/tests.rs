@@ -3,7 +3,7 @@ use crate::model::command::{
     SetQuotaV1, TaggedCommand as T,
 };
 use crate::model::event::{Event, OperationDeniedV1, SubjectKind};
-use crate::model::permission::{Operation, number_of};
+use crate::model::permission::{Operation, Subject, not_permitted, number_of};
 use crate::model::town::{ALICE, BOB, CAROL, DEVICE, Town, at, by, message};
 use crate::model::{Context, Limits, Refusal, State, decide_counting};
 use crate::wire::{GroupId, PersonId};
@@ -22,6 +22,15 @@ fn denials(town: &Town) -> Vec<OperationDeniedV1> {
     denied.collect()
 }
 
+fn context(town: &Town) -> Context {
+    Context {
+        now: town.now,
+        record: town.next,
+        body_digest: 0,
+        random: 0,
+    }
+}
+
 /// Whether the next attempt would be counted.
 fn is_counted(town: &Town, actor: Actor, command: T) -> bool {
     let command = Command {
@@ -30,13 +39,8 @@ fn is_counted(town: &Town, actor: Actor, command: T) -> bool {
         second_factor: false,
         body: command.into(),
     };
-    let context = Context {
-        now: town.now,
-        record: town.next,
-        body_digest: 0,
-        random: 0,
-    };
-    decide_counting(&town.state, &command, context).1.is_some()
+    let (_, repeated) = decide_counting(&town.state, &command, context(town));
+    repeated.is_some()
 }
 
 #[test]
@@ -93,14 +97,8 @@ fn a_million_refusals_make_a_bounded_number_of_records() {
             second_factor: false,
             body: set_quota().into(),
         };
-        let context = Context {
-            now: town.now,
-            record: town.next,
-            body_digest: 0,
-            random: 0,
-        };
         // Deciding alone is cheap enough for so many; what would be recorded is executed.
-        let (decision, repeated) = decide_counting(&town.state, &command, context);
+        let (decision, repeated) = decide_counting(&town.state, &command, context(&town));
         assert!(decision.outcome.is_err());
         assert_eq!(decision.events.is_empty(), repeated.is_some(), "never lost");
         if repeated.is_none() {
@@ -146,7 +144,7 @@ fn who_is_frozen_has_left_or_lacks_the_second_factor_is_denied_too() {
     let admin = town.super_admin();
     town.state.tenants[0].requires_second_factor = true;
     town.ask(by(admin), set_quota()).unwrap_err();
-    town.freeze(ALICE, true);
+    town.set_frozen(ALICE, true);
     town.ask(by(ALICE), set_quota()).unwrap_err();
     town.depart(BOB).unwrap();
     town.ask(by(BOB), set_quota()).unwrap_err();
@@ -195,6 +193,38 @@ fn a_log_and_a_snapshot_with_denials_give_the_same_state() {
     let restored = State::from_snapshot(&town.state.to_snapshot()).unwrap();
     assert_eq!(restored.hash(), hash);
     assert!(is_counted(&town, by(BOB), set_quota()));
+}
+
+#[test]
+fn what_was_noted_is_no_denial_where_another_rule_refused_in_the_end() {
+    let town = Town::with_employees(1);
+    let command = Command {
+        tenant: town.tenant,
+        actor: by(ALICE),
+        second_factor: false,
+        body: set_quota().into(),
+    };
+    let noted = super::Denial {
+        operation: Operation::SetQuota,
+        subject: Subject::Tenant,
+        code: not_permitted(Operation::SetQuota).code(),
+    };
+    let recorded = |refusal| {
+        let noted = Some(noted);
+        super::record(&town.state, &command, context(&town), noted, refusal).0
+    };
+    assert_eq!(recorded(not_permitted(Operation::SetQuota)).events.len(), 1);
+    assert!(recorded(Refusal::NotVerified).events.is_empty());
+}
+
+#[test]
+fn denials_whose_window_has_ended_are_dropped_from_the_state() {
+    let mut town = Town::with_employees(9);
+    for person in (1..=9).map(PersonId) {
+        town.ask(by(person), set_quota()).unwrap_err();
+        assert_eq!(town.state.tenants[0].denials.recorded.len(), 1);
+        town.now = town.now.plus_micros(Limits::default().denial_window_us);
+    }
 }
 
 #[test]

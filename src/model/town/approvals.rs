@@ -21,7 +21,7 @@ impl Town {
     }
 
     /// A department below `parent`, run by `admins`; not in the log.
-    pub(crate) fn department(
+    pub(crate) fn lay_out_department(
         &mut self,
         parent: Option<DepartmentId>,
         admins: &[PersonId],
@@ -57,7 +57,7 @@ impl Town {
     }
 
     /// Freezes or thaws an account; not in the log.
-    pub(crate) fn freeze(&mut self, person: PersonId, is_frozen: bool) {
+    pub(crate) fn set_frozen(&mut self, person: PersonId, is_frozen: bool) {
         let tenant = self.tenant_mut();
         let person = tenant.find_person(person).unwrap();
         tenant.person_mut(person).status = if is_frozen {

@@ -2,11 +2,12 @@ mod naive;
 
 use super::command::*;
 use crate::model::command::{
-    Actor, CreateGroupV1, GroupKind, OrgRole, PersonV1, RenameGroupV1, Reply, TaggedCommand as T,
+    Actor, Command, CreateGroupV1, GroupKind, OrgRole, PersonV1, RenameGroupV1, Reply,
+    TaggedCommand as T,
 };
 use crate::model::event::Event;
 use crate::model::town::{ALICE, BOB, CAROL, DAVE, Town, at, by};
-use crate::model::{Limits, Refusal, State};
+use crate::model::{Context, Limits, Refusal, State, apply, decide};
 use crate::wire::{ApprovalId, GroupId, Kind, PersonId, Sequence};
 
 const FIRST: ApprovalId = ApprovalId(1);
@@ -176,14 +177,14 @@ fn a_sole_super_admins_export_is_refused_when_it_is_asked_for() {
     let refused = town.request(by(super_admin), export(&[]));
     assert_eq!(refused, Err(Refusal::NoSecondApprover));
     let second = town.super_admin();
-    town.freeze(second, true);
+    town.set_frozen(second, true);
     let refused = town.request(by(super_admin), export(&[]));
     assert_eq!(
         refused,
         Err(Refusal::NoSecondApprover),
         "who is frozen approves nothing"
     );
-    town.freeze(second, false);
+    town.set_frozen(second, false);
     assert_eq!(town.request(by(super_admin), export(&[])), Ok(FIRST));
 }
 
@@ -230,7 +231,7 @@ fn who_asked_must_still_be_there_and_hold_the_claim_when_it_is_approved() {
     type Meanwhile = fn(&mut Town, PersonId);
     let cases: [(Meanwhile, u16); 3] = [
         (|town, admin| drop(town.depart(admin)), 14),
-        (|town, admin| town.freeze(admin, true), 23),
+        (|town, admin| town.set_frozen(admin, true), 23),
         (
             |town, admin| {
                 let tenant = &mut town.state.tenants[0];
@@ -253,6 +254,35 @@ fn who_asked_must_still_be_there_and_hold_the_claim_when_it_is_approved() {
         assert!(!decided.text.is_empty());
         assert!(town.state.tenants[0].groups.is_empty());
         assert_eq!(town.approval(FIRST).refusal, code);
+    }
+}
+
+#[test]
+fn the_second_factor_of_who_asked_counts_when_it_is_approved() {
+    for (second_factor, expected) in [
+        (true, (ApprovalStatus::Approved, 0)),
+        (false, (ApprovalStatus::Failed, 25)),
+    ] {
+        let (mut town, admin, _) = town();
+        let command = Command {
+            tenant: town.tenant,
+            actor: by(admin),
+            second_factor,
+            body: external(admin, &[ALICE, BOB]).into(),
+        };
+        let context = Context {
+            now: town.now,
+            record: town.next,
+            body_digest: 0,
+            random: 0,
+        };
+        let asked = decide(&town.state, &command, context);
+        let mut stamp = town.log[0].stamp;
+        stamp.tenant = town.tenant;
+        apply(&mut town.state, &stamp, &asked.events);
+        town.state.tenants[0].requires_second_factor = true;
+        let decided = town.decide(Actor::Enterprise, FIRST, true).unwrap();
+        assert_eq!((decided.status, decided.refusal), expected);
     }
 }
 

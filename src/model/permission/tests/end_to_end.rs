@@ -61,8 +61,8 @@ fn outcomes(command: impl Fn(GroupId, Actor) -> T) -> String {
         let own = town.with_role(OrgRole::DepartmentAdmin);
         let other = town.with_role(OrgRole::DepartmentAdmin);
         let app = town.with_role(OrgRole::AppAdmin);
-        let research = town.department(None, &[own], &[]);
-        town.department(None, &[other], &[]);
+        let research = town.lay_out_department(None, &[own], &[]);
+        town.lay_out_department(None, &[other], &[]);
         let group = town.external_group(ALICE, &[BOB, CAROL, customer]);
         town.bind(group, research);
         town.appoint(group, BOB);

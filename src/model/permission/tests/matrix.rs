@@ -83,12 +83,12 @@ impl Scene {
         let own = town.with_role(OrgRole::DepartmentAdmin);
         let other = town.with_role(OrgRole::DepartmentAdmin);
         let app = town.with_role(OrgRole::AppAdmin);
-        let head = town.department(None, &[], &[]);
-        let research = town.department(Some(head), &[own], &[]);
+        let head = town.lay_out_department(None, &[], &[]);
+        let research = town.lay_out_department(Some(head), &[own], &[]);
         // Whoever a permission is about belongs to the platform.
         let concerned = [ALICE, customers[0]];
-        let platform = town.department(Some(research), &[], &concerned);
-        town.department(Some(head), &[other], &[]);
+        let platform = town.lay_out_department(Some(research), &[], &concerned);
+        town.lay_out_department(Some(head), &[other], &[]);
         let members = [BOB, CAROL, customers[0]];
         let group = town.external_group(ALICE, &members);
         let viewed = town.create(Actor::Enterprise, GroupKind::Training, ALICE, &[BOB, CAROL]);
@@ -252,7 +252,7 @@ fn whose_account_is_frozen_may_do_nothing_whatever_the_role() {
         scene.customers[0],
     ];
     for person in actors {
-        scene.town.freeze(person, true);
+        scene.town.set_frozen(person, true);
         for row in rows() {
             let subject = Subject::Person(person);
             let verdict = verdict(scene.tenant(), by(person), true, row.operation(), subject);
