@@ -31,7 +31,7 @@ pub(crate) fn decide_target(request: &Request<'_>, send: &MassSend) -> Decision 
 
 fn to_group(request: &Request<'_>, send: &MassSend, group: GroupId) -> Result<Decision, Denied> {
     let tenant = request.tenant;
-    let sender = tenant.active_person(send.sender.id())?;
+    let sender = tenant.usable_person(send.sender.id())?;
     let sequence = check_target(tenant, group, sender, send.kind)?.head.next();
     let index = tenant.known_group(group)?;
     let charges = quota::admit(request, &[Demand::group_reached(index)])?;
@@ -51,7 +51,7 @@ fn to_customer(
     customer: PersonId,
 ) -> Result<Decision, Denied> {
     let tenant = request.tenant;
-    let sender = tenant.active_person(send.sender.id())?;
+    let sender = tenant.usable_person(send.sender.id())?;
     check_reaches_customers(request, sender, send.kind)?;
     let index = check_customer(tenant, customer)?;
     let mut events = Vec::with_capacity(3);
