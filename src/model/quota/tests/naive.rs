@@ -154,10 +154,11 @@ impl World {
     }
 
     fn set(&mut self, policy: &PolicyV1, now: i64) -> Outcome {
-        self.policies.retain(|known| !known.is_over(now));
-        let mut known = self.policies.iter_mut();
+        let known = self.policies.iter_mut();
+        let mut known = known.filter(|known| !known.is_over(now));
         let Some(known) = known.find(|known| known.id == policy.policy) else {
             let says = Some(policy.clone());
+            self.policies.retain(|known| known.id != policy.policy);
             self.policies.push(Naive {
                 id: policy.policy,
                 versions: vec![Version { from: now, says }],
