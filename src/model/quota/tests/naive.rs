@@ -324,7 +324,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
     fn any_history_of_policies_and_messages_is_counted_exactly(
         steps in prop::collection::vec(step(), 1..120)
