@@ -170,6 +170,32 @@ sections! {
         costs "other rooms for those who watch, where it is changed";
         /// Wrong guesses of a person at one watch password in a minute.
         watch_guesses_per_minute_max: u32 = "5" in "1" to "60", costs "a record each";
+        /// Departments of a tenant.
+        departments_max: u32 = "100000" in "1" to "1000000", costs "about 150 bytes of memory each";
+        /// Levels of departments, roots included.
+        department_levels_max: u32 = "100" in "1" to "1000",
+        costs "walking up this far to ask who runs or sees a department";
+        /// Departments that a person is in.
+        departments_per_person_max: u32 = "20" in "1" to "1000", costs "4 bytes of memory each";
+        /// Departments, with all below them, that are moved or followed at once.
+        moved_departments_max: u32 = "10000" in "1" to "20000",
+        costs "up to 2 ms in which nothing else is decided";
+        /// People below a department that is moved where other groups follow it.
+        moved_people_max: u32 = "500" in "1" to "2000",
+        costs "up to 2 ms in which nothing else is decided";
+        /// Memberships that begin or end in one record as groups follow their departments.
+        follow_changes_max: u32 = "5000" in "1" to "10000",
+        costs "up to 2 ms in which nothing else is decided";
+        /// Rows of a roster in one command.
+        sync_rows_max: u32 = "500" in "1" to "1000",
+        costs "up to 2 ms in which nothing else is decided";
+        /// Departments made by the rows of one command.
+        sync_departments_max: u32 = "2000" in "1" to "5000",
+        costs "up to 2 ms in which nothing else is decided";
+        /// People who may join a group by accepting, at a time.
+        invitations_per_group_max: u32 = "500" in "1" to "2000", costs "24 bytes of memory each";
+        /// How long an invitation can be accepted, in days.
+        invitation_open_days: u32 = "7" in "1" to "365", costs "nothing";
         /// Sets of groups of a tenant.
         matrices_max: u32 = "1000" in "0" to "100000", costs "nothing";
         /// Groups of one set.

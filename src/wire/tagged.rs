@@ -73,6 +73,10 @@ pub trait Described {
     const FIELDS: &'static [Field];
 }
 
+impl<T: Described> Described for Box<T> {
+    const FIELDS: &'static [Field] = T::FIELDS;
+}
+
 /// What a form for one tag shows: command lines and web forms are made from these, so that none can
 /// miss a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

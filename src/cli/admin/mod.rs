@@ -42,7 +42,7 @@ impl Admin {
             let connection = Connection::open(&self.target).await?;
             let reply = connection.ask(command).await;
             connection.close().await;
-            reply
+            anyhow::Ok(reply?)
         })?;
         let value = serde_json::to_value(&reply)?;
         if self.json {

@@ -108,6 +108,8 @@ fn model(knobs: &throng::config::Model) -> model::Limits {
         history_bytes_per_command_max: bytes_u32(knobs.history_bytes_per_command_max),
         imports_max: knobs.imports_max,
         departments_max: knobs.departments_max,
+        invitations_per_group_max: knobs.invitations_per_group_max,
+        invitation_open_days: knobs.invitation_open_days,
         department_levels_max: knobs.department_levels_max,
         departments_per_person_max: knobs.departments_per_person_max,
         moved_departments_max: knobs.moved_departments_max,

@@ -251,28 +251,29 @@ fn check(request: &Request<'_>, sender: PersonIndex, wanted: &Wanted<'_>) -> Res
     let limit = request.limits.mass_send_groups_max;
     let targets = wanted.groups.len() + wanted.customers.len();
     check_count("groups", targets, limit)?;
-    check_each_once("groups", wanted.groups)?;
-    check_each_once("customers", wanted.customers)?;
-    for group in wanted.groups {
-        check_target(tenant, *group, sender, kind)?;
+    let groups = each_once("groups", wanted.groups)?;
+    let customers = each_once("customers", wanted.customers)?;
+    for group in groups {
+        check_target(tenant, group, sender, kind)?;
     }
-    if !wanted.customers.is_empty() {
+    if !customers.is_empty() {
         check_reaches_customers(request, sender, kind)?;
     }
-    for customer in wanted.customers {
-        check_customer(tenant, *customer)?;
+    for customer in customers {
+        check_customer(tenant, customer)?;
     }
     Ok(())
 }
 
-fn check_each_once<T: Ord + Copy>(field: &'static str, list: &[T]) -> Result<(), Refusal> {
+/// The list in order of id, where each is there once.
+fn each_once<T: Ord + Copy>(field: &'static str, list: &[T]) -> Result<Vec<T>, Refusal> {
     let mut list = list.to_vec();
     list.sort_unstable();
     if list.windows(2).any(|pair| pair[0] == pair[1]) {
         let rule = "each once";
         return Err(Refusal::Invalid { field, rule });
     }
-    Ok(())
+    Ok(list)
 }
 
 /// Customers are reached by a verified tenant's activated employees (SPEC D1, D3), and nothing goes
@@ -285,17 +286,11 @@ pub(super) fn check_reaches_customers(
     if !request.tenant.is_verified(request.now) {
         return Err(Refusal::NotVerified);
     }
-    let person = sender.id();
-    match request.tenant.person(sender).status {
-        PersonStatus::Active => {}
-        PersonStatus::Invited => {
-            return Err(Refusal::NotPermitted {
-                operation: "sending to customers",
-                needs: "an account that has been activated",
-            });
-        }
-        PersonStatus::Frozen => return Err(Refusal::AccountFrozen { person }),
-        PersonStatus::Departed => return Err(Refusal::Departed { person }),
+    if request.tenant.person(sender).status == PersonStatus::Invited {
+        return Err(Refusal::NotPermitted {
+            operation: "sending to customers",
+            needs: "an account that has been activated",
+        });
     }
     if kind == Kind::Opaque {
         return Err(Refusal::KindNotAllowed);

@@ -1,4 +1,5 @@
 mod customers;
+mod hostile;
 
 use crate::model::command::{
     Actor, CommandBody, GetMassSendV1, MassSendV1, Reply, TaggedCommand as T,

@@ -216,10 +216,10 @@ impl Quotas {
             scope: v1.scope,
             unit: v1.unit,
             senders: v1.senders,
-            terms: v1.terms.map(read_terms),
+            terms: v1.terms.as_ref().map(read_terms),
             next: v1.next.map(|next| Next {
                 from: next.from,
-                terms: next.terms.map(read_terms),
+                terms: next.terms.as_ref().map(read_terms),
             }),
             window: Window {
                 starts: v1.window_starts,
@@ -236,6 +236,6 @@ impl Quotas {
     }
 }
 
-fn read_terms(v1: TermsV1) -> Terms {
+fn read_terms(v1: &TermsV1) -> Terms {
     Terms::new(v1.window, &v1.zone, v1.length_s, v1.limit, v1.exceeded)
 }

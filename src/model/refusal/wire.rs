@@ -194,6 +194,30 @@ impl Refusal {
                 refused.subject = *call;
             }
             Self::NoSuchPolicy { policy } => refused.policy = policy.0,
+            Self::QuotaExceeded {
+                policy,
+                group,
+                person,
+                used,
+                limit,
+                retry_at,
+                ..
+            } => {
+                refused.policy = policy.0;
+                refused.subject = account_id(*group, *person);
+                refused.used = u64::from(*used);
+                refused.limit = u64::from(*limit);
+                refused.retry_at = *retry_at;
+            }
+            Self::Frozen {
+                policy,
+                group,
+                person,
+                ..
+            } => {
+                refused.policy = policy.0;
+                refused.subject = account_id(*group, *person);
+            }
             // The text says it all.
             _ => {}
         }
