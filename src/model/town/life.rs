@@ -130,7 +130,7 @@ impl Town {
     }
 
     /// Adds people who have to agree first.
-    pub(crate) fn invite(
+    pub(crate) fn invite_to(
         &mut self,
         actor: Actor,
         group: GroupId,

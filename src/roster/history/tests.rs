@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::Refusal;
 use crate::model::command::RefusedMessageV1;
 
 /// Groups are named g1, g2, …, and people u1, u2, … up to u9.

@@ -56,6 +56,7 @@ fn the_colleague_joins_at_the_sequence_at_which_the_leaver_leaves() {
     let tenant = town.tenant;
     let at = Sequence(2);
     let delta = |person, joined| MembershipDelta {
+        view_only: false,
         tenant,
         group,
         person,

@@ -25,7 +25,7 @@ const NEWCOMER: PersonId = PersonId(41);
 fn whom_a_person_adds_to_more_than_40_has_to_agree_first() {
     let (mut town, group) = large_group();
     let before = town.look_at(group);
-    let invited = town.invite(by(BOB), group, &[NEWCOMER]).unwrap();
+    let invited = town.invite_to(by(BOB), group, &[NEWCOMER]).unwrap();
     assert_eq!((invited.group, invited.people), (group, vec![NEWCOMER]));
     assert_eq!(town.look_at(group), before, "no sequence, no member");
     assert!(town.groups_of(NEWCOMER).is_empty());
@@ -47,7 +47,7 @@ fn up_to_40_and_where_the_policy_does_not_say_so_people_just_join() {
     let group = town.internal_group(ALICE, &others);
     town.configure(by(ALICE), group, ASK_FIRST).unwrap();
     town.add(by(BOB), group, &[PersonId(40)]).unwrap();
-    town.invite(by(BOB), group, &[NEWCOMER]).unwrap();
+    town.invite_to(by(BOB), group, &[NEWCOMER]).unwrap();
     let off = SettingsChangeV1 {
         confirm: Some(false),
         ..NO_CHANGE
@@ -70,14 +70,14 @@ fn the_size_counts_everybody_who_would_be_in_and_is_the_groups_own() {
     };
     town.configure(by(ALICE), group, size(42)).unwrap();
     let three: Vec<_> = (41..=43).map(PersonId).collect();
-    town.invite(by(BOB), group, &three).unwrap();
+    town.invite_to(by(BOB), group, &three).unwrap();
     town.add(by(BOB), group, &three[..2]).unwrap();
 }
 
 #[test]
 fn the_enterprise_adds_directly() {
     let (mut town, group) = large_group();
-    town.invite(by(BOB), group, &[NEWCOMER]).unwrap();
+    town.invite_to(by(BOB), group, &[NEWCOMER]).unwrap();
     town.add(Actor::Enterprise, group, &[NEWCOMER]).unwrap();
     let refused = Refusal::NoInvitation {
         person: NEWCOMER,
@@ -91,7 +91,7 @@ fn only_who_is_invited_answers_and_once() {
     let (mut town, group) = large_group();
     let none = |person| Err(Refusal::NoInvitation { person, group });
     assert_eq!(town.accept(NEWCOMER, group), none(NEWCOMER));
-    town.invite(by(BOB), group, &[NEWCOMER]).unwrap();
+    town.invite_to(by(BOB), group, &[NEWCOMER]).unwrap();
     let other = PersonId(42);
     assert_eq!(town.accept(other, group), none(other));
     town.decline(NEWCOMER, group).unwrap();
@@ -105,7 +105,7 @@ fn only_who_is_invited_answers_and_once() {
 fn nobody_answers_for_another_but_the_enterprise() {
     use crate::model::command::{AnswerInvitationV1, TaggedCommand as T};
     let (mut town, group) = large_group();
-    town.invite(by(BOB), group, &[NEWCOMER]).unwrap();
+    town.invite_to(by(BOB), group, &[NEWCOMER]).unwrap();
     let answer = T::AnswerInvitation(AnswerInvitationV1 {
         group,
         person: NEWCOMER,
@@ -121,7 +121,7 @@ fn nobody_answers_for_another_but_the_enterprise() {
 #[test]
 fn an_invitation_holds_for_7_days_to_the_microsecond() {
     let (mut town, group) = large_group();
-    let expires = town.invite(by(BOB), group, &[NEWCOMER]).unwrap().expires;
+    let expires = town.invite_to(by(BOB), group, &[NEWCOMER]).unwrap().expires;
     assert_eq!(expires.micros_since(town.now), 7 * 86_400_000_000);
     town.now = expires.plus_micros(-1);
     assert_eq!(town.invitations(NEWCOMER).len(), 1);
@@ -129,7 +129,7 @@ fn an_invitation_holds_for_7_days_to_the_microsecond() {
     assert!(town.invitations(NEWCOMER).is_empty());
     let gone = town.accept(NEWCOMER, group);
     assert!(matches!(gone, Err(Refusal::NoInvitation { .. })));
-    town.invite(by(BOB), group, &[NEWCOMER]).unwrap();
+    town.invite_to(by(BOB), group, &[NEWCOMER]).unwrap();
     town.now = expires.plus_micros(1);
     town.accept(NEWCOMER, group).unwrap();
 }
@@ -142,11 +142,11 @@ fn the_cap_holds_when_an_invitation_is_accepted() {
         ..Limits::default()
     });
     let two = [NEWCOMER, PersonId(42)];
-    town.invite(by(BOB), group, &two).unwrap();
+    town.invite_to(by(BOB), group, &two).unwrap();
     town.accept(two[1], group).unwrap();
     let full = Refusal::GroupFull { group, cap: 41 };
     assert_eq!(town.accept(two[0], group), Err(full.clone()));
-    let refused = town.invite(by(BOB), group, &[PersonId(43)]);
+    let refused = town.invite_to(by(BOB), group, &[PersonId(43)]);
     assert_eq!(refused, Err(full), "a full group invites nobody");
     town.leave(two[1], group).unwrap();
     town.accept(two[0], group).unwrap();
@@ -161,14 +161,14 @@ fn open_invitations_are_bounded_and_expired_ones_do_not_count() {
         ..Limits::default()
     });
     let two = [NEWCOMER, PersonId(42)];
-    let expires = town.invite(by(BOB), group, &two).unwrap().expires;
-    town.invite(by(BOB), group, &two)
+    let expires = town.invite_to(by(BOB), group, &two).unwrap().expires;
+    town.invite_to(by(BOB), group, &two)
         .expect("the same once more");
     let third = [PersonId(43)];
     let refused = Refusal::TooManyInvitations { group, limit };
-    assert_eq!(town.invite(by(BOB), group, &third), Err(refused));
+    assert_eq!(town.invite_to(by(BOB), group, &third), Err(refused));
     town.now = expires;
-    town.invite(by(BOB), group, &third).unwrap();
+    town.invite_to(by(BOB), group, &third).unwrap();
     let settings = town.state.tenants[0].groups[0].settings();
     assert_eq!(settings.invited.len(), 1, "what expired is freed");
 }
@@ -207,7 +207,7 @@ fn a_customer_who_is_invited_answers_for_themselves() {
     let others: Vec<_> = (2..=40).map(PersonId).collect();
     let group = town.external_group(ALICE, &others);
     town.configure(by(ALICE), group, ASK_FIRST).unwrap();
-    town.invite(by(BOB), group, &[customer]).unwrap();
+    town.invite_to(by(BOB), group, &[customer]).unwrap();
     town.accept(customer, group).unwrap();
 }
 
@@ -215,7 +215,7 @@ fn a_customer_who_is_invited_answers_for_themselves() {
 fn invitations_end_with_the_group_and_with_who_was_invited() {
     let (mut town, group) = large_group();
     let two = [NEWCOMER, PersonId(42)];
-    town.invite(by(BOB), group, &two).unwrap();
+    town.invite_to(by(BOB), group, &two).unwrap();
     town.depart(two[1]).unwrap();
     let settings = town.state.tenants[0].groups[0].settings();
     assert_eq!(settings.invited.len(), 1);
@@ -228,7 +228,7 @@ fn invitations_end_with_the_group_and_with_who_was_invited() {
 #[test]
 fn a_disabled_group_lets_nobody_accept() {
     let (mut town, group) = large_group();
-    town.invite(by(BOB), group, &[NEWCOMER]).unwrap();
+    town.invite_to(by(BOB), group, &[NEWCOMER]).unwrap();
     town.disable(Actor::Enterprise, group).unwrap();
     assert!(town.invitations(NEWCOMER).is_empty());
     let refused = town.accept(NEWCOMER, group);
