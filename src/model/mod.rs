@@ -48,9 +48,9 @@ pub use state::State;
 pub use work::Slice;
 
 use command::{Command, CommandBody, TaggedCommand};
+use core::cell::Cell;
 use decision::{Grounds, Request};
 use event::Event;
-use core::cell::Cell;
 
 use group::{creation, life, matrix, training};
 

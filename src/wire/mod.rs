@@ -13,12 +13,26 @@ mod message;
 mod record;
 pub mod tagged;
 
-pub use delivery::{DeliveryDecoder, DeliveryError, MembershipBody, MovedBody, RemovalBody, STREAM_OPENING_LEN, SkipBody, SkipReason, StreamClass, stream_opening};
+pub use delivery::{
+    DeliveryDecoder, DeliveryError, MembershipBody, MovedBody, RemovalBody, STREAM_OPENING_LEN,
+    SkipBody, SkipReason, StreamClass, stream_opening,
+};
 pub use envelope::{ALIGNMENT, Draft, Envelope, EnvelopeError, padded};
-pub use frame::{FRAME_LEN_MAX, FRAME_LEN_MAX_UNAUTHENTICATED, FRAME_PREFIX_LEN, FRAME_VERSION, Frame, FrameDecoder, FrameError, FrameKind, encode as encode_frame};
-pub use header::{BODY_LEN_MAX, HEADER_LEN, HEADER_VERSION, Header, HeaderError, HeaderFields, Kind, Priority};
-pub use ids::{ApprovalId, ClientMessageId, DepartmentId, DeviceId, ExportId, GroupId, JoinCodeId, MatrixId, PersonId, RecordNumber, Sequence, TenantId, Timestamp};
-pub use message::{Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach, Hello, MessageError, Published, Refused, Role, Welcome};
+pub use frame::{
+    FRAME_LEN_MAX, FRAME_LEN_MAX_UNAUTHENTICATED, FRAME_PREFIX_LEN, FRAME_VERSION, Frame,
+    FrameDecoder, FrameError, FrameKind, encode as encode_frame,
+};
+pub use header::{
+    BODY_LEN_MAX, HEADER_LEN, HEADER_VERSION, Header, HeaderError, HeaderFields, Kind, Priority,
+};
+pub use ids::{
+    ApprovalId, ClientMessageId, DepartmentId, DeviceId, ExportId, GroupId, JoinCodeId, MatrixId,
+    PersonId, RecordNumber, Sequence, TenantId, Timestamp,
+};
+pub use message::{
+    Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach, Hello,
+    MessageError, Published, Refused, Role, Welcome,
+};
 pub use record::Take;
 
 /// The ALPN of Throng's QUIC protocol.

@@ -10,8 +10,8 @@ use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use throng::client::RequestError;
 use throng::model::command::{
-    CreateGroupV1, HistoryImportedV1, ImportHistoryV1, ListMembersV1, ListPeopleV1,
-    MembersV1, PeopleSyncedV1, PersonEntryV1, Reply, SyncPeopleV1, TaggedCommand,
+    CreateGroupV1, HistoryImportedV1, ImportHistoryV1, ListMembersV1, ListPeopleV1, MembersV1,
+    PeopleSyncedV1, PersonEntryV1, Reply, SyncPeopleV1, TaggedCommand,
 };
 use throng::roster::{self, ColumnMap, Index, Person, Progress, Region, Report};
 use throng::wire::{GroupId, PersonId, Refused};
@@ -141,12 +141,8 @@ pub(super) fn action(
         ("group", "template") => Ok(Action::Template(Template {
             text: roster::groups::template(),
         })),
-        ("directory", "import") => {
-            ImportPeople::from_arg_matches(given).map(Action::ImportPeople)
-        }
-        ("directory", "export") => {
-            ExportPeople::from_arg_matches(given).map(Action::ExportPeople)
-        }
+        ("directory", "import") => ImportPeople::from_arg_matches(given).map(Action::ImportPeople),
+        ("directory", "export") => ExportPeople::from_arg_matches(given).map(Action::ExportPeople),
         ("group", "import") => ImportGroups::from_arg_matches(given).map(Action::ImportGroups),
         ("history", "import") => ImportHistory::from_arg_matches(given).map(Action::ImportHistory),
         _ => return None,
@@ -154,13 +150,21 @@ pub(super) fn action(
 }
 
 impl Action {
-    pub(super) fn run(self, runtime: Runtime, target: &Target, json: bool) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(
+        self,
+        runtime: Runtime,
+        target: &Target,
+        json: bool,
+    ) -> anyhow::Result<ExitCode> {
         if let Self::Template(template) = self {
             print!("{}", template.text);
             return Ok(ExitCode::SUCCESS);
         }
         let connection = runtime.block_on(Connection::open(target))?;
-        let mut server = Server { runtime, connection };
+        let mut server = Server {
+            runtime,
+            connection,
+        };
         match self {
             Self::Template(_) => Ok(ExitCode::SUCCESS),
             Self::ImportPeople(import) => import.run(&mut server, json),

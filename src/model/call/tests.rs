@@ -54,7 +54,7 @@ fn a_verified_join_waits_for_the_answer_and_is_decided_with_it() {
     assert_eq!((state.state, state.group), (CallState::Admitted, group));
     let record = town.last.clone().unwrap();
     let [
-        Event::MembersJoined(_),
+        Event::MembersJoinedV2(_),
         Event::JoinCodeUsed(_),
         Event::CallClosed(_),
     ] = record.events.as_slice()

@@ -5,7 +5,18 @@ use crate::model::command::GroupKind;
 use crate::wire::{GroupId, JoinCodeId, PersonId, RecordNumber, Timestamp};
 
 /// How long a join code holds (SPEC G5).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValidityV1 {
     /// Until it is revoked.

@@ -1,7 +1,10 @@
 //! Whether somebody joins by a code, and where: refusals first, and the last place goes to one.
 
 use crate::model::call::{self, QUESTION_LEN_MAX};
-use crate::model::command::{CallV1, GroupChangedV1, GroupKind, JoinByCodeV1, JoinPendingV1, JoinSource, PersonStatus, Reply, VerifyJoinV1};
+use crate::model::command::{
+    CallV1, GroupChangedV1, GroupKind, JoinByCodeV1, JoinPendingV1, JoinSource, PersonStatus,
+    Reply, VerifyJoinV1,
+};
 use crate::model::decision::{Decision, Request};
 use crate::model::event::{CodeGuessedV1, Event, GroupCreatedV2, JoinCodeMovedV1, JoinCodeUsedV1};
 use crate::model::group;

@@ -5,14 +5,14 @@
 
 mod bodies;
 
-pub use crate::model::department::command::*;
-pub use crate::model::group::creation::command::*;
 pub use crate::model::approval::command::*;
 pub use crate::model::audit::command::*;
-pub use crate::model::history::command::*;
+pub use crate::model::department::command::*;
+pub use crate::model::group::creation::command::*;
 pub use crate::model::group::life::command::*;
-pub use crate::model::message::command::*;
+pub use crate::model::history::command::*;
 pub use crate::model::mass_send::command::*;
+pub use crate::model::message::command::*;
 pub use crate::model::quota::command::*;
 pub use bodies::*;
 // Directory

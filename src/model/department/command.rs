@@ -6,7 +6,17 @@ use crate::wire::{DepartmentId, GroupId, PersonId};
 /// Who sees a department and what is below it (可见范围, SPEC D2).
 ///
 /// Who is in it or below it, and who runs it, sees it in any case; as do super admins.
-#[derive(Clone, PartialEq, Eq, Debug, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    PartialEq,
+    Eq,
+    Debug,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum VisibilityV1 {
     /// Every employee who sees what is above it.

@@ -31,7 +31,9 @@ pub(crate) fn decide_depart(request: &Request<'_>, depart: &PersonV1) -> Result<
         }
     });
     let groups: Vec<_> = groups.collect();
-    let fates = groups.iter().map(|left| (left.group, left.successor, left.status));
+    let fates = groups
+        .iter()
+        .map(|left| (left.group, left.successor, left.status));
     let orphaned = orphaned(tenant, leaver, fates);
     let event = Event::PersonDeparted(event::PersonDepartedV1 {
         person: depart.person,
@@ -62,7 +64,9 @@ pub(crate) fn decide_depart_v2(
         left_group(tenant, index, leaver, heir)
     });
     let groups: Vec<_> = groups.collect();
-    let fates = groups.iter().map(|left| (left.group, left.successor, left.status));
+    let fates = groups
+        .iter()
+        .map(|left| (left.group, left.successor, left.status));
     let orphaned = orphaned(tenant, leaver, fates);
     let event = Event::PersonDepartedV2(event::PersonDepartedV2 {
         person: depart.person,

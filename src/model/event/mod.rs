@@ -7,16 +7,16 @@
 mod bodies;
 mod codec;
 
-pub use crate::model::department::event::*;
-pub use crate::model::call::event::*;
-pub use crate::model::code::event::*;
-pub use crate::model::group::creation::event::*;
 pub use crate::model::approval::event::*;
 pub use crate::model::audit::event::*;
-pub use crate::model::history::event::*;
+pub use crate::model::call::event::*;
+pub use crate::model::code::event::*;
+pub use crate::model::department::event::*;
+pub use crate::model::group::creation::event::*;
 pub use crate::model::group::life::event::*;
-pub use crate::model::message::event::*;
+pub use crate::model::history::event::*;
 pub use crate::model::mass_send::event::*;
+pub use crate::model::message::event::*;
 pub use crate::model::quota::event::*;
 pub use bodies::*;
 // Directory

@@ -2,8 +2,8 @@
 
 use crate::model::command::Actor;
 use crate::model::command::{
-    GroupChangedV1, GroupKind, GroupRole, GroupV1, JoinSource, MemberV1, MembersV1, RenameGroupV1, Reply,
-    SetRoleV1,
+    GroupChangedV1, GroupKind, GroupRole, GroupV1, JoinSource, MemberV1, MembersV1, RenameGroupV1,
+    Reply, SetRoleV1,
 };
 use crate::model::decision::{Decision, Request};
 use crate::model::event::{self, Event, LeaveCause};

@@ -17,8 +17,7 @@ mod tests;
 pub(crate) mod training;
 
 pub(crate) use apply::{
-    Fate, change_role, create, dissolve, follow, join, leave, leave_to, rename,
-    transfer_ownership,
+    Fate, change_role, create, dissolve, follow, join, leave, leave_to, rename, transfer_ownership,
 };
 pub(crate) use decide::{
     admissible, decide_add_members, decide_dissolve, decide_leave, decide_remove_members,

@@ -17,7 +17,10 @@ use crate::wire::{GroupId, PersonId, Timestamp};
     Debug,
     rkyv::Archive,
     rkyv::Serialize,
-    rkyv::Deserialize, serde::Serialize, serde::Deserialize)]
+    rkyv::Deserialize,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct PolicyId(pub u16);
 
 impl PolicyId {

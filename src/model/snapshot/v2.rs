@@ -3,7 +3,10 @@
 use crate::model::body::body;
 use crate::model::command::Succession;
 use crate::model::state::Tenant;
-use crate::model::{approval, audit, call, code, contact, department, directory, group, history, mass_send, message, quota};
+use crate::model::{
+    approval, audit, call, code, contact, department, directory, group, history, mass_send,
+    message, quota,
+};
 use crate::wire::{TenantId, Timestamp};
 
 body! {

@@ -2,8 +2,9 @@
 
 use super::{Town, new_person};
 use crate::model::command::{
-    Actor, AddPeopleV1, ApprovalDecidedV1, ApprovalIdV1, ApprovalStateV1, DecideApprovalV1,
-    OrgRole, PersonKind, PersonStatus, Reply, TaggedCommand as T,
+    Actor, AddPeopleV1, ApprovalDecidedV1, ApprovalIdV1, ApprovalStateV1, ConfigureGroupV1,
+    DecideApprovalV1, OrgRole, PersonKind, PersonStatus, Reply, SettingsChangeV1,
+    TaggedCommand as T,
 };
 use crate::model::department::Department;
 use crate::model::refusal::Refusal;
@@ -54,6 +55,23 @@ impl Town {
         let department = tenant.departments.find(department);
         let group = tenant.find_group(group).unwrap();
         tenant.group_mut(group).department = department;
+    }
+
+    /// Lets owner and admins of a group rename it.
+    pub(crate) fn unlock_name(&mut self, group: GroupId) {
+        let change = SettingsChangeV1 {
+            invite: None,
+            name_locked: Some(false),
+            hide_contacts: None,
+            confirm: None,
+            confirm_above: None,
+            history: None,
+            welcome: None,
+            receipts: None,
+        };
+        let configure = ConfigureGroupV1 { group, change };
+        self.ask(Actor::Enterprise, T::ConfigureGroup(configure))
+            .unwrap();
     }
 
     /// Freezes or thaws an account; not in the log.

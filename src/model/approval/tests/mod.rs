@@ -108,7 +108,7 @@ fn what_is_approved_is_one_record_by_the_approver_that_its_group_sees_as_its_own
     town.decide(by(super_admin), FIRST, true).unwrap();
     let record = town.last.clone().unwrap();
     assert!(
-        matches!(&*record.events, [Event::ApprovalDecided(decided), Event::GroupCreated(created)]
+        matches!(&*record.events, [Event::ApprovalDecided(decided), Event::GroupCreatedV2(created)]
             if decided.approver == super_admin && created.owner == admin)
     );
     assert_eq!(record.stamp.sender, super_admin);

@@ -1,6 +1,9 @@
 //! Who opens a face-to-face group, who comes to it, and when it is one.
 
-use crate::model::command::{FaceToFaceStateV1, FaceToFaceV1, GroupKind, JoinFaceToFaceV1, JoinSource, OpenFaceToFaceV1, Reply};
+use crate::model::command::{
+    FaceToFaceStateV1, FaceToFaceV1, GroupKind, JoinFaceToFaceV1, JoinSource, OpenFaceToFaceV1,
+    Reply,
+};
 use crate::model::decision::{Decision, Request};
 use crate::model::event::{Event, FaceToFaceJoinedV1, FaceToFaceOpenedV1, FaceToFaceStartedV1};
 use crate::model::group;
@@ -128,7 +131,13 @@ fn come_to(
                 let people = vec![newcomer];
                 let (tenant, kind) = (request.tenant, group.kind);
                 let how = (JoinSource::FaceToFace, "");
-                events.push(creation::joined_event(tenant, kind, index.id(), people, how));
+                events.push(creation::joined_event(
+                    tenant,
+                    kind,
+                    index.id(),
+                    people,
+                    how,
+                ));
             }
             group.members.len()
         }

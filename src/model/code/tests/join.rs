@@ -1,6 +1,6 @@
 use crate::model::command::{
-    Actor, CreateJoinCodeV1, GroupKind, JoinCodeV1, ListJoinCodesV1, Reply, TaggedCommand as T,
-    ValidityV1,
+    Actor, CreateJoinCodeV1, GroupKind, JoinCodeV1, JoinSource, ListJoinCodesV1, Reply,
+    TaggedCommand as T, ValidityV1,
 };
 use crate::model::event::Event;
 use crate::model::town::codes::{Came, plain_code};
@@ -29,7 +29,8 @@ fn whoever_knows_the_code_joins_in_one_record_that_counts_it() {
     let record = town.last.clone().unwrap();
     assert!(matches!(
         record.events.as_slice(),
-        [Event::MembersJoined(_), Event::JoinCodeUsed(_)]
+        [Event::MembersJoinedV2(joined), Event::JoinCodeUsed(_)]
+            if joined.source == JoinSource::Code && joined.label == "春招"
     ));
     assert_eq!(
         record.stamp.kind,

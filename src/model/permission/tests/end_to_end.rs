@@ -50,7 +50,8 @@ fn export() -> T {
 /// owner, its admin, a member, an employee outside, a customer in it; the enterprise's systems.
 const ACTORS: usize = 10;
 
-fn outcomes(command: impl Fn(GroupId, Actor) -> T) -> String {
+/// The name of a group that is bound to a department is locked unless it was unlocked.
+fn outcomes(is_locked: bool, command: impl Fn(GroupId, Actor) -> T) -> String {
     let mut said = String::new();
     for column in 0..ACTORS {
         // Each in a town of its own: what one may do changes what the next one finds.
@@ -65,6 +66,9 @@ fn outcomes(command: impl Fn(GroupId, Actor) -> T) -> String {
         town.lay_out_department(None, &[other], &[]);
         let group = town.external_group(ALICE, &[BOB, CAROL, customer]);
         town.bind(group, research);
+        if !is_locked {
+            town.unlock_name(group);
+        }
         town.appoint(group, BOB);
         let actors: [Actor; ACTORS] = [
             by(admin),
@@ -94,7 +98,7 @@ fn oneself(actor: Actor) -> PersonId {
 #[test]
 fn the_rows_of_p1_hold_from_command_to_answer() {
     type Asks = fn(GroupId, Actor) -> T;
-    let rows: [(&str, &str, Asks); 5] = [
+    let rows: [(&str, &str, Asks); 6] = [
         ("create internal group", "++++++++-+", |_, actor| {
             create(GroupKind::Internal, oneself(actor))
         }),
@@ -102,13 +106,15 @@ fn the_rows_of_p1_hold_from_command_to_answer() {
             create(GroupKind::External, oneself(actor))
         }),
         ("rename", "++--++---+", |group, _| rename(group)),
+        ("rename, locked", "++-------+", |group, _| rename(group)),
         ("dissolve", "++--+----+", |group, _| {
             T::DissolveGroup(GroupV1 { group })
         }),
         ("export", "a---------", |_, _| export()),
     ];
     for (name, expected, command) in rows {
-        assert_eq!(outcomes(command), expected, "{name}");
+        let is_locked = name.ends_with("locked");
+        assert_eq!(outcomes(is_locked, command), expected, "{name}");
     }
 }
 

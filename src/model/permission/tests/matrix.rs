@@ -2,7 +2,6 @@
 //! written by hand from the specification.
 
 use super::super::*;
-use crate::model::command::GroupKind;
 use crate::model::state::GroupIndex;
 use crate::model::town::{ALICE, BOB, CAROL, Town, by};
 use crate::wire::{DepartmentId, GroupId};
@@ -91,7 +90,7 @@ impl Scene {
         town.lay_out_department(Some(head), &[other], &[]);
         let members = [BOB, CAROL, customers[0]];
         let group = town.external_group(ALICE, &members);
-        let viewed = town.create(Actor::Enterprise, GroupKind::Training, ALICE, &[BOB, CAROL]);
+        let viewed = town.training_group(ALICE, &[BOB, CAROL]);
         town.appoint(group, BOB);
         if is_bound {
             town.bind(group, platform);
@@ -102,7 +101,7 @@ impl Scene {
             tenant.group_mut(index).creator = creator;
         }
         Self {
-            viewed: viewed.unwrap(),
+            viewed,
             town,
             platform,
             group,
