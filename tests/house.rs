@@ -19,10 +19,7 @@ const FLOORS: &[&[&str]] = &[
 
 /// Floors that wait on nothing and so need no runtime.
 const WITHOUT_TOKIO: &[&str] = &[
-    "wire", "picture", "model", "log", "archive", "engine", "shard",
-];
-const WITHOUT_TOKIO: &[&str] = &[
-    "wire", "model", "log", "roster", "archive", "engine", "shard",
+    "wire", "picture", "model", "log", "roster", "archive", "engine", "shard",
 ];
 
 const LINES_MAX: usize = 520;
