@@ -7,9 +7,9 @@ mod life;
 
 use proptest::prelude::*;
 use throng::model::command::{
-    Actor, Binding, Command, CommandBody, GroupKind, GroupRole, GroupV1, ListMembersV1, MassSendV1,
-    MembersV1, NewGroupV1, NewPersonV1, OrgRole, PersonKind, PersonV1, Publish, QuotaPolicy,
-    Succession, TaggedCommand,
+    Actor, Binding, Command, CommandBody, GroupKind, GroupRole, GroupV1, JoinSource, ListMembersV1,
+    MassSendV1, MembersV1, NewGroupV1, NewPersonV1, OrgRole, PersonKind, PersonV1, Publish,
+    QuotaPolicy, Succession, TaggedCommand,
 };
 use throng::model::event::{
     ArchivePullSetV1, BatchAcceptedV1, BatchGroupCreatedV1, BatchGroupRefusedV1, GroupCreatedV2,
@@ -235,7 +235,13 @@ fn of_creation() -> impl Strategy<Value = Event> {
     prop_oneof![
         3 => created.prop_map(Event::GroupCreatedV2),
         1 => (group(), people()).prop_map(|(group, people)| {
-            Event::MembersJoinedV2(MembersJoinedV2 { group, people, notice: 1 })
+            Event::MembersJoinedV2(MembersJoinedV2 {
+                group,
+                people,
+                source: JoinSource::Added,
+                label: String::new(),
+                notice: 1,
+            })
         }),
         1 => (0..3_usize).prop_map(|count| Event::BatchAccepted(BatchAcceptedV1 {
             client_message_id: ClientMessageId(1),

@@ -24,6 +24,7 @@ pub(crate) fn events() -> impl Strategy<Value = Event> {
                     JoinSource::Added
                 },
                 label: text,
+                notice: 0,
             }),
             1 => Event::MembersInvited(MembersInvitedV1 {
                 group,
