@@ -51,7 +51,7 @@ async fn still_serves(house: &House) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn malformed_frames_close_the_connection_as_a_protocol_error() {
-    let house = House::open();
+    let house = House::open().with_people(9);
     let mut wrong_version = frame(FrameKind::Goodbye, &[]);
     wrong_version[6] = 9;
     let mut unknown_kind = frame(FrameKind::Goodbye, &[]);
@@ -98,7 +98,7 @@ async fn malformed_frames_close_the_connection_as_a_protocol_error() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_ends_inside_a_frame_or_is_reset_is_a_protocol_error() {
-    let house = House::open();
+    let house = House::open().with_people(9);
     let mut client = house.enter(&token_of(1)).await;
     client
         .requests
@@ -117,7 +117,7 @@ async fn a_stream_that_ends_inside_a_frame_or_is_reset_is_a_protocol_error() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_oversized_frame_is_refused_before_it_is_read() {
-    let house = House::open();
+    let house = House::open().with_people(9);
     let mut oversized = frame(FrameKind::Publish, &[]);
     oversized[..4].copy_from_slice(&(FRAME_LEN_MAX + 1).to_le_bytes());
     assert_eq!(close_of(&house, &oversized).await.0, OVER_LIMIT);
@@ -171,7 +171,7 @@ async fn a_newcomer_that_says_nothing_or_too_little_is_closed_in_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_ends_with_its_token() {
-    let house = House::open();
+    let house = House::open().with_people(9);
     let client = house.enter("0 1 1 1 1").await;
     let (code, _) = client.closed().await;
     assert_eq!(code, CloseCode::TokenExpired as u64);
@@ -319,7 +319,7 @@ async fn above_the_rate_newcomers_prove_their_address_and_get_in() {
         retry_above_per_s: 0,
         ..Limits::default()
     };
-    let house = House::with(1, limits);
+    let house = House::with(1, limits).with_people(9);
     still_serves(&house).await;
     assert_eq!(house.server.stats()[0].retries, 1);
 }
@@ -330,7 +330,7 @@ async fn connections_above_the_limit_are_refused_and_the_others_stand() {
         connections_max: 2,
         ..Limits::default()
     };
-    let house = House::with(1, limits);
+    let house = House::with(1, limits).with_people(9);
     let first = house.enter(&token_of(1)).await;
     let _second = house.enter(&token_of(2)).await;
     let third = house.dial().await;
@@ -343,7 +343,7 @@ async fn connections_above_the_limit_are_refused_and_the_others_stand() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_may_open_two_streams_and_no_more() {
-    let house = House::open();
+    let house = House::open().with_people(9);
     let client = house.enter(&token_of(1)).await;
     let _second = Lane::open(&client.connection).await;
     let third = tokio::time::timeout(Duration::from_millis(300), client.connection.open_bi()).await;
@@ -354,7 +354,7 @@ async fn a_client_may_open_two_streams_and_no_more() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn datagrams_that_are_not_quic_are_dropped() {
-    let house = House::with(2, Limits::default());
+    let house = House::with(2, Limits::default()).with_people(9);
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     for len in (0..1400usize).step_by(7) {

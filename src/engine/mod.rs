@@ -26,6 +26,7 @@ mod record;
 mod recovery;
 mod sequencer;
 mod sign_in;
+mod slices;
 mod snapshot;
 mod stats;
 mod ticket;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, after, select_biased};
 use rustc_hash::FxHashMap;
 
-use super::budget::{Budget, COMMAND_BYTES_MIN, Permit};
+use super::budget::{Budget, Permit};
 use super::clock::{Clock, DecisionClock};
 use super::denials::Denials;
 use super::door::Randomness;
@@ -21,14 +21,13 @@ use super::outbox::Outbox;
 use super::port::{AttachedPerson, Item, PortId};
 use super::record::{class_of, header_fields, stamp_of};
 use super::sign_in::SignIn;
+use super::slices::Sliced;
 use super::stats::Counters;
 use super::ticket::Answerer;
 use crate::log::{Reader, Space, entry_len};
-use crate::model::command::{Actor, Command, CommandBody, Reply};
-use crate::model::{self, Context, Decision, OpenCall, Refusal, Slice, Stamp, State};
-use crate::wire::{
-    BODY_LEN_MAX, DeviceId, Draft, Envelope, PersonId, RecordNumber, Take, TenantId,
-};
+use crate::model::command::{Command, CommandBody, Reply};
+use crate::model::{self, Context, Decision, OpenCall, Refusal, Stamp, State};
+use crate::wire::{DeviceId, Draft, Envelope, PersonId, RecordNumber, Take, TenantId};
 
 /// Who is answered.
 pub(crate) enum Asker {
@@ -110,16 +109,6 @@ pub(crate) struct Sequencer {
 
 /// How long a slice waits for room: about a sync.
 const ROOM_RETRY: Duration = Duration::from_millis(1);
-
-/// What came of working something off.
-enum Sliced {
-    /// A record.
-    One,
-    /// It has to wait: for what is on its way to be released, or for space on the disk.
-    NoRoom,
-    /// There is nothing to work off.
-    Nothing,
-}
 
 /// Where a decision's answer goes, and what it holds meanwhile.
 pub(super) struct Origin {
@@ -287,97 +276,6 @@ impl Sequencer {
         decision
     }
 
-    /// Logs what one tenant's denials came to, where their window has ended.
-    fn count_denials(&mut self) -> bool {
-        let Some(command) = self.denials.next_due(&*self.clock) else {
-            return false;
-        };
-        let origin = Origin {
-            asker: None,
-            permit: None,
-        };
-        let decision = self.decision(&command, 0);
-        self.commit(&command, decision, None, origin);
-        true
-    }
-
-    /// One slice of what an earlier record left to be done, in room of its own: a mass send to
-    /// thousands, or groups by the hundred, never make the door busy for others.
-    fn slice(&mut self) -> Sliced {
-        let Some(slice) = self.state.next_slice() else {
-            return Sliced::Nothing;
-        };
-        let parent = match slice.body {
-            None => None,
-            Some(record) => match self.mass_send(record) {
-                Some(envelope) => Some(envelope),
-                None => return Sliced::NoRoom,
-            },
-        };
-        let body = parent.as_ref().map_or(&[][..], Envelope::body);
-        let events = slice.event_bytes.min(BODY_LEN_MAX as u64);
-        let room = COMMAND_BYTES_MIN + events + body.len() as u64;
-        let Some(permit) = self.slices.take(room) else {
-            return Sliced::NoRoom;
-        };
-        let draft = parent.as_ref().and_then(|_| Draft::new(body).ok());
-        let command = Command {
-            tenant: slice.tenant,
-            actor: Actor::System,
-            second_factor: false,
-            body: CommandBody::Continue,
-        };
-        let decision = self.decision(&command, 0);
-        let next = self.next;
-        self.commit_slice(&slice, &command, decision, draft, permit);
-        if self.next == next {
-            // The disk is full: nothing was applied, so the same slice is tried again later.
-            return Sliced::NoRoom;
-        }
-        let unfinished = self.state.next_slice();
-        if let Some(record) = slice.body
-            && unfinished.is_none_or(|next| next.body != slice.body)
-        {
-            self.mass_sends.remove(&record);
-        }
-        Sliced::One
-    }
-
-    /// The message of a mass send: kept since it was accepted, or read back after a restart.
-    fn mass_send(&mut self, parent: RecordNumber) -> Option<Envelope> {
-        if let Some(envelope) = self.mass_sends.get(&parent) {
-            return Some(envelope.clone());
-        }
-        let record = self.reader.read(parent, 1).ok()?.into_iter().next()?;
-        self.mass_sends.insert(parent, record.envelope.clone());
-        Some(record.envelope)
-    }
-
-    fn commit_slice(
-        &mut self,
-        slice: &Slice,
-        command: &Command,
-        decision: Decision,
-        draft: Option<Draft>,
-        permit: Permit,
-    ) {
-        let origin = Origin {
-            asker: None,
-            permit: Some(permit),
-        };
-        let stamp = Stamp {
-            record: self.next,
-            timestamp: self.decision_clock.now(&*self.clock),
-            tenant: slice.tenant,
-            sender: slice.sender,
-            device: slice.device,
-            client_message_id: slice.client_message_id,
-            kind: slice.kind,
-            priority: slice.priority,
-        };
-        self.commit_stamped(command, stamp, decision, draft, origin);
-    }
-
     pub(super) fn commit(
         &mut self,
         command: &Command,
@@ -390,7 +288,7 @@ impl Sequencer {
     }
 
     /// Reserves space, applies, numbers and hands on; or only answers where nothing changes.
-    fn commit_stamped(
+    pub(super) fn commit_stamped(
         &mut self,
         command: &Command,
         stamp: Stamp,

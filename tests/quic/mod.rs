@@ -118,6 +118,14 @@ impl House {
         }
     }
 
+    /// Tenant 1 with so many people and no group.
+    pub(crate) fn with_people(self, count: u64) -> Self {
+        let tenant = self.engine.create_tenant(a_tenant()).expect("a tenant");
+        let people = (1..=count).map(a_person).collect();
+        self.engine.add_people(tenant, people).expect("people");
+        self
+    }
+
     /// A connection that has said nothing yet.
     pub(crate) async fn dial(&self) -> Result<Connection, ConnectionError> {
         let host = self.host.unwrap_or(self.server.local_addr().ip());

@@ -18,6 +18,7 @@ use throng::wire::{GroupId, PersonId, Refused};
 use tokio::runtime::Runtime;
 
 use super::connection::{Connection, Target};
+use super::picture::Picture;
 use crate::cli::DAMAGED;
 
 /// Entries of one page.
@@ -26,6 +27,7 @@ const PAGE: u32 = 1_000;
 /// What is done with a file.
 pub(super) enum Action {
     Template(Template),
+    Picture(Picture),
     ImportPeople(ImportPeople),
     ExportPeople(ExportPeople),
     ImportGroups(ImportGroups),
@@ -123,6 +125,7 @@ pub(super) fn subcommands(aggregate: &str) -> Vec<Command> {
             Template::augment_args(Command::new("template")),
             ImportGroups::augment_args(Command::new("import")),
         ],
+        "code" => vec![Picture::augment_args(Command::new("picture"))],
         "history" => vec![ImportHistory::augment_args(Command::new("import"))],
         _ => Vec::new(),
     }
@@ -141,6 +144,7 @@ pub(super) fn action(
         ("group", "template") => Ok(Action::Template(Template {
             text: roster::groups::template(),
         })),
+        ("code", "picture") => Picture::from_arg_matches(given).map(Action::Picture),
         ("directory", "import") => ImportPeople::from_arg_matches(given).map(Action::ImportPeople),
         ("directory", "export") => ExportPeople::from_arg_matches(given).map(Action::ExportPeople),
         ("group", "import") => ImportGroups::from_arg_matches(given).map(Action::ImportGroups),
@@ -160,13 +164,17 @@ impl Action {
             print!("{}", template.text);
             return Ok(ExitCode::SUCCESS);
         }
+        if let Self::Picture(picture) = &self {
+            return picture.run();
+        }
         let connection = runtime.block_on(Connection::open(target))?;
         let mut server = Server {
             runtime,
             connection,
         };
         match self {
-            Self::Template(_) => Ok(ExitCode::SUCCESS),
+            // Both are done above, without a server.
+            Self::Template(_) | Self::Picture(_) => Ok(ExitCode::SUCCESS),
             Self::ImportPeople(import) => import.run(&mut server, json),
             Self::ExportPeople(export) => export.run(&mut server),
             Self::ImportGroups(import) => import.run(&mut server, json),

@@ -6,6 +6,7 @@
 mod connection;
 mod files;
 mod forms;
+mod picture;
 mod show;
 
 use std::process::ExitCode;
