@@ -12,7 +12,7 @@ use throng::model::event::Event;
 use throng::roster::{self, Problem, Reason, Report};
 use throng::wire::{PersonId, RecordNumber};
 
-use crate::company::{Company, DEVELOPMENT, LI, MA, SALES, SUN, WANG, ZHAO};
+use crate::company::{Company, DEVELOPMENT, LI, MA, PLATFORM, SALES, SUN, WANG, ZHAO};
 use crate::world::{TENANT, World, answered, at, refused, reply};
 
 /// A dozen people, and one mobile number that is a digit short.
@@ -95,7 +95,7 @@ fn import_twice(world: &World) -> Company {
     let company = Company::read(world);
     assert_eq!(company.everybody().len(), 12);
     let entry = person(world, company.id(LI));
-    assert_eq!(entry.departments, ["总部/研发/平台"]);
+    assert_eq!(entry.departments, [PLATFORM]);
     assert_eq!(entry.mobile, "+8613800138004");
     company
 }

@@ -17,7 +17,7 @@ use throng::client::{
 use throng::engine::{Engine, ExecuteError, ManualClock, Options};
 use throng::log::Config;
 use throng::log::storage::Directory;
-use throng::model::command::{Actor, Command, Reply, TaggedCommand};
+use throng::model::command::{Reply, TaggedCommand};
 use throng::model::event::{Event, decode_all};
 use throng::model::{Refusal, Stamp};
 use throng::quic::auth::{TokenIssuer, TokenVerifier};
@@ -158,27 +158,7 @@ impl World {
 
     /// Asks through the embedding API, for the enterprise.
     pub(crate) fn ask(&self, command: TaggedCommand) -> Result<Reply, Refusal> {
-        self.ask_as(Actor::Enterprise, command)
-    }
-
-    /// Asks through the embedding API, for a person.
-    pub(crate) fn ask_by(
-        &self,
-        person: PersonId,
-        command: TaggedCommand,
-    ) -> Result<Reply, Refusal> {
-        let device = DeviceId(1);
-        self.ask_as(Actor::Person { person, device }, command)
-    }
-
-    fn ask_as(&self, actor: Actor, command: TaggedCommand) -> Result<Reply, Refusal> {
-        let command = Command {
-            tenant: TENANT,
-            actor,
-            second_factor: false,
-            body: command.into(),
-        };
-        match self.engine.execute(command).unwrap().wait() {
+        match self.engine.call(TENANT, command) {
             Ok(reply) => Ok(reply),
             Err(ExecuteError::Refused(refusal)) => Err(refusal),
             Err(other) => panic!("{other}"),
@@ -312,7 +292,13 @@ impl Reading {
             }
         };
         let patient = tokio::time::timeout(PATIENCE, reading).await;
-        patient.unwrap_or_else(|_| panic!("no {kind:?} in group {group} came"))
+        patient.unwrap_or_else(|_| {
+            let seen = self.seen.get(&group).into_iter().flatten();
+            let seen: Vec<_> = seen
+                .map(|it| (it.header().sequence(), it.header().kind()))
+                .collect();
+            panic!("no {kind:?} in group {group} came, only {seen:?}")
+        })
     }
 
     /// Reads until the connection ends, as a leaver's does.
