@@ -5,8 +5,8 @@ use std::io::Cursor;
 
 use throng::model::Refusal;
 use throng::model::command::{
-    ActivatePersonV1, CreateTenantV1, OrgRole, PeopleSyncedV1, PersonStatus, PersonV1, Reply,
-    SetOrgRoleV1, Succession, SyncPeopleV1, TaggedCommand as T,
+    ActivatePersonV1, CreateTenantV1, OrgRole, PeopleSyncedV1, PersonEntryV1, PersonStatus,
+    PersonV1, Reply, SetOrgRoleV1, Succession, SyncPeopleV1, TaggedCommand as T,
 };
 use throng::model::event::Event;
 use throng::roster::{self, Problem, Reason, Report};
@@ -100,7 +100,7 @@ fn import_twice(world: &World) -> Company {
     company
 }
 
-fn person(world: &World, person: PersonId) -> throng::model::command::PersonEntryV1 {
+fn person(world: &World, person: PersonId) -> PersonEntryV1 {
     reply!(world.ask(T::GetPerson(PersonV1 { person })), Person)
 }
 
@@ -158,8 +158,9 @@ async fn appoint(world: &World, company: &Company) {
         reply!(answered(set), Done);
     }
     assert_eq!(person(world, company.id(SUN)).role, OrgRole::SuperAdmin);
-    // Nobody gives a role to themselves.
+    // Nobody gives a role to themselves, and that it was tried is on record (P1, P3).
     let li = world.person(company.id(LI)).await;
+    let first = world.engine.durable();
     let grab = SetOrgRoleV1 {
         person: company.id(LI),
         role: OrgRole::DepartmentAdmin,
@@ -170,4 +171,12 @@ async fn appoint(world: &World, company: &Company) {
         needs: "the enterprise or a super admin",
     };
     refused(li.ask(T::SetOrgRole(grab)).await, &rule);
+    let records = world.records(first);
+    let [(_, events)] = &records[..] else {
+        panic!("{records:?}");
+    };
+    let [Event::OperationDenied(denied)] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!((denied.person, denied.refusal), (li.person, rule.code()));
 }
