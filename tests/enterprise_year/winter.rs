@@ -1,10 +1,11 @@
 //! Winter: a group that ends, one that rests, and a restart that changes nothing.
 
+use throng::client::Cursors;
 use throng::model::command::{
     EnableGroupV1, GetQuotasV2, GroupV1, MassSendV2, PersonV1, Reply, TaggedCommand as T,
 };
 use throng::model::{QuotaCount, Refusal, recount};
-use throng::wire::{GroupId, Kind, PersonId, RecordNumber, Sequence};
+use throng::wire::{Envelope, GroupId, Kind, PersonId, RecordNumber, Sequence};
 
 use crate::autumn::{message, went_out};
 use crate::company::{CHEN, Company, Groups, HUANG, LI, MA, Summer, WANG, WU, YANG, ZHAO, ZHOU};
@@ -53,7 +54,7 @@ async fn dissolve(world: &mut World, company: &Company, group: GroupId) {
     assert_eq!(header(records.len() - 1).kind(), Kind::Dissolved);
     let said = records.iter().map(|record| &record.envelope);
     let said = said.filter(|envelope| envelope.header().kind() == Kind::Text);
-    let said: Vec<_> = said.map(|envelope| envelope.body()).collect();
+    let said: Vec<_> = said.map(Envelope::body).collect();
     assert_eq!(said, texts.map(str::as_bytes));
 }
 
@@ -76,11 +77,7 @@ async fn disable_and_enable(world: &mut World, company: &Company, group: GroupId
     assert!(!world.groups_of(wu.person).contains(&group));
     // Still members, of whom a new session is shown nothing.
     assert!(world.members(group).contains(&wu.person));
-    let (attached, _) = wu
-        .client
-        .attach(throng::client::Cursors::default(), false)
-        .await
-        .unwrap();
+    let (attached, _) = wu.client.attach(Cursors::default(), false).await.unwrap();
     assert!(attached.groups.iter().all(|shown| shown.group() != group));
 
     let owner = PersonId(0);
@@ -93,7 +90,7 @@ async fn disable_and_enable(world: &mut World, company: &Company, group: GroupId
     assert!(world.groups_of(wu.person).contains(&group));
 }
 
-/// A3, Q3: a restart on a sound archive finds the same state, and the log's charges are its counts.
+/// A1, A8, Q3: a restart on a sound archive finds the same state, and the log's charges are its counts.
 pub(crate) async fn restart(mut world: World, company: &Company, groups: &Groups, summer: &Summer) {
     world.until("2027-12-20T02:00:00Z");
     let huang = world.person(company.id(HUANG)).await;
