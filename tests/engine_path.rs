@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use throng::engine::{Engine, ExecuteError, Fetch, Item, Options, Port};
 use throng::log::Memory;
 use throng::model::Refusal;
-use throng::model::command::{GetMassSendV1, PersonV1, Reply, TaggedCommand};
+use throng::model::command::{GetMassSendV1, GroupV1, PersonV1, Reply, TaggedCommand};
 use throng::wire::{ClientMessageId, DeviceId, Envelope, GroupId, PersonId, Sequence};
 use town::Town;
 
@@ -269,6 +269,30 @@ fn joining_and_leaving_while_online_is_told_before_the_envelope_of_the_same_reco
         joined < shown,
         "the newcomer's port knows before the envelope comes"
     );
+}
+
+#[test]
+fn those_who_are_online_are_shown_the_end_of_a_group() {
+    let town = Town::in_memory(4);
+    let (ends, other) = (town.group(3), town.group(4));
+    let mut port = Waiting::of(&town.engine);
+    for (session, person) in (1..).zip(&town.people[1..3]) {
+        port.attach(&town, session, *person);
+    }
+    let dissolve = TaggedCommand::DissolveGroup(GroupV1 { group: ends });
+    let Ok(Reply::GroupChanged(dissolved)) = town.call(dissolve) else {
+        panic!("the enterprise dissolves");
+    };
+    let after = town.say(other, town.people[0], 1, "still here");
+    let items = port.until(delivers(after.expect("sent").sequence));
+    assert_eq!(sequences(&items, ends), [dissolved.sequence.0]);
+    // They were members up to it: both are told so before it comes.
+    let told = items.iter().filter_map(|item| match item {
+        Item::Membership(delta) if delta.group == ends => Some((delta.joined, delta.at.0)),
+        _ => None,
+    });
+    let next = dissolved.sequence.0 + 1;
+    assert_eq!(told.collect::<Vec<_>>(), [(false, next), (false, next)]);
 }
 
 #[test]

@@ -27,7 +27,7 @@ use super::ticket::Answerer;
 use crate::log::{Reader, Space, entry_len};
 use crate::model::command::{Command, CommandBody, Reply};
 use crate::model::{self, Context, Decision, OpenCall, Refusal, Stamp, State};
-use crate::wire::{DeviceId, Draft, Envelope, PersonId, RecordNumber, Take, TenantId};
+use crate::wire::{DeviceId, Draft, Envelope, Header, Kind, PersonId, RecordNumber, Take, TenantId};
 
 /// Who is answered.
 pub(crate) enum Asker {
@@ -371,13 +371,20 @@ impl Sequencer {
         let mut items = Vec::new();
         let shown = model::project(envelope, takes, events);
         let ended: Vec<_> = shown.ended().collect();
+        // Its members read a group's end, and are counted as such until they have been sent it.
+        let ends = shown.envelopes.iter().map(Envelope::header);
+        let ends = ends.filter(|header| header.kind() == Kind::Dissolved);
+        let ends: Vec<_> = ends.map(Header::group).collect();
+        let mut last = Vec::new();
         for delta in shown.deltas {
-            let ports = self.online.change(&delta);
-            items.extend(
-                ports
-                    .iter()
-                    .map(|(port, _)| (*port, Item::Membership(delta))),
-            );
+            let ports = self.online.ports_of((delta.tenant, delta.person));
+            let told = ports.iter();
+            items.extend(told.map(|(port, _)| (*port, Item::Membership(delta))));
+            if ends.contains(&delta.group) {
+                last.push(delta);
+            } else {
+                self.online.change(&delta);
+            }
         }
         for envelope in shown.envelopes {
             let header = envelope.header();
@@ -387,6 +394,9 @@ impl Sequencer {
                     .iter()
                     .map(|(port, _)| (*port, Item::Deliver(envelope.clone()))),
             );
+        }
+        for delta in &last {
+            self.online.change(delta);
         }
         let tenant = envelope.header().tenant();
         for (person, device) in ended {
