@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tenant = engine.create_tenant(CreateTenantV1 {
         name: "Acme".into(),
         zone: "Asia/Shanghai".into(),
-        verified_until: Timestamp(0),
+        verified_until: Timestamp(i64::MAX),
         succession: Succession::AdminFirst,
     })?;
     let people = engine.add_people(tenant, vec![person("Ada"), person("Bo"), person("Chen")])?;

@@ -12,8 +12,9 @@ use gated::{Gate, Gated};
 use throng::engine::{Busy, CallError, Callee, Engine, ExecuteError, Options, Ticket};
 use throng::log::Memory;
 use throng::model::command::{
-    Actor, CallState, CallV1, CallVerdict, CloseCallV1, Command, CreateJoinCodeV1, GetCallV1,
-    JoinByCodeV1, Reply, TaggedCommand as T, ValidityV1,
+    ActivatePersonV1, ActivationV1, Actor, AddPeopleV2, CallState, CallV1, CallVerdict,
+    CloseCallV1, Command, CreateJoinCodeV1, GetCallV1, JoinByCodeV1, NewPersonV2, OrgRole,
+    PersonKind, Reply, TaggedCommand as T, ValidityV1,
 };
 use throng::model::{OpenCall, Refusal};
 use throng::wire::{DeviceId, GroupId, PersonId, RecordNumber};
@@ -177,6 +178,57 @@ fn a_hooks_answer_decides_the_join() {
     assert_eq!(hook.calls(), calls, "each is made once, by its own name");
 }
 
+/// Sends codes, as far as these tests can see.
+#[derive(Default)]
+struct Post(Mutex<Vec<ActivationV1>>);
+
+impl Callee for Post {
+    fn call(&self, call: &OpenCall) -> Answer {
+        let CallV1::SendActivations(send) = &call.what else {
+            panic!("nothing else is asked here");
+        };
+        let mut sent = self.0.lock().expect("nobody panics with it");
+        sent.extend(send.codes.iter().cloned());
+        Ok(CallVerdict::Admitted)
+    }
+}
+
+#[test]
+fn a_newcomers_code_reaches_the_hook_and_activates_the_account() {
+    let post = Arc::new(Post::default());
+    let town = town_with(post.clone());
+    let newcomer = NewPersonV2 {
+        name: "Li".to_owned(),
+        external_id: String::new(),
+        kind: PersonKind::Employee,
+        role: OrgRole::Employee,
+        employee_number: String::new(),
+        mobile: String::new(),
+        email: String::new(),
+        position: String::new(),
+        departments: Vec::new(),
+        invited: true,
+    };
+    let add = AddPeopleV2 {
+        people: vec![newcomer; 2],
+    };
+    let people = match town.call(T::AddPeopleV2(add)) {
+        Ok(Reply::PeopleAdded(added)) => added.people,
+        other => panic!("{other:?}"),
+    };
+    until("the codes are sent", || sent(&post).len() == 2);
+    for (person, activation) in people.into_iter().zip(sent(&post)) {
+        assert_eq!(activation.person, person);
+        let ActivationV1 { person, code } = activation;
+        town.call(T::ActivatePerson(ActivatePersonV1 { person, code }))
+            .expect("the code is right");
+    }
+}
+
+fn sent(post: &Post) -> Vec<ActivationV1> {
+    post.0.lock().expect("nobody panics with it").clone()
+}
+
 #[test]
 fn nothing_is_asked_before_the_question_is_durable() {
     let gate = Gate::default();
@@ -268,7 +320,7 @@ fn another_tenant(engine: &Engine) -> (throng::wire::TenantId, Vec<PersonId>) {
     let tenant = engine.create_tenant(CreateTenantV1 {
         name: "Other".to_owned(),
         zone: "UTC".to_owned(),
-        verified_until: throng::wire::Timestamp(0),
+        verified_until: throng::wire::Timestamp(i64::MAX),
         succession: Succession::AdminFirst,
     });
     let tenant = tenant.expect("another tenant");

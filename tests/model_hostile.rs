@@ -338,7 +338,7 @@ fn settled() -> State {
             tenant: TenantId(1),
             name: "Tenant".to_owned(),
             zone: "UTC".to_owned(),
-            verified_until: Timestamp(0),
+            verified_until: Timestamp(i64::MAX),
             succession: Succession::AdminFirst,
         }),
         Event::PeopleAdded(PeopleAddedV1 {

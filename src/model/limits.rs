@@ -61,7 +61,8 @@ pub struct Limits {
     pub live_code_threshold: u32,
     /// Outward calls of a tenant that wait for their answer.
     ///
-    /// Default 10,000. Range 1 to 100,000. Costs up to 1 KiB each.
+    /// Default 10,000. Range 1 to 100,000. Costs up to 1 KiB each, or 32 B for each newcomer that it
+    /// sends a code to.
     pub open_calls_max: u32,
     /// Seconds an outward call waits for its answer.
     ///

@@ -312,8 +312,8 @@ impl Tenant {
         self.person(index).role == OrgRole::SuperAdmin
     }
 
-    /// Refuses what only a verified tenant may (SPEC D1): groups in batches, mass sends to
-    /// customers, the archive pull.
+    /// Refuses what only a verified tenant may (SPEC D1): groups its systems create,
+    /// mass sends to customers, the archive pull.
     pub(crate) fn require_verified(&self, now: Timestamp) -> Result<(), Refusal> {
         if self.is_verified(now) {
             return Ok(());

@@ -214,7 +214,7 @@ fn a_tenant() -> CreateTenantV1 {
     CreateTenantV1 {
         name: "Acme".into(),
         zone: "Asia/Shanghai".into(),
-        verified_until: Timestamp(0),
+        verified_until: Timestamp(i64::MAX),
         succession: Succession::AdminFirst,
     }
 }

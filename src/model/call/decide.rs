@@ -16,8 +16,11 @@ use super::command::{
 use super::event::{CallClosedV1, CallOpenedV1};
 use super::{Call, Progress};
 
-/// Calls of a page, at most: with their questions they fit one frame.
+/// Calls of a page, at most.
 const PAGE_MAX: usize = 100;
+/// Codes of a page after which no call more is taken: with one call's and with the questions of all
+/// others they fit one frame.
+const PAGE_CODES_MAX: usize = 1_000;
 
 /// The event that asks `what` outside; at most one a record, which names it.
 pub(crate) fn opened(request: &Request<'_>, what: CallV1) -> Result<CallOpenedV1, Refusal> {
@@ -121,13 +124,21 @@ pub(crate) fn list_calls(request: &Request<'_>, list: &ListCallsV1) -> Result<Re
     request.permit(Operation::AnswerVerification, Subject::Tenant)?;
     let page = PAGE_MAX.min(list.limit as usize);
     let mut open = request.tenant.calls.open_after(list.after, request.now);
-    let calls = open.by_ref().take(page);
-    let calls = calls.map(|(record, call, what)| OpenCallV1 {
-        call: record,
-        expires: call.expires,
-        what: what.clone(),
-    });
-    let calls = calls.collect();
+    let mut calls = Vec::new();
+    let mut codes = 0;
+    while calls.len() < page && codes < PAGE_CODES_MAX {
+        let Some((call, open, what)) = open.next() else {
+            break;
+        };
+        if let CallV1::SendActivations(send) = what {
+            codes += send.codes.len();
+        }
+        calls.push(OpenCallV1 {
+            call,
+            expires: open.expires,
+            what: what.clone(),
+        });
+    }
     Ok(Reply::Calls(CallsPageV1 {
         calls,
         more: open.next().is_some(),

@@ -7,7 +7,11 @@ use std::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 
-use crate::model::command::{ActivatePersonV1, DoneV1, PersonStatus, PersonV1, Reply};
+use crate::model::call;
+use crate::model::command::{
+    ActivatePersonV1, ActivationV1, CallV1, DoneV1, PersonStatus, PersonV1, Reply,
+    SendActivationsV1,
+};
 use crate::model::decision::{Decision, Request};
 use crate::model::event::{self, ActivationCodeV1, Event};
 use crate::model::permission::{Operation, Subject};
@@ -30,17 +34,32 @@ pub(crate) struct Activation {
     pub(crate) guesses: u32,
 }
 
-/// One code each for people who are invited.
-pub(crate) fn issue(request: &Request<'_>, people: &[PersonId]) -> Event {
-    let code = |person: &PersonId| ActivationCodeV1 {
+/// One code each for people who are invited, and the call that sends them.
+///
+/// While too many calls wait for their answers nobody is called: the codes are good, and inviting
+/// again sends new ones. People are not turned away for that.
+pub(crate) fn issue(request: &Request<'_>, people: &[PersonId]) -> Vec<Event> {
+    let code = |person: &PersonId| code_of(request.random, *person);
+    let codes = people.iter().map(|person| ActivationCodeV1 {
         person: *person,
-        code: code_of(request.random, *person),
-    };
+        code: code(person),
+    });
     let lifetime = i64::from(request.limits.activation_hours) * HOUR_US;
-    Event::ActivationsIssued(event::ActivationsIssuedV1 {
-        codes: people.iter().map(code).collect(),
+    let mut events = vec![Event::ActivationsIssued(event::ActivationsIssuedV1 {
+        codes: codes.collect(),
         expires: request.now.plus_micros(lifetime),
-    })
+    })];
+    let codes = people.iter().map(|person| ActivationV1 {
+        person: *person,
+        code: code(person),
+    });
+    let send = SendActivationsV1 {
+        codes: codes.collect(),
+    };
+    if let Ok(opened) = call::opened(request, CallV1::SendActivations(send)) {
+        events.push(Event::CallOpened(opened));
+    }
+    events
 }
 
 /// One command's randomness gives each person a code that says nothing of another's.
@@ -59,8 +78,10 @@ pub(crate) fn decide_invite_again(
     request.permit(Operation::InvitePerson, Subject::Person(person))?;
     check_invited(request, person)?;
 
-    let event = issue(request, &[person]);
-    Ok(Decision::accepted(event, Reply::Done(DoneV1 {})))
+    Ok(Decision {
+        events: issue(request, &[person]),
+        outcome: Ok(Reply::Done(DoneV1 {})),
+    })
 }
 
 fn check_invited(request: &Request<'_>, person: PersonId) -> Result<PersonIndex, Refusal> {

@@ -45,7 +45,7 @@ pub(crate) fn decide_add_people_v2(
         people: add.people.clone(),
     })];
     if !invited.is_empty() {
-        events.push(account::issue(request, &invited));
+        events.extend(account::issue(request, &invited));
     }
     let people: Vec<_> = ids.take(add.people.len()).collect();
     let mut following = Following::default();

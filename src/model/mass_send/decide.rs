@@ -7,8 +7,7 @@ use std::hash::Hasher;
 use siphasher::sip::SipHasher13;
 
 use crate::model::command::{
-    Actor, CancelMassSendV1, DoneV1, MassSendAcceptedV1, MassSendV1, MassSendV2, PersonStatus,
-    PolicyId, Reply,
+    Actor, CancelMassSendV1, DoneV1, MassSendAcceptedV1, MassSendV1, MassSendV2, PolicyId, Reply,
 };
 use crate::model::decision::{Decision, Request};
 use crate::model::event::{self, ChargeV1, Event, MassSendCancelledV1};
@@ -260,7 +259,7 @@ fn check(request: &Request<'_>, sender: PersonIndex, wanted: &Wanted<'_>) -> Res
         check_reaches_customers(request, sender, kind)?;
     }
     for customer in customers {
-        check_customer(tenant, customer)?;
+        check_customer(tenant, sender, customer)?;
     }
     Ok(())
 }
@@ -283,28 +282,31 @@ pub(super) fn check_reaches_customers(
     sender: PersonIndex,
     kind: Kind,
 ) -> Result<(), Refusal> {
-    if !request.tenant.is_verified(request.now) {
-        return Err(Refusal::NotVerified);
-    }
-    if request.tenant.person(sender).status == PersonStatus::Invited {
-        return Err(Refusal::NotPermitted {
-            operation: "sending to customers",
-            needs: "an account that has been activated",
-        });
-    }
+    request.tenant.require_verified(request.now)?;
+    request.tenant.check_deals_with_contacts(sender)?;
     if kind == Kind::Opaque {
         return Err(Refusal::KindNotAllowed);
     }
     Ok(())
 }
 
-/// The external contact, who must still be one.
-pub(super) fn check_customer(tenant: &Tenant, customer: PersonId) -> Result<PersonIndex, Refusal> {
+/// The external contact, who must still be one, and the sender's own (SPEC D4).
+pub(super) fn check_customer(
+    tenant: &Tenant,
+    sender: PersonIndex,
+    customer: PersonId,
+) -> Result<PersonIndex, Refusal> {
     let index = tenant.active_person(customer)?;
     if tenant.is_employee(index) {
         return Err(Refusal::Invalid {
             field: "customers",
             rule: "customers and partners",
+        });
+    }
+    if !tenant.contacts.belongs_to(index, sender) {
+        return Err(Refusal::NotTheirContact {
+            contact: customer,
+            person: sender.id(),
         });
     }
     Ok(index)

@@ -55,7 +55,7 @@ fn to_customer(
     let tenant = request.tenant;
     let sender = tenant.usable_person(send.sender.id())?;
     check_reaches_customers(request, sender, send.kind)?;
-    let index = check_customer(tenant, customer)?;
+    let index = check_customer(tenant, sender, customer)?;
     let mut events = Vec::with_capacity(3);
     let (group, sequence) = match direct::between(tenant, sender, index) {
         Some(group) => {

@@ -11,6 +11,7 @@ use crate::model::decision::{Decision, Request};
 use crate::model::event::{Event, PolicyRemovedV1, PolicySetV1, QuotaAccountV1, SenderClassSetV1};
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
+use crate::model::state::Tenant;
 use crate::wire::{GroupId, PersonId};
 
 use super::admit::{Demand, admit, charged};
@@ -277,15 +278,7 @@ pub(crate) fn metered(
     if decision.events.is_empty() || decision.outcome.is_err() {
         return decision;
     }
-    let creator = match request.actor {
-        Actor::Person { person, .. } => request.tenant.find_person(person),
-        Actor::Node | Actor::Enterprise | Actor::System => None,
-    };
-    let mut demands = Vec::new();
-    let groups = groups_created(&decision.events);
-    if groups > 0 {
-        demands.push(Demand::groups_created(creator, groups));
-    }
+    let mut demands = groups_created(request.tenant, &decision.events);
     if request.actor == Actor::Enterprise && !changes_quotas(command) {
         demands.push(Demand::api_call());
     }
@@ -298,11 +291,18 @@ pub(crate) fn metered(
     }
 }
 
-fn groups_created(events: &[Event]) -> u32 {
-    let created = events
-        .iter()
-        .filter(|event| matches!(event, Event::GroupCreated(_) | Event::GroupCreatedV2(_)));
-    u32::try_from(created.count()).unwrap_or(u32::MAX)
+/// The groups of one command have one creator: who asks, or who made the live code that another
+/// group follows on. Those of a batch pay as their turn comes.
+fn groups_created(tenant: &Tenant, events: &[Event]) -> Vec<Demand> {
+    let mut creators = events.iter().filter_map(|event| match event {
+        Event::GroupCreatedV2(created) => Some(created.creator),
+        _ => None,
+    });
+    let Some(creator) = creators.next() else {
+        return Vec::new();
+    };
+    let groups = u32::try_from(creators.count() + 1).unwrap_or(u32::MAX);
+    vec![Demand::groups_created(tenant.find_person(creator), groups)]
 }
 
 fn changes_quotas(command: &TaggedCommand) -> bool {

@@ -2,8 +2,9 @@
 
 use crate::model::Refusal;
 use crate::model::command::{
-    Actor, CancelMassSendV1, GetMassSendV1, ListMassSendTargetsV1, MassSendProgressV2,
-    MassSendTargetStateV1, MassSendV2, NewMatrixV1, Reply, TaggedCommand as T, TargetOutcome,
+    Actor, AddContactV1, CancelMassSendV1, GetMassSendV1, ListMassSendTargetsV1,
+    MassSendProgressV2, MassSendTargetStateV1, MassSendV2, NewMatrixV1, PersonKind, Reply,
+    TaggedCommand as T, TargetOutcome,
 };
 use crate::wire::{ClientMessageId, GroupId, Kind, MatrixId, PersonId, Priority, RecordNumber};
 
@@ -31,6 +32,25 @@ impl Town {
         match decision.outcome? {
             Reply::MassSendAccepted(accepted) => Ok(accepted.mass_send),
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// Makes customers the contacts of each employee.
+    pub(crate) fn serve(&mut self, employees: &[PersonId], customers: &[PersonId]) {
+        for (employee, contact) in employees
+            .iter()
+            .flat_map(|employee| customers.iter().map(move |contact| (*employee, *contact)))
+        {
+            let add = AddContactV1 {
+                employee,
+                contact,
+                kind: PersonKind::Customer,
+                name: String::new(),
+                external_id: String::new(),
+                mobile: String::new(),
+                tags: Vec::new(),
+            };
+            self.ask(Actor::Enterprise, T::AddContact(add)).unwrap();
         }
     }
 

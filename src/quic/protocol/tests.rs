@@ -131,7 +131,7 @@ fn an_operator_of_the_node_who_names_no_tenant_asks_as_the_node() {
     let create = TaggedCommand::CreateTenant(CreateTenantV1 {
         name: "Acme".into(),
         zone: "Asia/Shanghai".into(),
-        verified_until: Timestamp(0),
+        verified_until: Timestamp(i64::MAX),
         succession: Succession::AdminFirst,
     });
     let kind = FrameKind::command(create.tag());

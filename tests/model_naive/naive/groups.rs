@@ -81,6 +81,8 @@ impl Tenant {
             if let Some((person, since)) = held_up.copied() {
                 return Err(Refusal::RiskControl { person, since });
             }
+        } else if now >= self.verified_until {
+            return Err(Refusal::NotVerified);
         }
         let have = create.members.len() as u32;
         if have < 2 {

@@ -175,7 +175,7 @@ impl<'a> Draft<'a> {
                 people: self.new,
             }));
             let invited: Vec<_> = (first..).take(count).map(PersonId).collect();
-            events.push(directory::issue(request, &invited));
+            events.extend(directory::issue(request, &invited));
         }
         events.extend(self.changes);
         self.following.append_to(request, &mut events)?;

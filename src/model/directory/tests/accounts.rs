@@ -1,11 +1,12 @@
 use crate::model::command::{
-    Actor, GroupKind, MassSendV1, PersonStatus, PersonV1, Reply, TaggedCommand as T,
+    ActivationV1, Actor, CallV1, GroupKind, ListCallsV1, MassSendV1, PersonStatus, PersonV1, Reply,
+    TaggedCommand as T,
 };
 use crate::model::event::Event;
 use crate::model::limits::Limits;
 use crate::model::town::{ALICE, BOB, CAROL, Town, at, by, directory::invited, mass_send, message};
-use crate::model::{Refusal, attach};
-use crate::wire::{PersonId, Timestamp};
+use crate::model::{OpenCall, Refusal, attach};
+use crate::wire::{FRAME_LEN_MAX, PersonId, RecordNumber, Timestamp};
 
 fn wrong(person: PersonId, left: u32) -> Result<Reply, Refusal> {
     Err(Refusal::WrongActivationCode { person, left })
@@ -117,6 +118,75 @@ fn everybody_invited_in_one_command_gets_a_code_of_their_own() {
     codes.dedup();
     assert_eq!(codes.len(), 100);
     assert_eq!(issued.expires, at("2026-03-04T09:00:00+08:00"));
+}
+
+#[test]
+fn codes_are_sent_by_a_call_of_the_record_that_issues_them() {
+    let mut town = Town::with_employees(0);
+    let people = town.hire(vec![invited("Li"), invited("Wang")]).unwrap();
+    let mut sent = sent_by_the_last(&town);
+    let to: Vec<_> = sent.iter().map(|code| code.person).collect();
+    assert_eq!(to, people);
+    invite_again(&mut town, Actor::Enterprise, people[0]).unwrap();
+    let anew = sent_by_the_last(&town).remove(0);
+    assert_ne!(anew.code, sent[0].code);
+    for ActivationV1 { person, code } in [anew, sent.remove(1)] {
+        town.activate(by(person), person, &code).unwrap();
+    }
+    town.assert_kept();
+}
+
+#[test]
+fn people_come_while_nobody_can_be_called_and_are_invited_again() {
+    let limits = Limits {
+        open_calls_max: 1,
+        ..Limits::default()
+    };
+    let mut town = Town::with_employees(0).limited(limits);
+    town.invite("Li");
+    let (person, code) = town.invite("Wang");
+    assert_eq!(sent_by_the_last(&town), [], "one waits already");
+    assert_eq!(town.state.open_calls().count(), 1);
+    town.now = town.now.plus_micros(60_000_000);
+    invite_again(&mut town, Actor::Enterprise, person).unwrap();
+    let anew = sent_by_the_last(&town).remove(0);
+    assert_eq!(anew.person, person);
+    assert_ne!(anew.code, code);
+    town.activate(by(person), person, &anew.code).unwrap();
+}
+
+#[test]
+fn a_page_of_calls_that_send_many_codes_fits_a_frame() {
+    let mut town = Town::with_employees(0);
+    for _ in 0..10 {
+        town.hire(vec![invited("Li"); 500]).unwrap();
+    }
+    let (mut after, mut seen) = (RecordNumber(0), 0);
+    loop {
+        let list = T::ListCalls(ListCallsV1 { after, limit: 100 });
+        let reply = town.ask(Actor::Enterprise, list).unwrap();
+        assert!(reply.encode().len() < FRAME_LEN_MAX as usize);
+        let Reply::Calls(page) = reply else {
+            panic!("{reply:?}");
+        };
+        seen += page.calls.len();
+        after = page.calls.last().unwrap().call;
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(seen, 10);
+}
+
+/// What the call of the latest record sends.
+fn sent_by_the_last(town: &Town) -> Vec<ActivationV1> {
+    let record = town.last.as_ref().unwrap();
+    let mut calls = OpenCall::opened_by(town.tenant, &record.events);
+    let sent = calls.next().map(|call| match call.what {
+        CallV1::SendActivations(send) => send.codes,
+        other @ CallV1::VerifyJoin(_) => panic!("{other:?}"),
+    });
+    sent.unwrap_or_default()
 }
 
 #[test]

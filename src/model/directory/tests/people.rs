@@ -1,7 +1,7 @@
 use crate::model::Refusal;
 use crate::model::command::{
     Actor, ListPeopleV1, NewPersonV2, OrgRole, PeoplePageV1, PersonEntryV1, PersonKind,
-    PersonStatus, Reply, TaggedCommand as T, UpdatePersonV1,
+    PersonStatus, Reply, TaggedCommand as T, UpdatePersonV1, VisibilityV1,
 };
 use crate::model::directory::profile::{find_by_employee_number, find_by_mobile};
 use crate::model::limits::Limits;
@@ -278,38 +278,89 @@ fn a_leavers_number_finds_the_leaver_until_somebody_is_given_it_anew() {
     town.assert_kept();
 }
 
-#[test]
-fn a_mobile_is_shown_to_its_department_those_above_and_admins_only() {
-    let mut town = Town::with_employees(4);
+/// A department that shows itself to its members only, beside one that shows itself to everybody.
+struct Floors {
+    head: DepartmentId,
+    lab: DepartmentId,
+    sales: DepartmentId,
+}
+
+fn floors(town: &mut Town) -> Floors {
     let head = town.department("总部", DepartmentId(0));
     let lab = town.department("研发", head);
     let sales = town.department("销售", head);
-    let mut works = |department, mobile: &str| {
-        let person = NewPersonV2 {
-            departments: vec![department],
-            mobile: mobile.to_owned(),
-            ..employee("Li")
-        };
-        town.hire(vec![person]).unwrap()[0]
+    town.show_department(lab, VisibilityV1::ItsMembers);
+    Floors { head, lab, sales }
+}
+
+fn works(town: &mut Town, departments: &[DepartmentId], mobile: &str) -> PersonId {
+    let person = NewPersonV2 {
+        departments: departments.to_vec(),
+        mobile: mobile.to_owned(),
+        ..employee("Li")
     };
-    let wang = works(lab, MOBILE);
-    let colleague = works(lab, "");
-    let above = works(head, "");
-    let elsewhere = works(sales, "");
+    town.hire(vec![person]).unwrap()[0]
+}
+
+#[test]
+fn whoever_is_only_in_departments_hidden_from_one_is_not_there() {
+    let mut town = Town::with_employees(2);
+    let Floors { head, lab, sales } = floors(&mut town);
+    let hidden = works(&mut town, &[lab], "");
+    let colleague = works(&mut town, &[lab], "");
+    let both = works(&mut town, &[lab, sales], "");
+    let seller = works(&mut town, &[sales], "");
     let admin = town.super_admin();
     let role = OrgRole::DepartmentAdmin;
     town.set_org_role(Actor::Enterprise, BOB, role, &[head])
         .unwrap();
-    let mut mobile = |actor| town.entry(actor, wang).unwrap().mobile;
-    for reader in [wang, colleague, above, BOB, admin] {
-        assert_eq!(mobile(by(reader)), MOBILE, "{reader}");
+    for reader in [hidden, colleague, both, BOB, admin] {
+        let page = list(&mut town, by(reader), PersonId(0), 100);
+        assert_eq!(page.people.len(), 7, "{reader}");
+        assert_eq!(town.entry(by(reader), hidden).unwrap().person, hidden);
     }
-    for reader in [elsewhere, ALICE] {
-        assert_eq!(mobile(by(reader)), "", "{reader}");
+    for reader in [ALICE, seller] {
+        let page = list(&mut town, by(reader), PersonId(0), 100);
+        assert_eq!(ids(&page.people), [ALICE, BOB, both, seller, admin]);
+        let shown = page.people.iter().find(|entry| entry.person == both);
+        assert_eq!(shown.unwrap().departments, ["总部/销售"]);
+        let first = list(&mut town, by(reader), PersonId(0), 4);
+        let rest = list(&mut town, by(reader), seller, 4);
+        assert_eq!((first.people.len(), first.more), (4, true));
+        assert_eq!((ids(&rest.people), rest.more), (vec![admin], false));
+        let person = hidden;
+        assert_eq!(
+            town.entry(by(reader), person),
+            Err(Refusal::NoSuchPerson { person })
+        );
+        let entry = town.entry(by(reader), both).unwrap();
+        assert_eq!(entry.departments, ["总部/销售"]);
     }
-    assert_eq!(mobile(Actor::Enterprise), MOBILE);
-    let page = list(&mut town, by(elsewhere), PersonId(0), 100);
-    assert!(page.people.iter().all(|entry| entry.mobile.is_empty()));
+}
+
+#[test]
+fn a_mobile_is_shown_to_those_who_see_a_department_of_its_owner() {
+    let mut town = Town::with_employees(4);
+    let Floors { head, lab, sales } = floors(&mut town);
+    let wang = works(&mut town, &[lab], MOBILE);
+    let seller = works(&mut town, &[sales], "+8613800138001");
+    let nowhere = works(&mut town, &[], "+8613800138002");
+    let colleague = works(&mut town, &[lab], "");
+    let elsewhere = works(&mut town, &[sales], "");
+    let admin = town.super_admin();
+    let role = OrgRole::DepartmentAdmin;
+    town.set_org_role(Actor::Enterprise, BOB, role, &[head])
+        .unwrap();
+    let mut mobile = |actor, of| town.entry(actor, of).unwrap().mobile;
+    for reader in [wang, colleague, BOB, admin] {
+        assert_eq!(mobile(by(reader), wang), MOBILE, "{reader}");
+    }
+    for reader in [ALICE, wang, elsewhere] {
+        assert_eq!(mobile(by(reader), seller), "+8613800138001", "{reader}");
+        assert_eq!(mobile(by(reader), nowhere), "", "{reader}");
+    }
+    assert_eq!(mobile(by(nowhere), nowhere), "+8613800138002");
+    assert_eq!(mobile(Actor::Enterprise, wang), MOBILE);
 }
 
 #[test]

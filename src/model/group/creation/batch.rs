@@ -18,6 +18,7 @@ use crate::model::event::{self, BatchGroupCreatedV1, BatchGroupRefusedV1, Event}
 use crate::model::limits::check_count;
 use crate::model::mass_send::FINISHED_KEPT_FOR_US;
 use crate::model::permission::{Operation, Subject};
+use crate::model::quota::{self, Demand, Denied};
 use crate::model::refusal::Refusal;
 use crate::model::state::{GroupIndex, State};
 use crate::model::work;
@@ -167,8 +168,13 @@ pub(crate) fn decide_next_of_batch(request: &Request<'_>, batch: &Batch) -> Deci
         return Decision::answered(Reply::Done(DoneV1 {}));
     };
     let batch = batch.record;
-    match plan_for_enterprise(request, wanted) {
-        Ok(created) => {
+    let planned = plan_for_enterprise(request, wanted).map_err(Denied::from);
+    let paid = planned.and_then(|created| {
+        let charges = quota::admit(request, &[Demand::groups_created(None, 1)])?;
+        Ok((created, charges))
+    });
+    match paid {
+        Ok((created, charges)) => {
             let group = created.group;
             let sequence = Sequence(1);
             let event = BatchGroupCreatedV1 {
@@ -176,19 +182,24 @@ pub(crate) fn decide_next_of_batch(request: &Request<'_>, batch: &Batch) -> Deci
                 item,
                 created,
             };
-            Decision::accepted(
-                Event::BatchGroupCreated(event),
-                Reply::GroupCreated(GroupChangedV1 { group, sequence }),
-            )
+            let event = Event::BatchGroupCreated(event);
+            Decision {
+                events: [event].into_iter().chain(quota::charged(charges)).collect(),
+                outcome: Ok(Reply::GroupCreated(GroupChangedV1 { group, sequence })),
+            }
         }
-        Err(refusal) => {
-            let event = BatchGroupRefusedV1 {
+        Err(Denied { refusal, freezes }) => {
+            let event = Event::BatchGroupRefused(BatchGroupRefusedV1 {
                 batch,
                 item,
                 code: refusal.code(),
                 text: refusal.to_string(),
-            };
-            Decision::accepted(Event::BatchGroupRefused(event), Reply::Done(DoneV1 {}))
+            });
+            let frozen = freezes.map(Event::QuotaFrozen);
+            Decision {
+                events: [event].into_iter().chain(frozen).collect(),
+                outcome: Ok(Reply::Done(DoneV1 {})),
+            }
         }
     }
 }

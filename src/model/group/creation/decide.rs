@@ -105,8 +105,12 @@ pub(super) fn plan_for_enterprise(
     plan(request, &new)
 }
 
+/// The enterprise's systems create groups once the tenant is verified (SPEC D1).
 fn check_asker(request: &Request<'_>, new: &NewGroup<'_>) -> Result<(), Refusal> {
     request.permit(operation_of(new.kind), Subject::Tenant)?;
+    if request.actor == Actor::Enterprise {
+        request.tenant.require_verified(request.now)?;
+    }
     let owner = new.owner;
     let for_oneself = matches!(request.actor, Actor::Person { person, .. } if person == owner);
     if for_oneself {

@@ -28,7 +28,7 @@ fn with_join_order_admins_have_no_precedence() {
     let create = CreateTenantV1 {
         name: "Other".to_owned(),
         zone: "UTC".to_owned(),
-        verified_until: Timestamp(0),
+        verified_until: Timestamp(i64::MAX),
         succession: Succession::JoinOrder,
     };
     let Ok(Reply::TenantCreated(created)) = town.ask(Actor::Node, T::CreateTenant(create)) else {

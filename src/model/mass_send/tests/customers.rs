@@ -1,8 +1,9 @@
 //! Customers as targets: reached one by one, charged one by one.
 
 use crate::model::command::{
-    Actor, ListMassSendTargetsV1, MassSendV2, PersonStatus, PolicyId, QuotaScope, QuotaUnit, Reply,
-    SenderClass, SetSenderClassV1, TaggedCommand as T, TargetOutcome as Became,
+    Actor, ConfirmHandOverV1, GroupKind, HandOverContactV1, ListMassSendTargetsV1, MassSendV2,
+    PersonStatus, PolicyId, QuotaScope, QuotaUnit, Reply, SenderClass, SetSenderClassV1,
+    TaggedCommand as T, TargetOutcome as Became,
 };
 use crate::model::event::Event;
 use crate::model::town::mass_sends::to_all;
@@ -17,6 +18,7 @@ const PER_MONTH: PolicyId = PolicyId::MASS_SENDS_PER_CUSTOMER_AND_MONTH;
 fn town(customers: usize) -> (Town, Vec<PersonId>) {
     let mut town = Town::with_employees(3);
     let customers = town.customers(customers);
+    town.serve(&[ALICE, BOB, CAROL], &customers);
     (town, customers)
 }
 
@@ -168,9 +170,46 @@ fn customers_are_reached_by_verified_tenants_only() {
     assert_eq!((targets[1].outcome, targets[1].code), (Became::Refused, 12));
     let refused = town.mass_send_v2(to_all(ALICE, &[], &customers));
     assert_eq!(refused, Err(Refusal::NotVerified));
-    let group = town.internal_group(ALICE, &[BOB, CAROL]);
-    town.mass_send_v2(to_all(ALICE, &[group], &[]))
+    let group = town.create(by(ALICE), GroupKind::Internal, ALICE, &[BOB, CAROL]);
+    town.mass_send_v2(to_all(ALICE, &[group.unwrap()], &[]))
         .expect("groups are the tenant's own");
+}
+
+#[test]
+fn a_customer_is_reached_by_those_whose_contact_they_are() {
+    let (mut town, customers) = town(2);
+    let strangers = town.customers(1);
+    let (contact, person) = (strangers[0], ALICE);
+    let all = [customers[0], contact];
+    let refused = town.mass_send_v2(to_all(ALICE, &[], &all));
+    assert_eq!(refused, Err(Refusal::NotTheirContact { contact, person }));
+    assert_eq!(town.quota(ALICE).used, 0);
+
+    let sent = town.mass_send_v2(to_all(ALICE, &[], &customers)).unwrap();
+    let hand = HandOverContactV1 {
+        contact: customers[0],
+        from: ALICE,
+        to: BOB,
+        share: false,
+    };
+    town.ask(Actor::Enterprise, T::HandOverContact(hand))
+        .unwrap();
+    let confirm = ConfirmHandOverV1 {
+        contact: customers[0],
+        from: ALICE,
+        to: BOB,
+    };
+    town.ask(Actor::Enterprise, T::ConfirmHandOver(confirm))
+        .unwrap();
+    town.send_all();
+    let code = Refusal::NotTheirContact { contact, person }.code();
+    let targets = town.targets(sent);
+    assert_eq!(
+        (targets[0].outcome, targets[0].code),
+        (Became::Refused, code),
+        "handed over meanwhile"
+    );
+    assert_eq!(targets[1].outcome, Became::Sent);
 }
 
 #[test]
@@ -178,12 +217,20 @@ fn who_has_not_activated_or_is_frozen_reaches_no_customer() {
     let (mut town, customers) = town(1);
     for status in [PersonStatus::Invited, PersonStatus::Frozen] {
         let sent = town.mass_send_v2(to_all(BOB, &[], &customers)).unwrap();
-        town.state.tenants[0].people[1].status = status;
+        let bob = &mut town.state.tenants[0].people[1];
+        (bob.status, bob.activated) = (status, status != PersonStatus::Invited);
         town.send_all();
         assert_eq!(town.outcomes(sent), [Became::Refused], "{status:?}");
         let send = T::MassSendV2(to_all(BOB, &[], &customers));
-        town.ask(Actor::Enterprise, send).unwrap_err();
-        town.state.tenants[0].people[1].status = PersonStatus::Active;
+        let refused = town.ask(Actor::Enterprise, send).unwrap_err();
+        let person = BOB;
+        let expected = match status {
+            PersonStatus::Invited => Refusal::NotActivated { person },
+            _ => Refusal::AccountFrozen { person },
+        };
+        assert_eq!(refused, expected);
+        let bob = &mut town.state.tenants[0].people[1];
+        (bob.status, bob.activated) = (PersonStatus::Active, true);
     }
     assert_eq!(received(&mut town, customers[0]), 0);
 }

@@ -5,8 +5,9 @@ use crate::model::command::{
     Reply, SenderClass, SetSenderClassV1, TaggedCommand as T,
 };
 use crate::model::event::Event;
+use crate::model::town::codes::{Came, live_code};
 use crate::model::town::quotas::{daily, freezing, rolling};
-use crate::model::town::{ALICE, BOB, CAROL, DAVE, Town, at, by, message};
+use crate::model::town::{ALICE, BOB, CAROL, DAVE, Town, at, by, message, new_group};
 use crate::model::{Limits, Refusal};
 use crate::wire::{GroupId, Kind, PersonId, Sequence, Timestamp};
 
@@ -290,6 +291,33 @@ fn groups_that_a_person_creates_are_counted() {
     assert!(matches!(refused, Err(Refusal::QuotaExceeded { .. })));
     create(&mut town, BOB).unwrap();
     town.internal_group(ALICE, &[BOB, CAROL]);
+    town.check_counts();
+}
+
+#[test]
+fn groups_of_a_batch_are_counted_and_the_one_too_many_is_refused_alone() {
+    let (mut town, _) = town(daily(OWN, Scope::Tenant, Unit::GroupsCreated, 2));
+    let group = new_group(GroupKind::Internal, ALICE, &[BOB, CAROL]);
+    let items = [group.clone(), group.clone(), group];
+    let (batch, _) = town.create_groups(Actor::Enterprise, 7, &items).unwrap();
+    town.send_all();
+    let state = town.batch(batch).unwrap();
+    let codes: Vec<_> = state.items.iter().map(|item| item.code).collect();
+    assert_eq!(codes, [0, 0, 15]);
+    assert_eq!(town.balance(OWN, NO_GROUP, NOBODY).used, 2);
+    town.check_counts();
+    assert_eq!(town.replayed().hash(), town.state.hash());
+}
+
+#[test]
+fn the_groups_that_follow_a_live_code_are_counted_on_who_made_it() {
+    let (mut town, groups) = town(daily(OWN, Scope::Sender, Unit::GroupsCreated, 1));
+    let code = live_code(groups[0], 3, "Next {n}", &[BOB]);
+    let code = town.try_code(by(ALICE), code).unwrap().text;
+    let joined = town.join_by(DAVE, &code).unwrap();
+    assert_ne!(joined, Came::Into(groups[0]));
+    assert_eq!(town.balance(OWN, NO_GROUP, ALICE).used, 1);
+    assert_eq!(town.balance(OWN, NO_GROUP, DAVE).used, 0);
     town.check_counts();
 }
 

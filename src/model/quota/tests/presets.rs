@@ -204,7 +204,7 @@ fn nothing_is_decided_before_the_latest_record() {
 #[test]
 fn a_day_of_25_hours_has_one_quota() {
     let mut town = Town::with_employees(0);
-    town.tenant = town.create_tenant("Europe/Berlin", Timestamp(0));
+    town.tenant = town.create_tenant("Europe/Berlin", Timestamp(i64::MAX));
     town.employees(3);
     let groups = [town.internal_group(ALICE, &[BOB, CAROL])];
     limit(&mut town, Actor::Enterprise, 2).unwrap();

@@ -87,14 +87,11 @@ fn an_external_group_has_500_places_and_200_when_the_tenant_is_not_verified() {
     town.create_v2(Actor::Enterprise, new(&customers[1..]))
         .unwrap();
     town.tenant = town.create_tenant("UTC", Timestamp(0));
-    town.employees(1);
+    let admin = town.super_admin();
     let customers = town.customers(200);
-    assert_eq!(
-        town.create_v2(Actor::Enterprise, new(&customers)),
-        full(200)
-    );
-    town.create_v2(Actor::Enterprise, new(&customers[1..]))
-        .unwrap();
+    let new = |people: &[PersonId]| new_group(kind, admin, people);
+    assert_eq!(town.create_v2(by(admin), new(&customers)), full(200));
+    town.create_v2(by(admin), new(&customers[1..])).unwrap();
 }
 
 #[test]

@@ -165,3 +165,16 @@ fn an_event_that_is_not_the_tenants_next_group_changes_nothing() {
     assert!(applied.takes.is_empty());
     assert_eq!(town.state.hash(), hash);
 }
+
+#[test]
+fn systems_create_groups_for_a_verified_tenant_and_people_for_any() {
+    let mut town = Town::with_employees(3);
+    town.clock("2036-01-01T00:00:00Z");
+    let internal = GroupKind::Internal;
+    let refused = town.create(Actor::Enterprise, internal, ALICE, &[BOB, CAROL]);
+    assert_eq!(refused, Err(Refusal::NotVerified));
+    let direct = town.create(Actor::Enterprise, GroupKind::Direct, ALICE, &[BOB]);
+    assert_eq!(direct, Err(Refusal::NotVerified));
+    town.create(by(ALICE), internal, ALICE, &[BOB, CAROL])
+        .unwrap();
+}
