@@ -203,6 +203,12 @@ async fn who_leaves_the_company_is_disconnected_and_the_others_stay() {
         .call(throng::wire::TenantId(1), departed)
         .expect("they leave");
     let (code, reason) = leaver.closed().await;
-    assert_eq!((code, &*reason), (6, "the person has left the company, or the account is frozen"));
+    assert_eq!(
+        (code, &*reason),
+        (
+            6,
+            "the person has left the company, or the account is frozen"
+        )
+    );
     stays.publish(group, "still here").await;
 }

@@ -27,7 +27,9 @@ use super::ticket::Answerer;
 use crate::log::{Reader, Space, entry_len};
 use crate::model::command::{Command, CommandBody, Reply};
 use crate::model::{self, Context, Decision, OpenCall, Refusal, Stamp, State};
-use crate::wire::{DeviceId, Draft, Envelope, Header, Kind, PersonId, RecordNumber, Take, TenantId};
+use crate::wire::{
+    DeviceId, Draft, Envelope, Header, Kind, PersonId, RecordNumber, Take, TenantId,
+};
 
 /// Who is answered.
 pub(crate) enum Asker {

@@ -7,11 +7,12 @@ use super::command::ApprovalPendingV1;
 use super::event::ApprovalRequestedV1;
 use crate::model::audit::Denial;
 use crate::model::command::{Actor, Command, Reply, TaggedCommand};
+use crate::model::decide::decide_tagged;
 use crate::model::decision::{Context, Decision, Grounds, Request};
 use crate::model::event::Event;
+use crate::model::permission;
 use crate::model::refusal::Refusal;
 use crate::model::state::State;
-use crate::model::{decide_tagged, permission};
 use crate::wire::PersonId;
 
 /// Bytes of a command that can wait for approval: state holds them until it is decided.

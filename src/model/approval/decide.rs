@@ -6,7 +6,7 @@ use super::command::{ApprovalDecidedV1, ApprovalIdV1, ApprovalStatus, DecideAppr
 use super::event::{self, ApprovalWithdrawnV1};
 use super::{Approval, ask::is_approvable};
 use crate::model::command::{Actor, Command, DoneV1, Reply, TaggedCommand};
-use crate::model::decide_tagged;
+use crate::model::decide::decide_tagged;
 use crate::model::decision::{Context, Decision, Grounds, Request};
 use crate::model::event::Event;
 use crate::model::permission::{Operation, Subject, number_of};
