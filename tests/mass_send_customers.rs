@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use throng::engine::Item;
 use throng::model::command::{
-    GetMassSendV1, MassSendV2, NewPersonV1, PersonKind, Reply, TaggedCommand as T,
+    AddContactV1, GetMassSendV1, MassSendV2, PersonKind, Reply, TaggedCommand as T,
 };
-use throng::wire::{ClientMessageId, DeviceId, Kind, Priority, RecordNumber};
-use town::{Town, employee};
+use throng::wire::{ClientMessageId, DeviceId, Kind, PersonId, Priority, RecordNumber};
+use town::Town;
 
 fn sent(town: &Town, mass_send: RecordNumber) -> u32 {
     match town.call(T::GetMassSendV2(GetMassSendV1 { mass_send })) {
@@ -22,12 +22,19 @@ fn sent(town: &Town, mass_send: RecordNumber) -> u32 {
 #[test]
 fn a_customers_device_is_shown_the_group_and_the_message_in_order() {
     let town = Town::in_memory(2);
-    let customer = NewPersonV1 {
+    let add = AddContactV1 {
+        employee: town.people[0],
+        contact: PersonId(0),
         kind: PersonKind::Customer,
-        ..employee(9)
+        name: "Customer".to_owned(),
+        external_id: String::new(),
+        mobile: String::new(),
+        tags: Vec::new(),
     };
-    let customer = town.engine.add_people(town.tenant, vec![customer]);
-    let customer = customer.expect("a customer")[0];
+    let customer = match town.call(T::AddContact(add)) {
+        Ok(Reply::ContactAdded(added)) => added.contact,
+        other => panic!("{other:?}"),
+    };
     let mut port = town.engine.port(|| {});
     port.attach(1, town.tenant, customer, DeviceId(1))
         .expect("there is room");

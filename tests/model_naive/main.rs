@@ -274,7 +274,7 @@ fn agree(
             }
             assert_eq!(got, expected, "{step:?}");
         }
-        // What becomes of a request for approval is for that aggregate's own rules.
+        // It waits for somebody else, and the runs let it wait.
         (Ok(Reply::ApprovalPending(_)), Err(Refusal::NeedsApproval { .. })) => {}
         (got, expected) => panic!("got {got:?}, expected {expected:?} of {step:?}"),
     }
