@@ -8,7 +8,7 @@ use throng::model::{QuotaCount, Refusal, recount};
 use throng::wire::{Envelope, GroupId, Kind, PersonId, RecordNumber, Sequence};
 
 use crate::autumn::{message, went_out};
-use crate::company::{CHEN, Company, Groups, HUANG, LI, MA, Summer, WANG, WU, YANG, ZHAO, ZHOU};
+use crate::company::{CHEN, Company, Groups, LI, MA, Summer, WANG, WU, YANG, ZHAO, ZHOU};
 use crate::world::{TENANT, World, refused, reply};
 
 pub(crate) async fn close_groups(
@@ -93,17 +93,18 @@ async fn disable_and_enable(world: &mut World, company: &Company, group: GroupId
 /// A1, A8, Q3: a restart on a sound archive finds the same state, and the log's charges are its counts.
 pub(crate) async fn restart(mut world: World, company: &Company, groups: &Groups, summer: &Summer) {
     world.until("2027-12-20T02:00:00Z");
-    let huang = world.person(company.id(HUANG)).await;
+    let zhou = world.person(company.id(ZHOU)).await;
+    // Whose customers they are since Zhao left.
     for customers in [&summer.customers[..3], &summer.customers[1..2]] {
         let send = MassSendV2 {
             groups: vec![groups.sales],
             customers: customers.to_vec(),
-            ..message(&mut world, huang.person)
+            ..message(&mut world, zhou.person)
         };
-        let sent = reply!(huang.ask(T::MassSendV2(send)).await, MassSendAccepted);
+        let sent = reply!(zhou.ask(T::MassSendV2(send)).await, MassSendAccepted);
         went_out(&world, sent.mass_send);
     }
-    drop(huang);
+    drop(zhou);
     let before = world.engine.state_hash().unwrap();
     let (mut world, archive) = world.restart();
     assert!(archive.is_sound(), "{archive:?}");
