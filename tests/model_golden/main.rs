@@ -21,6 +21,7 @@ mod directory;
 mod life;
 mod mass_sends;
 mod quotas;
+mod replay;
 mod state;
 
 /// The golden lines of one part of the model, and what is written there.

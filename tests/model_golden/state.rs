@@ -25,7 +25,7 @@ pub(crate) fn latest() -> State {
     applied(&events)
 }
 
-fn core_events() -> Vec<Event> {
+pub(crate) fn core_events() -> Vec<Event> {
     let created = event::GroupCreatedV1 {
         group: GroupId(1),
         kind: GroupKind::Internal,
