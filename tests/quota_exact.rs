@@ -120,7 +120,7 @@ fn is_frozen(ledger: &Ledger, sender: PersonId) -> bool {
 
 fn release(run: &Run, person: PersonId) {
     let release = TaggedCommand::ReleaseFreeze(PersonV1 { person });
-    run.world.call(release);
+    run.world.call(&release);
 }
 
 /// What makes a run worth its time.
@@ -155,7 +155,7 @@ fn check_seed(seed: u64) -> Met {
     let policies = message_policies(&mut run.random);
     for policy in policies.clone() {
         let set = TaggedCommand::SetPolicy(SetPolicyV1 { policy });
-        run.world.call(set);
+        run.world.call(&set);
     }
     let half_an_hour = || Step::Advance(HOUR_US / 2);
 

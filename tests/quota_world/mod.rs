@@ -114,14 +114,14 @@ impl World {
             match step {
                 Step::Advance(_) | Step::Misset(_) => self.turn_clock(&step),
                 Step::Release(person) => {
-                    self.call(TaggedCommand::ReleaseFreeze(PersonV1 { person }));
+                    self.call(&TaggedCommand::ReleaseFreeze(PersonV1 { person }));
                 }
                 Step::Limit(limit) => {
                     let policy = QuotaPolicy::MassSendsPerSenderPerDay;
-                    self.call(TaggedCommand::SetQuota(SetQuotaV1 { policy, limit }));
+                    self.call(&TaggedCommand::SetQuota(SetQuotaV1 { policy, limit }));
                 }
                 Step::Policy(policy) => {
-                    self.call(TaggedCommand::SetPolicy(SetPolicyV1 { policy }));
+                    self.call(&TaggedCommand::SetPolicy(SetPolicyV1 { policy }));
                 }
             }
         }
@@ -129,9 +129,9 @@ impl World {
 
     fn due(&self, answered: u64) -> Option<Step> {
         let mut script = self.script.lock().unwrap();
-        script
-            .pop_front_if(|(at, _)| *at <= answered)
-            .map(|it| it.1)
+        let is_due = script.front().is_some_and(|(at, _)| *at <= answered);
+        let due = is_due.then(|| script.pop_front());
+        due.flatten().map(|(_, step)| step)
     }
 
     /// Not between two lives: a start believes the clock it finds.
@@ -156,12 +156,12 @@ impl World {
     }
 
     /// Asks for the enterprise, in the next life too.
-    pub(crate) fn call(&self, command: TaggedCommand) {
+    pub(crate) fn call(&self, command: &TaggedCommand) {
         while let Some((engine, life)) = self.engine() {
             match engine.call(self.tenant, command.clone()) {
                 Ok(_) => return,
                 Err(ExecuteError::Busy(_) | ExecuteError::Refused(Refusal::DiskFull)) => {
-                    std::thread::yield_now()
+                    std::thread::yield_now();
                 }
                 Err(ExecuteError::Stopped) => {
                     drop(engine);

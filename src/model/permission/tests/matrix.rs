@@ -169,7 +169,7 @@ impl Scene {
 
 #[test]
 fn every_operation_is_in_the_matrix_once() {
-    let mut named: Vec<_> = rows().iter().map(|row| row.operation()).collect();
+    let mut named: Vec<_> = rows().iter().map(Row::operation).collect();
     named.sort_unstable();
     let all: Vec<_> = TABLE.iter().map(|rule| rule.operation).collect();
     assert_eq!(named, all);
