@@ -13,8 +13,8 @@ use throng::model::command::*;
 use throng::model::event;
 use throng::model::{Context, Stamp, apply, decide, project, record_kind};
 use throng::wire::{
-    ClientMessageId, DeviceId, Envelope, GroupId, HeaderFields, Kind, PersonId, Priority,
-    RecordNumber,
+    ClientMessageId, DepartmentId, DeviceId, Envelope, GroupId, HeaderFields, Kind, PersonId,
+    Priority, RecordNumber,
 };
 
 /// What one command may take.
@@ -169,5 +169,129 @@ fn a_mass_send_to_ten_thousand_groups_takes_at_most_two_milliseconds() {
         &town.state.to_snapshot(),
         what,
         TaggedCommand::MassSend(send),
+    );
+}
+
+/// 20 departments of 100 people each, all below one that a full group follows.
+fn company() -> Vec<u8> {
+    let mut town = Enterprise::new();
+    let rows = |first: u64| {
+        let row = |number: u64| PersonRowV1 {
+            row: u32::try_from(number).unwrap(),
+            external_id: String::new(),
+            name: format!("员工 {number}"),
+            employee_number: format!("E{number:06}"),
+            mobile: format!("+86138{number:08}"),
+            email: String::new(),
+            position: "工程师".to_owned(),
+            departments: vec![format!("总部/部门 {}", number / 100)],
+        };
+        TaggedCommand::SyncPeople(SyncPeopleV1 {
+            rows: (first..first + 500).map(row).collect(),
+            dry_run: false,
+            create_departments: true,
+        })
+    };
+    for first in (0..2_000).step_by(500) {
+        town.ask(rows(first)).unwrap();
+    }
+    let follow = NewGroupV1 {
+        kind: GroupKind::Internal,
+        name: "全员".to_owned(),
+        owner: PersonId(1),
+        members: Vec::new(),
+        departments: Vec::new(),
+        binding: Binding::Department,
+        department: DepartmentId(1),
+        team: String::new(),
+        follows_department: true,
+    };
+    town.ask(TaggedCommand::CreateGroupV2(follow)).unwrap();
+    town.state.to_snapshot()
+}
+
+#[test]
+fn the_largest_commands_about_a_whole_company_take_at_most_two_milliseconds() {
+    let town = company();
+    let group = GroupId(1);
+    let row = |number: u64, department: u64| PersonRowV1 {
+        row: u32::try_from(number).unwrap(),
+        external_id: String::new(),
+        name: format!("员工 {number}"),
+        employee_number: format!("E{number:06}"),
+        mobile: format!("+86138{number:08}"),
+        email: String::new(),
+        position: "经理".to_owned(),
+        departments: vec![format!("总部/部门 {department}")],
+    };
+    let sync = |rows: Vec<PersonRowV1>| {
+        TaggedCommand::SyncPeople(SyncPeopleV1 {
+            rows,
+            dry_run: false,
+            create_departments: true,
+        })
+    };
+    let newcomers = (2_000..2_500).map(|number| row(number, 3)).collect();
+    check(&town, "500 newcomers of a roster", sync(newcomers));
+    let movers = (0..500).map(|number| row(number, number % 20)).collect();
+    check(&town, "500 movers of a roster", sync(movers));
+    check(
+        &town,
+        "disabling a group of 2,000",
+        TaggedCommand::DisableGroup(GroupV1 { group }),
+    );
+    let split = SplitGroupV1 { group, parts: 20 };
+    check(
+        &town,
+        "splitting a group of 2,000",
+        TaggedCommand::SplitGroup(split),
+    );
+    let depart = DepartPersonV2 {
+        person: PersonId(1),
+        successor: PersonId(2),
+    };
+    check(
+        &town,
+        "a leaver with a colleague",
+        TaggedCommand::DepartPersonV2(depart),
+    );
+    let team = |number: u64| NewGroupV1 {
+        kind: GroupKind::Internal,
+        name: format!("项目组 {number}"),
+        owner: PersonId(1),
+        members: (2..=200).map(PersonId).collect(),
+        departments: Vec::new(),
+        binding: Binding::Team,
+        department: DepartmentId(0),
+        team: "团队".to_owned(),
+        follows_department: false,
+    };
+    let batch = CreateGroupsV1 {
+        client_message_id: ClientMessageId(1),
+        groups: (0..500).map(team).collect(),
+    };
+    check(
+        &town,
+        "a batch of 500 groups of 200",
+        TaggedCommand::CreateGroups(batch),
+    );
+    let message = |number: u64| ImportedMessageV1 {
+        sender: PersonId(number % 2_000 + 1),
+        sender_name: String::new(),
+        sent_at: enterprise::NOW.plus_micros(-86_400_000_000),
+        offset_s: 28_800,
+        kind: Kind::Text as u8,
+        body: vec![b'x'; 2_000],
+    };
+    let import = ImportHistoryV1 {
+        import: 1,
+        chunk: 1,
+        group,
+        messages: (0..500).map(message).collect(),
+    };
+    check(
+        &town,
+        "500 messages of another product",
+        TaggedCommand::ImportHistory(import),
     );
 }
