@@ -79,6 +79,8 @@ pub enum Kind {
     Enabled = 74,
     /// Not from the log: moves a cursor past sequences that will not be sent ([`super::SkipBody`]).
     Skip = 128,
+    /// Not from the log: who reads the group through this gateway from here on ([`super::ReadersBody`]).
+    Readers = 129,
 }
 
 impl Kind {
@@ -114,6 +116,7 @@ impl Kind {
             73 => Self::Disabled,
             74 => Self::Enabled,
             128 => Self::Skip,
+            129 => Self::Readers,
             _ => return None,
         })
     }

@@ -10,6 +10,7 @@ mod frame;
 mod header;
 mod ids;
 mod message;
+mod readers;
 mod record;
 pub mod tagged;
 
@@ -33,6 +34,7 @@ pub use message::{
     Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach, Hello,
     MessageError, Published, Refused, Role, Welcome,
 };
+pub use readers::{Reader, ReaderChange, ReadersBody};
 pub use record::Take;
 
 /// The ALPN of Throng's QUIC protocol.

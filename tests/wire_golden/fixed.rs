@@ -3,9 +3,9 @@
 use throng::wire::{
     Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, ClientMessageId, Cursor,
     Detach, DeviceId, Envelope, FRAME_LEN_MAX, FrameDecoder, FrameKind, GroupId, Header,
-    HeaderFields, Hello, Kind, MembershipBody, PersonId, Priority, Published, RecordNumber,
-    Refused, RemovalBody, Role, Sequence, SkipBody, SkipReason, StreamClass, TenantId, Timestamp,
-    Welcome, encode_frame, stream_opening,
+    HeaderFields, Hello, Kind, MembershipBody, PersonId, Priority, Published, Reader, ReaderChange,
+    ReadersBody, RecordNumber, Refused, RemovalBody, Role, Sequence, SkipBody, SkipReason,
+    StreamClass, TenantId, Timestamp, Welcome, encode_frame, stream_opening,
 };
 
 use super::{assert_golden, golden};
@@ -208,4 +208,21 @@ fn the_delivery_stream() {
     };
     assert_golden("removal", &removal.encode());
     assert_eq!(RemovalBody::read(&golden("removal")), Ok(removal));
+    let reader = |change, viewer| Reader {
+        person: PersonId(0x0807_0605_0403_0201),
+        device: DeviceId(0x1413_1211),
+        change,
+        viewer,
+        at: Sequence(0x2827_2625_2423_2221),
+    };
+    let readers = ReadersBody {
+        readers: vec![
+            reader(ReaderChange::Begin, true),
+            reader(ReaderChange::End, false),
+            reader(ReaderChange::Gone, false),
+            reader(ReaderChange::ViewersEnd, true),
+        ],
+    };
+    assert_golden("readers", &readers.encode());
+    assert_eq!(ReadersBody::read(&golden("readers")), Ok(readers));
 }
