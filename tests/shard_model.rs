@@ -4,7 +4,7 @@
 
 mod shard_world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -287,6 +287,27 @@ impl Model {
     fn check(&self, device: u64, expected: &Expected, complete: bool) -> BTreeMap<u64, u64> {
         let mut cursors = expected.stands.clone();
         let mut got: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        let mut early = BTreeSet::new();
+        for urgent in self.world.urgent(device) {
+            let Sent::Message { group, sequence } = *urgent else {
+                panic!("only messages are urgent");
+            };
+            assert!(
+                early.insert((group, sequence)),
+                "{urgent:?} comes early once"
+            );
+            let readable = expected.sequences(group, self.world.groups[&group].head());
+            assert!(
+                readable.contains(&sequence),
+                "{urgent:?} is not theirs to read"
+            );
+        }
+        let pass_early = |group: u64, cursor: &mut u64, got: &mut BTreeMap<u64, Vec<u64>>| {
+            while early.contains(&(group, *cursor + 1)) {
+                *cursor += 1;
+                got.entry(group).or_default().push(*cursor);
+            }
+        };
         for sent in self.world.sent(device) {
             let (group, from, to) = match *sent {
                 Sent::Message { group, sequence } => (group, sequence, sequence),
@@ -295,6 +316,9 @@ impl Model {
             let cursor = cursors
                 .get_mut(&group)
                 .expect("nothing of a group never joined");
+            if from > *cursor + 1 {
+                pass_early(group, cursor, &mut got);
+            }
             assert_eq!(
                 from,
                 *cursor + 1,
@@ -313,6 +337,9 @@ impl Model {
                     );
                 }
             }
+        }
+        for (group, cursor) in &mut cursors {
+            pass_early(*group, cursor, &mut got);
         }
         for (&group, log) in &self.world.groups {
             let readable = expected.sequences(group, log.head());

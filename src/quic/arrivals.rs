@@ -15,6 +15,7 @@ use quinn_proto::{ConnectionHandle, DatagramEvent, EcnCodepoint, Incoming};
 
 use super::endpoint::Shard;
 use super::link::Link;
+use super::waiting;
 
 /// Received batches a turn, so that a flood cannot keep deliveries waiting.
 const RECEIVE_BATCHES: usize = 8;
@@ -150,17 +151,14 @@ impl Shard {
         contents: BytesMut,
     ) {
         let mut buffer = self.links.socket.buffer();
+        let is_short = waiting::is_short(&contents);
         let event = self
             .endpoint
             .handle(now, remote, local_ip, ecn, contents, &mut buffer);
         match event {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
                 self.links.socket.give_back(buffer);
-                let index = handle.0 as u32;
-                if let Some(link) = self.links.get(index) {
-                    link.conn.handle_event(event);
-                    self.links.mark_dirty(index);
-                }
+                self.links.receive(handle.0 as u32, event, is_short, now);
             }
             Some(DatagramEvent::NewConnection(incoming)) => {
                 self.links.socket.give_back(buffer);

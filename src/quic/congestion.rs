@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use quinn_proto::RttEstimator;
-use quinn_proto::congestion::{Controller, ControllerFactory, ControllerMetrics, CubicConfig};
+use quinn_proto::congestion::{
+    Controller, ControllerFactory, ControllerMetrics, Cubic, CubicConfig,
+};
 
 /// Builds [`UsedCubic`].
 #[derive(Default)]
@@ -21,15 +23,16 @@ pub(super) struct UsedCubicConfig {
 impl ControllerFactory for UsedCubicConfig {
     fn build(self: Arc<Self>, now: Instant, current_mtu: u16) -> Box<dyn Controller> {
         Box::new(UsedCubic {
-            cubic: self.cubic.clone().build(now, current_mtu),
+            cubic: Cubic::new(self.cubic.clone(), now, current_mtu),
             in_flight: 0,
         })
     }
 }
 
 /// Cubic whose window grows only when at least half of it was in flight.
+#[derive(Clone)]
 struct UsedCubic {
-    cubic: Box<dyn Controller>,
+    cubic: Cubic,
     /// Bytes sent and neither acknowledged nor lost before the acknowledgement being handled.
     in_flight: u64,
 }
@@ -96,10 +99,7 @@ impl Controller for UsedCubic {
     }
 
     fn clone_box(&self) -> Box<dyn Controller> {
-        Box::new(Self {
-            cubic: self.cubic.clone_box(),
-            in_flight: self.in_flight,
-        })
+        Box::new(self.clone())
     }
 
     fn initial_window(&self) -> u64 {

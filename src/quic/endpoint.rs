@@ -11,6 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use crossbeam_channel::Receiver;
 use mio::{Events, Interest, Poll, Token};
 use quinn_proto::{Endpoint, EndpointConfig, Incoming, ServerConfig};
@@ -19,7 +20,7 @@ use super::arrivals::{Forwarded, Newcomers, Peer};
 use super::cid::{ShardCodec, ShardIds};
 use super::close::CloseReason;
 use super::link::{Link, Phase};
-use super::links::{Links, Wave};
+use super::links::{Events as WaveEvents, Links, Wave};
 use super::options::CheckToken;
 use super::registry::Registry;
 use super::requests::Requests;
@@ -115,6 +116,8 @@ pub(super) struct Shard {
     retry_fetches_at: Instant,
     visits: Vec<u32>,
     due: Vec<u32>,
+    wave_events: WaveEvents,
+    scratch: Vec<Bytes>,
     /// Time the loop was not waiting.
     busy: Duration,
     elapsed: Duration,
@@ -188,6 +191,8 @@ impl Shard {
             retry_fetches_at: Instant::now(),
             visits: Vec::new(),
             due: Vec::new(),
+            wave_events: WaveEvents::default(),
+            scratch: Vec::new(),
             busy: Duration::ZERO,
             elapsed: Duration::ZERO,
             begun: now,
@@ -281,6 +286,9 @@ impl Shard {
     }
 
     fn on_timer(&mut self, index: u32, now: Instant) {
+        if self.links.hand_over(index) {
+            self.links.mark_dirty(index);
+        }
         let Some((link, limits)) = self.links.get_with_limits(index) else {
             return;
         };
@@ -371,6 +379,8 @@ impl Shard {
             now,
             current: None,
             full: &full,
+            events: &mut self.wave_events,
+            scratch: &mut self.scratch,
         };
         let mut looks = 0u32;
         let flushed = self.core.flush(&mut wave, || {
@@ -379,7 +389,24 @@ impl Shard {
             !full.get() && (!looks.is_multiple_of(8) || Instant::now() < until)
         });
         wave.finish();
+        self.take_wave_events(now);
         matches!(flushed, Flushed::More)
+    }
+
+    /// Acts on what QUIC had to say of connections in a wave.
+    fn take_wave_events(&mut self, now: Instant) {
+        let mut events = core::mem::take(&mut self.wave_events);
+        for (index, event) in events.for_endpoint.drain(..) {
+            self.on_endpoint_event(index, event);
+            self.links.mark_dirty(index);
+        }
+        for (index, event) in events.of_connections.drain(..) {
+            if let Err(reason) = self.on_event(index, event, now) {
+                self.close(index, &reason, now);
+            }
+            self.links.mark_dirty(index);
+        }
+        self.wave_events = events;
     }
 
     /// What is behind comes from the log; what the log failed to give is asked for again in a while.
@@ -466,6 +493,10 @@ impl Shard {
         if link.phase == Phase::Closed {
             return;
         }
+        self.links.hand_over(index);
+        let Some(link) = self.links.get(index) else {
+            return;
+        };
         let code = reason.code();
         tracing::debug!(shard = self.shard, remote = %link.conn.remote_address(), ?code, %reason, "closing a connection");
         link.conn.close(now, code.into(), reason.to_string().into());

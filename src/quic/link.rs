@@ -3,16 +3,21 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use quinn_proto::{Connection, StreamId};
+use bytes::Bytes;
+use quinn_proto::{Connection, Dir, StreamId};
 
 use super::auth::Identity;
 use super::close::{ClientStream, CloseReason};
 use super::options::Limits;
 use super::protocol;
 use super::streams::{Delivery, Inbound, Outbox};
-use super::wheel::Tick;
-use crate::wire::{Cursor, DeviceId, FrameKind, PersonId, Role, TenantId};
+use super::waiting::{Queue, Waiting};
+use crate::wire::{Cursor, DeviceId, FrameKind, PersonId, Role, StreamClass, TenantId};
 
+/// Of the stream of urgent deliveries; every other stream has 0.
+const URGENT_PRIORITY: i32 = 1;
+/// Urgent bytes on their way to one client beyond what normal ones may take; more come in their order.
+const URGENT_BYTES_MAX: u64 = 128 * 1024;
 /// How long a client that said goodbye may take to acknowledge its last answers.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -67,6 +72,16 @@ pub(super) struct Channel {
     pub(super) readable: bool,
 }
 
+/// The stream of urgent deliveries: most connections never need it.
+pub(super) enum Urgent {
+    /// None has come.
+    Unopened,
+    /// There is one.
+    Open(Box<Delivery>),
+    /// The client permits no second stream: urgent ones come in their order.
+    NotPermitted,
+}
+
 /// One connection.
 pub(super) struct Link {
     pub(super) conn: Connection,
@@ -80,13 +95,16 @@ pub(super) struct Link {
     pub(super) requests: Option<Channel>,
     pub(super) attachments: Option<Channel>,
     pub(super) delivery: Option<Delivery>,
+    pub(super) urgent: Urgent,
     pub(super) session: Option<Session>,
     /// Requests the engine has not answered yet.
     pub(super) awaited: u32,
     /// Bytes their answers may take.
     pub(super) reserved: usize,
-    /// When the timer wheel looks at this connection next; `Tick::MAX` for never.
-    pub(super) armed: Tick,
+    /// Acknowledgements not handed to QUIC yet.
+    pub(super) waiting: Queue,
+    /// Its last visit or wave sent all there was.
+    pub(super) is_drained: bool,
     /// It is in the list of connections to visit.
     pub(super) dirty: bool,
 }
@@ -103,10 +121,12 @@ impl Link {
             requests: None,
             attachments: None,
             delivery: None,
+            urgent: Urgent::Unopened,
             session: None,
             awaited: 0,
             reserved: 0,
-            armed: Tick::MAX,
+            waiting: Queue::EMPTY,
+            is_drained: false,
             dirty: false,
         }
     }
@@ -201,6 +221,48 @@ impl Link {
         self.awaited == 0 && !unsent && !attaching
     }
 
+    /// Hands an urgent envelope to QUIC ahead of whatever normal ones wait there; whether it was taken.
+    pub(super) fn write_urgent(&mut self, envelope: &Bytes, limits: &Limits) -> bool {
+        if let Urgent::Unopened = self.urgent {
+            self.urgent = match self.conn.streams().open(Dir::Uni) {
+                Some(id) => Urgent::Open(Box::new(Delivery::new(id, StreamClass::Urgent))),
+                None => Urgent::NotPermitted,
+            };
+            if let Urgent::Open(urgent) = &self.urgent {
+                // A stream that is not there any more says so when it is written to.
+                let _ = self
+                    .conn
+                    .send_stream(urgent.id())
+                    .set_priority(URGENT_PRIORITY);
+            }
+        }
+        let Urgent::Open(urgent) = &mut self.urgent else {
+            return false;
+        };
+        // Room of its own: what waits of the normal stream fills the window that both share.
+        let window = limits.unacknowledged_bytes_max;
+        self.conn.set_send_window(window + URGENT_BYTES_MAX);
+        let taken = urgent.write_one(&mut self.conn, envelope);
+        self.conn.set_send_window(window);
+        taken
+    }
+
+    /// Whether an acknowledgement can wait: nothing more is to be sent, whatever it says.
+    pub(super) fn lets_wait(&self) -> bool {
+        let has_room = self.delivery.as_ref().is_some_and(|d| !d.is_blocked());
+        has_room
+            && self.is_drained
+            && !self.dirty
+            && !self.waiting.is_full()
+            && self.session.is_some()
+            && matches!(self.phase, Phase::Open { .. })
+    }
+
+    /// Hands QUIC what has waited; whether anything had.
+    pub(super) fn hand_over(&mut self, waiting: &mut Waiting) -> bool {
+        !self.waiting.is_empty() && waiting.hand_over(&mut self.waiting, &mut self.conn)
+    }
+
     /// Hands waiting answers to QUIC.
     pub(super) fn write_answers(&mut self) -> Result<(), CloseReason> {
         let channels = [&mut self.requests, &mut self.attachments];
@@ -208,6 +270,15 @@ impl Link {
             channel.outbox.write(&mut self.conn, &channel.inbound)?;
         }
         Ok(())
+    }
+
+    /// When this connection is closed unless something happens first.
+    pub(super) fn closes_at(&self, limits: &Limits) -> Option<Instant> {
+        match self.phase {
+            // By far the most, and asked after every packet.
+            Phase::Open { expires, .. } => expires,
+            _ => self.deadline(limits).map(|(at, _)| at),
+        }
     }
 
     /// When this connection is closed unless something happens first, and why.

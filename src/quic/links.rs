@@ -5,9 +5,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use quinn_proto::{ConnectionEvent, EndpointEvent, Event};
+
 use super::link::Link;
 use super::options::Limits;
 use super::socket::ShardSocket;
+use super::waiting::{self, Waiting};
 use super::wheel::{Tick, Wheel};
 use crate::shard::Sink;
 
@@ -15,9 +18,48 @@ use crate::shard::Sink;
 /// nor padded for a path probe: its connection had nothing more to say.
 const SURELY_NOT_FULL: usize = 1100;
 
+/// Whether the last datagram of `transmit` is so short that nothing was left to be sent.
+fn is_surely_all(transmit: &quinn_proto::Transmit) -> bool {
+    let last = transmit.segment_size.map_or(transmit.size, |segment| {
+        transmit.size - (transmit.size - 1) / segment * segment
+    });
+    last < SURELY_NOT_FULL
+}
+
+/// When a connection must be looked at; beside the connections, so that a timer that has moved on is
+/// moved on without touching the connection.
+#[derive(Clone, Copy)]
+struct Schedule {
+    /// Where the wheel has it; `Tick::MAX` for nowhere.
+    armed: Tick,
+    /// When its next timer or deadline comes.
+    due: Tick,
+    /// Until when what waits may wait.
+    waits_until: Tick,
+}
+
+impl Schedule {
+    const NEVER: Self = Self {
+        armed: Tick::MAX,
+        due: Tick::MAX,
+        waits_until: Tick::MAX,
+    };
+
+    /// What waits puts QUIC's own timers off: it may be what they wait for.
+    fn next(&self) -> Tick {
+        if self.waits_until == Tick::MAX {
+            self.due
+        } else {
+            self.waits_until
+        }
+    }
+}
+
 /// The connections of a shard, each where quinn-proto's handle says.
 pub(super) struct Links {
     slots: Vec<Option<Box<Link>>>,
+    schedules: Vec<Schedule>,
+    pub(super) waiting: Waiting,
     dirty: Vec<u32>,
     pub(super) wheel: Wheel,
     pub(super) socket: ShardSocket,
@@ -30,6 +72,8 @@ impl Links {
     pub(super) fn new(socket: ShardSocket, limits: Limits, now: Instant) -> Self {
         Self {
             slots: Vec::new(),
+            schedules: Vec::new(),
+            waiting: Waiting::default(),
             dirty: Vec::new(),
             wheel: Wheel::new(now),
             socket,
@@ -56,17 +100,71 @@ impl Links {
         own.then_some((index, link))
     }
 
+    /// The same, and what it may cost.
+    pub(super) fn of_session_with_limits(&mut self, session: u64) -> Option<(&mut Link, &Limits)> {
+        let link = self
+            .slots
+            .get_mut(session as u32 as usize)?
+            .as_deref_mut()?;
+        let own = link.session.as_ref()?.number == session;
+        own.then_some((link, &self.limits))
+    }
+
     pub(super) fn insert(&mut self, index: u32, link: Link) {
         let place = index as usize;
         if self.slots.len() <= place {
             self.slots.resize_with(place + 1, || None);
+            self.schedules.resize(place + 1, Schedule::NEVER);
         }
         self.slots[place] = Some(Box::new(link));
+        self.schedules[place] = Schedule::NEVER;
         self.mark_dirty(index);
     }
 
     pub(super) fn remove(&mut self, index: u32) {
+        if let Some(link) = &mut self.slots[index as usize] {
+            self.waiting.discard(&mut link.waiting);
+        }
         self.slots[index as usize] = None;
+        self.schedules[index as usize] = Schedule::NEVER;
+    }
+
+    /// Takes in what came for a connection: at once, or where it can wait when that is due.
+    pub(super) fn receive(
+        &mut self,
+        index: u32,
+        event: ConnectionEvent,
+        is_short: bool,
+        now: Instant,
+    ) {
+        let slot = self.slots.get_mut(index as usize);
+        let Some(link) = slot.and_then(Option::as_deref_mut) else {
+            return;
+        };
+        if is_short && link.lets_wait() {
+            self.waiting.put(&mut link.waiting, event);
+            let schedule = &mut self.schedules[index as usize];
+            if schedule.waits_until == Tick::MAX {
+                schedule.waits_until = self.wheel.tick_after(now + waiting::WAIT_MAX);
+                self.rearm(index);
+            }
+            return;
+        }
+        self.hand_over(index);
+        if let Some(link) = self.get(index) {
+            link.conn.handle_event(event);
+        }
+        self.mark_dirty(index);
+    }
+
+    /// Hands a connection what has waited for it; whether anything had.
+    pub(super) fn hand_over(&mut self, index: u32) -> bool {
+        let slot = self.slots.get_mut(index as usize);
+        let Some(link) = slot.and_then(Option::as_deref_mut) else {
+            return false;
+        };
+        self.schedules[index as usize].waits_until = Tick::MAX;
+        link.hand_over(&mut self.waiting)
     }
 
     pub(super) fn indexes(&self) -> impl Iterator<Item = u32> + use<> {
@@ -113,50 +211,62 @@ impl Links {
             let mut buffer = self.socket.buffer();
             let Some(transmit) = link.conn.poll_transmit(now, segments_max, &mut buffer) else {
                 self.socket.give_back(buffer);
+                // It may have more, and wait for its pace or its window.
+                link.is_drained = false;
                 self.arm(index);
                 return;
             };
-            let last = transmit.segment_size.is_none()
-                && transmit.size < SURELY_NOT_FULL
-                && !link.conn.is_handshaking();
+            let last = is_surely_all(&transmit) && !link.conn.is_handshaking();
             self.socket.queue(&transmit, buffer);
             if last {
+                link.is_drained = true;
                 self.arm(index);
                 return;
             }
         }
+        link.is_drained = false;
         self.mark_dirty(index);
     }
 
     /// Sees to it that the wheel comes up no later than the connection's next timer or deadline.
     pub(super) fn arm(&mut self, index: u32) {
-        let Some(link) = self
-            .slots
-            .get_mut(index as usize)
-            .and_then(Option::as_deref_mut)
-        else {
+        let slot = self.slots.get_mut(index as usize);
+        let Some(link) = slot.and_then(Option::as_deref_mut) else {
             return;
         };
-        let deadline = link.deadline(&self.limits).map(|(at, _)| at);
-        let timeout = link.conn.poll_timeout();
-        let Some(at) = deadline.into_iter().chain(timeout).min() else {
-            return;
+        let at = match (link.closes_at(&self.limits), link.conn.poll_timeout()) {
+            (Some(closes_at), Some(timeout)) => Some(closes_at.min(timeout)),
+            (closes_at, timeout) => closes_at.or(timeout),
         };
-        let due = self.wheel.tick_after(at);
-        if due < link.armed {
-            link.armed = self.wheel.arm(index, due);
+        let due = at.map_or(Tick::MAX, |at| self.wheel.tick_after(at));
+        self.schedules[index as usize].due = due;
+        self.rearm(index);
+    }
+
+    /// Puts the connection into the wheel where its schedule says, unless it comes up before.
+    fn rearm(&mut self, index: u32) {
+        let schedule = &mut self.schedules[index as usize];
+        let next = schedule.next();
+        if next < schedule.armed {
+            schedule.armed = self.wheel.arm(index, next);
         }
     }
 
-    /// Whether the wheel's entry for `index` at `tick` is the one that counts; it is used up.
+    /// Whether what the wheel has for `index` at `tick` is due; its entry is used up. What has moved on
+    /// meanwhile is put where it is now.
     pub(super) fn is_due(&mut self, index: u32, tick: Tick) -> bool {
-        let Some(link) = self.get(index) else {
+        let Some(schedule) = self.schedules.get_mut(index as usize) else {
             return false;
         };
-        if link.armed != tick {
+        // An entry that was put earlier for a later time than one that came after it.
+        if schedule.armed != tick {
             return false;
         }
-        link.armed = Tick::MAX;
+        schedule.armed = Tick::MAX;
+        if schedule.next() > tick {
+            self.rearm(index);
+            return false;
+        }
         true
     }
 }
@@ -164,7 +274,8 @@ impl Links {
 /// One flush of the shard's sessions into their connections.
 ///
 /// A connection sends as soon as the flush moves on to another session, while its state is still in
-/// the cache, so that all a session gets at once travels together.
+/// the cache, so that all a session gets at once travels together. What has waited for it is looked
+/// at just before.
 pub(super) struct Wave<'a> {
     pub(super) links: &'a mut Links,
     pub(super) now: Instant,
@@ -172,6 +283,17 @@ pub(super) struct Wave<'a> {
     pub(super) current: Option<u32>,
     /// The socket has no more room.
     pub(super) full: &'a Cell<bool>,
+    /// What acknowledgements that had waited brought: hardly ever anything.
+    pub(super) events: &'a mut Events,
+    /// One write's references, kept for its memory.
+    pub(super) scratch: &'a mut Vec<Bytes>,
+}
+
+/// What QUIC has to say of connections that were written to in a wave.
+#[derive(Default)]
+pub(super) struct Events {
+    pub(super) of_connections: Vec<(u32, Event)>,
+    pub(super) for_endpoint: Vec<(u32, EndpointEvent)>,
 }
 
 impl Wave<'_> {
@@ -182,14 +304,33 @@ impl Wave<'_> {
             self.full.set(self.links.socket.is_full());
         }
     }
+
+    /// Sends what the session before got, and looks at what has waited for this one.
+    fn turn_to(&mut self, index: u32) {
+        if self.current == Some(index) {
+            return;
+        }
+        self.finish();
+        self.current = Some(index);
+        if !self.links.hand_over(index) {
+            return;
+        }
+        let Some(link) = self.links.get(index) else {
+            return;
+        };
+        while let Some(event) = link.conn.poll() {
+            self.events.of_connections.push((index, event));
+        }
+        while let Some(event) = link.conn.poll_endpoint_events() {
+            self.events.for_endpoint.push((index, event));
+        }
+    }
 }
 
 impl Sink for Wave<'_> {
-    fn write(&mut self, session: u64, chunks: &mut [Bytes]) -> usize {
-        if self.current.is_some_and(|index| index != session as u32) {
-            self.finish();
-        }
-        let Some((index, link)) = self.links.of_session(session) else {
+    fn write(&mut self, session: u64, chunks: &[Bytes]) -> usize {
+        self.turn_to(session as u32);
+        let Some((_, link)) = self.links.of_session(session) else {
             // It has gone: nobody waits for these.
             return chunks.len();
         };
@@ -197,9 +338,19 @@ impl Sink for Wave<'_> {
             return 0;
         };
         // A stopped stream closes its connection on its next visit.
-        let taken = delivery.write(&mut link.conn, chunks).unwrap_or(0);
-        self.current = Some(index);
+        let taken = delivery.write(&mut link.conn, chunks, self.scratch);
+        let taken = taken.unwrap_or(0);
         self.links.deliveries += taken as u64;
+        taken
+    }
+
+    fn write_urgent(&mut self, session: u64, envelope: &Bytes) -> bool {
+        self.turn_to(session as u32);
+        let Some((link, limits)) = self.links.of_session_with_limits(session) else {
+            return false;
+        };
+        let taken = link.write_urgent(envelope, limits);
+        self.links.deliveries += u64::from(taken);
         taken
     }
 }
@@ -209,14 +360,17 @@ mod tests {
     use proptest::prelude::*;
     use quinn_proto::Dir;
 
-    use super::super::pair::Pair;
+    use super::super::pair::{Pair, split};
     use super::*;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20))]
 
         #[test]
-        fn a_datagram_that_is_surely_not_full_was_the_last(waves in proptest::collection::vec(1usize..4000, 1..20)) {
+        fn a_datagram_that_is_surely_not_full_was_the_last(
+            waves in proptest::collection::vec(1usize..40_000, 1..20),
+            segments in prop_oneof![Just(1usize), Just(16)],
+        ) {
             let mut pair = Pair::connected();
             let stream = pair.server.conn.streams().open(Dir::Uni).unwrap();
             for len in waves {
@@ -224,10 +378,10 @@ mod tests {
                 let mut datagrams = Vec::new();
                 let mut sent_last = false;
                 let mut buffer = Vec::new();
-                while let Some(transmit) = pair.server.conn.poll_transmit(pair.now, 1, &mut buffer) {
+                while let Some(transmit) = pair.server.conn.poll_transmit(pair.now, segments, &mut buffer) {
                     prop_assert!(!sent_last, "{} bytes came after the last", transmit.size);
-                    sent_last = transmit.segment_size.is_none() && transmit.size < SURELY_NOT_FULL;
-                    datagrams.push(bytes::BytesMut::from(&buffer[..]));
+                    sent_last = is_surely_all(&transmit);
+                    datagrams.extend(split(&transmit, &buffer));
                     buffer.clear();
                 }
                 pair.deliver(datagrams);

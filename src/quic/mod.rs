@@ -30,6 +30,7 @@ mod stats;
 mod streams;
 pub mod tls;
 mod visit;
+mod waiting;
 mod wheel;
 
 pub use close::{ClientStream, CloseCode, CloseReason};

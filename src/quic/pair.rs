@@ -31,7 +31,7 @@ pub(super) struct Pair {
     pub(super) now: Instant,
 }
 
-fn split(transmit: &Transmit, bytes: &[u8]) -> Vec<BytesMut> {
+pub(super) fn split(transmit: &Transmit, bytes: &[u8]) -> Vec<BytesMut> {
     let segment = transmit.segment_size.unwrap_or(transmit.size);
     let segments = bytes[..transmit.size].chunks(segment);
     segments.map(BytesMut::from).collect()

@@ -8,7 +8,8 @@ use quinn_proto::{Connection, ReadError, ReadableError, StreamId, WriteError};
 
 use super::close::{ClientStream, CloseReason};
 use crate::wire::{
-    FRAME_LEN_MAX, FRAME_LEN_MAX_UNAUTHENTICATED, Frame, FrameDecoder, StreamClass, stream_opening,
+    FRAME_LEN_MAX, FRAME_LEN_MAX_UNAUTHENTICATED, Frame, FrameDecoder, STREAM_OPENING_LEN,
+    StreamClass, stream_opening,
 };
 
 /// The client's half of one of its streams.
@@ -146,19 +147,31 @@ impl Outbox {
 
 const KEPT: usize = 512;
 
-/// The server-opened stream of deliveries.
+/// A server-opened stream of deliveries.
 pub(super) struct Delivery {
     id: StreamId,
     /// The rest of a chunk that was taken in part: it goes first.
     rest: Bytes,
+    /// QUIC has said that there is no room, and not yet that there is again.
+    blocked: bool,
 }
 
 impl Delivery {
-    pub(super) fn new(id: StreamId) -> Self {
+    pub(super) fn new(id: StreamId, class: StreamClass) -> Self {
+        const OPENINGS: [[u8; STREAM_OPENING_LEN]; 2] = [
+            stream_opening(StreamClass::Normal),
+            stream_opening(StreamClass::Urgent),
+        ];
         Self {
             id,
-            rest: Bytes::copy_from_slice(&stream_opening(StreamClass::Normal)),
+            rest: Bytes::from_static(&OPENINGS[class as usize]),
+            blocked: false,
         }
+    }
+
+    /// Whether there is no room for anything.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked
     }
 
     pub(super) fn id(&self) -> StreamId {
@@ -172,10 +185,14 @@ impl Delivery {
             let rest = core::slice::from_mut(&mut self.rest);
             match conn.send_stream(self.id).write_chunks(rest) {
                 Ok(_) => {}
-                Err(WriteError::Blocked) => return Ok(false),
+                Err(WriteError::Blocked) => {
+                    self.blocked = true;
+                    return Ok(false);
+                }
                 Err(error) => return Err(error),
             }
         }
+        self.blocked = false;
         Ok(true)
     }
 
@@ -184,22 +201,46 @@ impl Delivery {
     pub(super) fn write(
         &mut self,
         conn: &mut Connection,
-        chunks: &mut [Bytes],
+        chunks: &[Bytes],
+        scratch: &mut Vec<Bytes>,
     ) -> Result<usize, WriteError> {
         let mut taken = 0;
         while self.resume(conn)? && taken < chunks.len() {
-            match conn.send_stream(self.id).write_chunks(&mut chunks[taken..]) {
-                Ok(written) => taken += written.chunks,
-                Err(WriteError::Blocked) => break,
+            // QUIC keeps what it takes until it is acknowledged: a counted reference of its own.
+            scratch.clear();
+            scratch.extend_from_slice(&chunks[taken..]);
+            let written = match conn.send_stream(self.id).write_chunks(scratch) {
+                Ok(written) => written.chunks,
+                Err(WriteError::Blocked) => {
+                    self.blocked = true;
+                    break;
+                }
                 Err(error) => return Err(error),
-            }
+            };
+            taken += written;
             // The next may have been taken in part, which its length does not tell: the stream
             // keeps what is left of it, so it counts as taken.
-            if let Some(partly) = chunks.get_mut(taken) {
+            if let Some(partly) = scratch.get_mut(written) {
                 self.rest = core::mem::take(partly);
                 taken += 1;
             }
         }
         Ok(taken)
+    }
+
+    /// Writes one envelope, or nothing where an earlier one is not all written; whether it did.
+    pub(super) fn write_one(&mut self, conn: &mut Connection, envelope: &Bytes) -> bool {
+        if !matches!(self.resume(conn), Ok(true)) {
+            return false;
+        }
+        self.rest = envelope.clone();
+        let len = self.rest.len();
+        // What is not written now goes first next time.
+        let is_open = self.resume(conn).is_ok();
+        let begun = is_open && self.rest.len() < len;
+        if !begun {
+            self.rest = Bytes::new();
+        }
+        begun
     }
 }

@@ -2,19 +2,19 @@
 
 use std::time::Instant;
 
-use quinn_proto::{ConnectionHandle, Dir, Event, StreamEvent, StreamId};
+use quinn_proto::{ConnectionHandle, Dir, EndpointEvent, Event, StreamEvent, StreamId};
 
 use super::auth::Identity;
 use super::close::{ClientStream, CloseReason};
 use super::endpoint::Shard;
-use super::link::{Attaching, Channel, Link, Phase, Session};
+use super::link::{Attaching, Channel, Link, Phase, Session, Urgent};
 use super::protocol::{self, Asked, AttachAsked, Rejected};
 use super::requests::{Pending, ToEngine};
 use super::streams::Delivery;
 use crate::engine::AttachedPerson;
 use crate::model::Refusal;
 use crate::model::command::{Command, Reply};
-use crate::wire::{Draft, Frame, RecordNumber};
+use crate::wire::{Draft, Frame, RecordNumber, StreamClass};
 
 /// Frames read in one visit, so that one client's pipeline never holds up the others.
 const FRAMES_PER_VISIT: usize = 64;
@@ -22,6 +22,7 @@ const FRAMES_PER_VISIT: usize = 64;
 impl Shard {
     /// Visits a connection: events, frames, answers, packets, timer; and its end.
     pub(super) fn visit(&mut self, index: u32, now: Instant) {
+        self.links.hand_over(index);
         let Some(link) = self.links.get(index) else {
             return;
         };
@@ -47,14 +48,19 @@ impl Shard {
     }
 
     fn pass_endpoint_events(&mut self, index: u32) {
+        while let Some(link) = self.links.get(index)
+            && let Some(event) = link.conn.poll_endpoint_events()
+        {
+            self.on_endpoint_event(index, event);
+        }
+    }
+
+    pub(super) fn on_endpoint_event(&mut self, index: u32, event: EndpointEvent) {
         let handle = ConnectionHandle(index as usize);
-        let Some(link) = self.links.get(index) else {
-            return;
-        };
-        while let Some(event) = link.conn.poll_endpoint_events() {
-            if let Some(event) = self.endpoint.handle_event(handle, event) {
-                link.conn.handle_event(event);
-            }
+        if let Some(event) = self.endpoint.handle_event(handle, event)
+            && let Some(link) = self.links.get(index)
+        {
+            link.conn.handle_event(event);
         }
     }
 
@@ -62,13 +68,22 @@ impl Shard {
         self.pass_endpoint_events(index);
         self.check_address(index)?;
         while let Some(event) = self.links.get(index).and_then(|link| link.conn.poll()) {
-            match event {
-                Event::Connected => self.stats.handshakes_completed += 1,
-                Event::ConnectionLost { .. } => self.leave(index),
-                Event::Stream(event) => self.on_stream_event(index, &event, now)?,
-                Event::HandshakeDataReady | Event::DatagramReceived | Event::DatagramsUnblocked => {
-                }
-            }
+            self.on_event(index, event, now)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_event(
+        &mut self,
+        index: u32,
+        event: Event,
+        now: Instant,
+    ) -> Result<(), CloseReason> {
+        match event {
+            Event::Connected => self.stats.handshakes_completed += 1,
+            Event::ConnectionLost { .. } => self.leave(index),
+            Event::Stream(event) => self.on_stream_event(index, &event, now)?,
+            Event::HandshakeDataReady | Event::DatagramReceived | Event::DatagramsUnblocked => {}
         }
         Ok(())
     }
@@ -100,6 +115,12 @@ impl Shard {
                     && let Some(session) = link.attached()
                 {
                     self.core.writable(session);
+                }
+                if let Urgent::Open(urgent) = &mut link.urgent
+                    && urgent.id() == id
+                {
+                    // A stream that is not there any more has been reported as stopped.
+                    let _ = urgent.resume(&mut link.conn);
                 }
             }
             StreamEvent::Stopped { id, .. } => return Err(stopped(link, id)),
@@ -268,7 +289,10 @@ impl Shard {
         }
         if link.delivery.is_none() {
             let id = link.conn.streams().open(Dir::Uni);
-            link.delivery = Some(Delivery::new(id.ok_or(CloseReason::NoDeliveryStream)?));
+            link.delivery = Some(Delivery::new(
+                id.ok_or(CloseReason::NoDeliveryStream)?,
+                StreamClass::Normal,
+            ));
         }
         self.next_session = self.next_session.wrapping_add(1);
         let number = u64::from(self.next_session) << 32 | u64::from(index);
@@ -406,6 +430,7 @@ impl Shard {
         link.requests = None;
         link.attachments = None;
         link.delivery = None;
+        link.urgent = Urgent::NotPermitted;
         if self.registry.remove(&number).is_some() {
             self.stats.sessions -= 1;
         }
@@ -437,7 +462,9 @@ fn next_frame(
 }
 
 fn stopped(link: &Link, id: StreamId) -> CloseReason {
+    let urgent = matches!(&link.urgent, Urgent::Open(urgent) if urgent.id() == id);
     match &link.delivery {
+        _ if urgent => CloseReason::DeliveryStopped,
         Some(delivery) if delivery.id() == id => CloseReason::DeliveryStopped,
         _ => CloseReason::StreamGone {
             stream: if id.index() == 0 {

@@ -29,12 +29,27 @@ pub enum StreamClass {
 
 /// The bytes that open a stream of `class`.
 #[must_use]
-pub fn stream_opening(class: StreamClass) -> [u8; STREAM_OPENING_LEN] {
-    let mut opening = [0; STREAM_OPENING_LEN];
-    opening[..4].copy_from_slice(&STREAM_MAGIC);
-    opening[4] = STREAM_VERSION;
-    opening[5] = class as u8;
-    opening
+pub const fn stream_opening(class: StreamClass) -> [u8; STREAM_OPENING_LEN] {
+    let [t, h, r, d] = STREAM_MAGIC;
+    let class = class as u8;
+    [
+        t,
+        h,
+        r,
+        d,
+        STREAM_VERSION,
+        class,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ]
 }
 
 /// Why a delivery stream cannot be read on.

@@ -129,6 +129,7 @@ impl Core {
     }
 
     fn drop_group(&mut self, key: Key<Group>) {
+        self.urgents.drop_group(key);
         let group = self.groups.remove(key);
         self.group_keys.remove(&(group.tenant, group.id));
         self.catch_up.drop_group(group.tenant, group.id);

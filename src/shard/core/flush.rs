@@ -14,10 +14,15 @@ use crate::wire::{Envelope, HeaderFields, Kind, Sequence, SkipBody, SkipReason};
 pub trait Sink {
     /// Offers whole envelopes, in order, and says how many were taken.
     ///
-    /// Taken ones may be moved out of `chunks`. Fewer than given means there is no more room: the
-    /// session is offered nothing until [`Core::writable`]. What it has taken and not sent yet is for
-    /// the sink to bound.
-    fn write(&mut self, session: u64, chunks: &mut [Bytes]) -> usize;
+    /// Fewer than given means there is no more room: the session is offered nothing until
+    /// [`Core::writable`]. What it has taken and not sent yet is for the sink to bound.
+    fn write(&mut self, session: u64, chunks: &[Bytes]) -> usize;
+
+    /// Offers an urgent envelope, possibly ahead of earlier ones and when [`Sink::write`] had no room
+    /// (SPEC S2); whether it was taken. What is not comes in its order instead.
+    fn write_urgent(&mut self, _session: u64, _envelope: &Bytes) -> bool {
+        false
+    }
 }
 
 /// How a flush ended.
@@ -46,9 +51,27 @@ pub(super) struct Prepared {
     end: u64,
 }
 
+/// What the members of a group in step have ahead of them, as [`Core::chunks`] has it.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    /// The first sequence.
+    from: u64,
+    /// The one that the ring waits for: behind the last, but for a write's bound.
+    head: u64,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self {
+            from: u64::MAX,
+            head: u64::MAX,
+        }
+    }
+}
+
 /// Sessions served between two looks at the budget: a look at the clock costs as much as several
 /// deliveries in process.
-const STRIDE: usize = 16;
+pub(super) const STRIDE: usize = 16;
 
 impl Core {
     /// Offers sessions what their dirty cursors have ahead, until there is nothing or `budget` says no.
@@ -63,6 +86,9 @@ impl Core {
     }
 
     fn serve(&mut self, sink: &mut impl Sink, budget: &mut impl FnMut() -> bool) -> Flushed {
+        if self.serve_urgents(sink, budget) == Flushed::More {
+            return Flushed::More;
+        }
         while let Some(group) = self.dirty_groups.pop() {
             if self.dirty_groups.is_empty() && self.ready.is_empty() {
                 self.walk_members(group, sink, budget);
@@ -94,7 +120,8 @@ impl Core {
     }
 
     /// Serves the members of the only dirty group as they are listed, without listing them anew: the
-    /// common case of one message to one large group. Those the budget does not reach are marked.
+    /// common case of one message to one large group. Who is in step with the others is offered the
+    /// very same chunks. Those the budget does not reach, and those who are not as free, are marked.
     fn walk_members(
         &mut self,
         key: Key<Group>,
@@ -104,17 +131,13 @@ impl Core {
         let Some(members) = self.take_members(key) else {
             return;
         };
+        self.chunks.clear();
         let urgent = self.groups[key].urgent;
+        let mut run = Run::default();
         let mut strides = members.chunks(STRIDE);
         for stride in &mut strides {
             for &member in stride {
-                let subscription = &self.subscriptions[member];
-                let session = subscription.session;
-                let is_plain = subscription.place == Place::Idle && subscription.end() == OPEN;
-                if is_plain && self.sessions[session].is_free() {
-                    self.prepare(member);
-                    self.offer(session, sink);
-                } else {
+                if !self.offer_in_step(member, &mut run, sink) {
                     self.mark_member(member, urgent);
                 }
             }
@@ -126,6 +149,44 @@ impl Core {
             self.mark_member(member, urgent);
         }
         self.put_members_back(key, members);
+    }
+
+    /// Offers a member what the one before got, where it has nothing else to wait for; else, and where
+    /// something is left, says that it must be marked.
+    fn offer_in_step(
+        &mut self,
+        member: Key<Subscription>,
+        run: &mut Run,
+        sink: &mut impl Sink,
+    ) -> bool {
+        let subscription = &mut self.subscriptions[member];
+        let is_plain = subscription.place == Place::Idle && subscription.end() == OPEN;
+        let session = &mut self.sessions[subscription.session];
+        if !is_plain || !session.is_free() {
+            return false;
+        }
+        if subscription.next != run.from {
+            let ring = &self.groups[subscription.group].ring;
+            if subscription.next < ring.base() {
+                return false;
+            }
+            run.from = subscription.next;
+            run.head = ring.next();
+            self.chunks.clear();
+            let ahead = ring.range(run.from..run.head.max(run.from));
+            take_while_room(
+                &mut self.chunks,
+                ahead,
+                &mut self.config.write_bytes.clone(),
+            );
+        }
+        if self.chunks.is_empty() {
+            return true;
+        }
+        let taken = sink.write(session.id, &self.chunks);
+        session.blocked = taken < self.chunks.len();
+        subscription.next += taken.min(self.chunks.len()) as u64;
+        subscription.next == run.head
     }
 
     fn mark_members(&mut self, key: Key<Group>) {
@@ -205,7 +266,7 @@ impl Core {
         let is_same = |prepared: Prepared| {
             prepared.group == group && prepared.next == next && prepared.end <= subscription.end()
         };
-        if self.prepared.is_some_and(is_same) && !self.chunks.iter().any(Bytes::is_empty) {
+        if self.prepared.is_some_and(is_same) {
             let len = self.chunks.len();
             self.spans.push(Span::Run { key, len });
             return;
@@ -227,7 +288,7 @@ impl Core {
         let offered = self.chunks.len();
         if offered > 0 {
             let session = self.sessions[key].id;
-            let taken = sink.write(session, &mut self.chunks).min(offered);
+            let taken = sink.write(session, &self.chunks).min(offered);
             self.sessions[key].blocked = taken < offered;
             self.accept(taken);
         }

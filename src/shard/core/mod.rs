@@ -13,6 +13,7 @@ mod membership;
 mod ring;
 mod slab;
 mod subscription;
+mod urgent;
 
 use std::collections::VecDeque;
 
@@ -27,6 +28,7 @@ use self::flush::{Prepared, Span};
 use self::ring::Ring;
 use self::slab::{Key, Slab};
 use self::subscription::{Place, Subscription};
+use self::urgent::Urgents;
 use super::Config;
 use crate::engine::Item;
 use crate::wire::{Envelope, GroupId, PersonId, Priority, Sequence, TenantId};
@@ -51,6 +53,7 @@ pub struct Core {
     ready: VecDeque<Key<Session>>,
     /// How many sessions have ever left `ready`: tells when all who were in it have had their turn.
     turns: u64,
+    urgents: Urgents,
     catch_up: CatchUp,
     acknowledged: FxHashMap<(TenantId, PersonId, GroupId), Sequence>,
     /// One write's chunks, what they are, and whose: kept for their memory only.
@@ -136,6 +139,7 @@ impl Core {
             dirty_groups: Vec::new(),
             ready: VecDeque::new(),
             turns: 0,
+            urgents: Urgents::default(),
             acknowledged: FxHashMap::default(),
             chunks: Vec::new(),
             prepared: None,
@@ -192,6 +196,7 @@ impl Core {
         }
         if header.priority() == Priority::Urgent {
             group.urgent = sequence;
+            self.urgents.push(key, sequence);
         }
         if !group.dirty {
             group.dirty = true;

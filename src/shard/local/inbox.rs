@@ -53,18 +53,18 @@ impl Inbox {
     }
 
     /// Takes envelopes while there is room, the first always when there is nothing else; how many.
-    pub(super) fn offer(&self, chunks: &mut [Bytes]) -> usize {
+    pub(super) fn offer(&self, chunks: &[Bytes]) -> usize {
         let mut state = self.lock();
         if state.closed.is_some() {
             return chunks.len();
         }
         let mut taken = 0;
-        for chunk in chunks.iter_mut() {
+        for chunk in chunks {
             if state.bytes >= self.bytes_max {
                 break;
             }
             state.bytes += chunk.len();
-            let envelope = Envelope::of_own_bytes(std::mem::take(chunk));
+            let envelope = Envelope::of_own_bytes(chunk.clone());
             state.envelopes.push_back(envelope);
             taken += 1;
         }

@@ -55,7 +55,7 @@ struct Place {
 }
 
 impl Sink for Inboxes {
-    fn write(&mut self, session: u64, chunks: &mut [Bytes]) -> usize {
+    fn write(&mut self, session: u64, chunks: &[Bytes]) -> usize {
         match self.0.get(&session) {
             Some(place) => place.inbox.offer(chunks),
             None => chunks.len(),
