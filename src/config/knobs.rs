@@ -104,6 +104,15 @@ sections! {
         /// 256 KiB is 2.5 MB/s.
         unacknowledged_bytes_max: ByteSize = "256 KiB" in "16 KiB" to "64 MiB",
         costs "the packets' bookkeeping; the deliveries themselves are shared";
+        /// How long a client's acknowledgement may wait to be handled together with the next
+        /// delivery to it, while there is nothing else to send to it; 0 handles each at once.
+        acknowledgements_wait_max: TimeSpan = "100 ms" in "0 ms" to "1 s",
+        costs "a loss that only the acknowledgement shows is repaired so much later";
+        /// How long a member's normal messages may wait for company in a shard that is busy more
+        /// than 70 % of its time, so that they share packets; 0 always sends at once. Urgent
+        /// messages never wait.
+        coalesce_max: TimeSpan = "50 ms" in "0 ms" to "1 s",
+        costs "so much latency under load, in exchange for processor time";
         /// Answers that wait for a client to read them, those still to come included; beyond,
         /// its next request is not read. 256 KiB is 1,000 publishes or 8 other commands at a time.
         answer_bytes_max: ByteSize = "256 KiB" in "64 KiB" to "16 MiB",

@@ -22,6 +22,7 @@ use super::close::CloseReason;
 use super::link::{Link, Phase};
 use super::links::{Events as WaveEvents, Links, Wave};
 use super::options::CheckToken;
+use super::pace::Pace;
 use super::registry::Registry;
 use super::requests::Requests;
 use super::socket::{Received, ShardSocket};
@@ -118,6 +119,9 @@ pub(super) struct Shard {
     due: Vec<u32>,
     wave_events: WaveEvents,
     scratch: Vec<Bytes>,
+    pace: Pace,
+    /// The last flush ran out of its budget.
+    unflushed: bool,
     /// Time the loop was not waiting.
     busy: Duration,
     elapsed: Duration,
@@ -159,6 +163,7 @@ impl Shard {
             ..ShardStats::default()
         };
         published.store(&stats);
+        let pace = Pace::new(limits.coalesce_max);
         Ok(Self {
             shard,
             poll,
@@ -193,6 +198,8 @@ impl Shard {
             due: Vec::new(),
             wave_events: WaveEvents::default(),
             scratch: Vec::new(),
+            pace,
+            unflushed: false,
             busy: Duration::ZERO,
             elapsed: Duration::ZERO,
             begun: now,
@@ -202,10 +209,8 @@ impl Shard {
     /// Runs until stopped.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(8);
-        // The last flush ran out of budget.
-        let mut unflushed = false;
         loop {
-            let wait = self.wait(unflushed);
+            let wait = self.wait();
             let waiting_since = Instant::now();
             match self.poll.poll(&mut events, Some(wait)) {
                 Ok(()) => {}
@@ -228,12 +233,12 @@ impl Shard {
             self.take_items(now_received);
             self.admit(now_received);
             self.visit_all(now_received);
-            unflushed = self.flush_sessions();
+            self.flush_sessions();
             self.request_fetches(now_received);
             self.links.socket.flush();
             self.await_room()?;
             self.publish(now, waiting_since);
-            if self.is_stopped(now, unflushed) {
+            if self.is_stopped(now) {
                 self.links.socket.flush();
                 return Ok(());
             }
@@ -241,9 +246,9 @@ impl Shard {
     }
 
     /// How long there is nothing to do unless something comes.
-    fn wait(&self, unflushed: bool) -> Duration {
+    fn wait(&self) -> Duration {
         let blocked = self.links.socket.is_full();
-        let sessions_wait = unflushed || self.links.has_dirty();
+        let sessions_wait = self.unflushed || self.links.has_dirty();
         let more = self.readable || self.more_items || !self.waiting.is_empty();
         if more || (sessions_wait && !blocked) {
             return Duration::ZERO;
@@ -253,8 +258,11 @@ impl Shard {
         } else {
             WAIT_MAX
         };
-        let timer = self.links.wheel.wait(Instant::now());
-        timer.map_or(longest, |timer| timer.min(longest))
+        let now = Instant::now();
+        let timer = self.links.wheel.wait(now).unwrap_or(longest);
+        let wave = self.pace.waits_until();
+        let wave = wave.map_or(longest, |until| until.saturating_duration_since(now));
+        timer.min(longest).min(wave)
     }
 
     fn take_control(&mut self, now: Instant) {
@@ -366,13 +374,20 @@ impl Shard {
         self.visits = visits;
     }
 
-    /// Hands sessions what they have ahead of them; whether some still have.
-    fn flush_sessions(&mut self) -> bool {
+    /// Hands sessions what they have ahead of them, or only what is urgent while a wave waits for
+    /// company.
+    fn flush_sessions(&mut self) {
         let now = Instant::now();
-        let until = now + FLUSH_BUDGET;
         let full = Cell::new(self.links.socket.is_full());
         if full.get() {
-            return true;
+            self.unflushed = true;
+            return;
+        }
+        let begins = !self.unflushed && self.core.has_work();
+        let holds =
+            begins && self.stopping.is_none() && !self.core.is_pressed() && self.pace.holds(now);
+        if !holds {
+            self.pace.release();
         }
         let mut wave = Wave {
             links: &mut self.links,
@@ -382,15 +397,22 @@ impl Shard {
             events: &mut self.wave_events,
             scratch: &mut self.scratch,
         };
+        let until = now + FLUSH_BUDGET;
         let mut looks = 0u32;
-        let flushed = self.core.flush(&mut wave, || {
+        let budget = || {
             looks += 1;
             // The clock is looked at every few sessions: they take a few microseconds each.
             !full.get() && (!looks.is_multiple_of(8) || Instant::now() < until)
-        });
+        };
+        let flushed = if holds {
+            self.core.flush_urgent(&mut wave, budget)
+        } else {
+            self.core.flush(&mut wave, budget)
+        };
         wave.finish();
+        self.scratch.clear();
+        self.unflushed = matches!(flushed, Flushed::More);
         self.take_wave_events(now);
-        matches!(flushed, Flushed::More)
     }
 
     /// Acts on what QUIC had to say of connections in a wave.
@@ -447,8 +469,10 @@ impl Shard {
         let sent = self.links.socket.sent();
         let stats = &mut self.stats;
         stats.turns += 1;
-        self.busy += now.duration_since(woken);
-        self.elapsed += now.duration_since(waiting_since);
+        let (busy, elapsed) = (now.duration_since(woken), now.duration_since(waiting_since));
+        self.pace.note(busy, elapsed);
+        self.busy += busy;
+        self.elapsed += elapsed;
         stats.busy_us = self.busy.as_micros() as u64;
         stats.elapsed_us = self.elapsed.as_micros() as u64;
         stats.deliveries = self.links.deliveries;
@@ -460,12 +484,12 @@ impl Shard {
     }
 
     /// Whether a stop has come to its end; tells everyone once what is in flight is answered.
-    fn is_stopped(&mut self, now: Instant, unflushed: bool) -> bool {
+    fn is_stopped(&mut self, now: Instant) -> bool {
         let Some(stopping) = &mut self.stopping else {
             return false;
         };
         let quiet = || self.links.iter().all(Link::is_quiet);
-        let answered = !unflushed && quiet();
+        let answered = !self.unflushed && quiet();
         if !stopping.told && (answered || now >= stopping.answers_by) {
             stopping.told = true;
             for incoming in self.waiting.drain(..) {

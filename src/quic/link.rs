@@ -11,7 +11,6 @@ use super::close::{ClientStream, CloseReason};
 use super::options::Limits;
 use super::protocol;
 use super::streams::{Delivery, Inbound, Outbox};
-use super::waiting::{Queue, Waiting};
 use crate::wire::{Cursor, DeviceId, FrameKind, PersonId, Role, StreamClass, TenantId};
 
 /// Of the stream of urgent deliveries; every other stream has 0.
@@ -101,10 +100,6 @@ pub(super) struct Link {
     pub(super) awaited: u32,
     /// Bytes their answers may take.
     pub(super) reserved: usize,
-    /// Acknowledgements not handed to QUIC yet.
-    pub(super) waiting: Queue,
-    /// Its last visit or wave sent all there was.
-    pub(super) is_drained: bool,
     /// It is in the list of connections to visit.
     pub(super) dirty: bool,
 }
@@ -125,8 +120,6 @@ impl Link {
             session: None,
             awaited: 0,
             reserved: 0,
-            waiting: Queue::EMPTY,
-            is_drained: false,
             dirty: false,
         }
     }
@@ -247,20 +240,14 @@ impl Link {
         taken
     }
 
-    /// Whether an acknowledgement can wait: nothing more is to be sent, whatever it says.
+    /// Whether an acknowledgement can wait once all there was has been sent: whatever it says, nothing
+    /// more is to be sent.
     pub(super) fn lets_wait(&self) -> bool {
         let has_room = self.delivery.as_ref().is_some_and(|d| !d.is_blocked());
         has_room
-            && self.is_drained
             && !self.dirty
-            && !self.waiting.is_full()
             && self.session.is_some()
             && matches!(self.phase, Phase::Open { .. })
-    }
-
-    /// Hands QUIC what has waited; whether anything had.
-    pub(super) fn hand_over(&mut self, waiting: &mut Waiting) -> bool {
-        !self.waiting.is_empty() && waiting.hand_over(&mut self.waiting, &mut self.conn)
     }
 
     /// Hands waiting answers to QUIC.

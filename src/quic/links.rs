@@ -9,8 +9,9 @@ use quinn_proto::{ConnectionEvent, EndpointEvent, Event};
 
 use super::link::Link;
 use super::options::Limits;
+use super::prefetch::prefetch;
 use super::socket::ShardSocket;
-use super::waiting::{self, Waiting};
+use super::waiting::{Place, Waiting};
 use super::wheel::{Tick, Wheel};
 use crate::shard::Sink;
 
@@ -26,8 +27,8 @@ fn is_surely_all(transmit: &quinn_proto::Transmit) -> bool {
     last < SURELY_NOT_FULL
 }
 
-/// When a connection must be looked at; beside the connections, so that a timer that has moved on is
-/// moved on without touching the connection.
+/// When a connection must be looked at, and what may wait until then; beside the connections, so that
+/// an acknowledgement that waits and a timer that has moved on do not touch the connection.
 #[derive(Clone, Copy)]
 struct Schedule {
     /// Where the wheel has it; `Tick::MAX` for nowhere.
@@ -36,6 +37,10 @@ struct Schedule {
     due: Tick,
     /// Until when what waits may wait.
     waits_until: Tick,
+    /// The acknowledgement not handed to QUIC yet.
+    waiting: Place,
+    /// The last wave sent all there was and nothing has come since: what comes may wait.
+    is_quiet: bool,
 }
 
 impl Schedule {
@@ -43,6 +48,8 @@ impl Schedule {
         armed: Tick::MAX,
         due: Tick::MAX,
         waits_until: Tick::MAX,
+        waiting: Place::NONE,
+        is_quiet: false,
     };
 
     /// What waits puts QUIC's own timers off: it may be what they wait for.
@@ -122,11 +129,10 @@ impl Links {
     }
 
     pub(super) fn remove(&mut self, index: u32) {
-        if let Some(link) = &mut self.slots[index as usize] {
-            self.waiting.discard(&mut link.waiting);
-        }
         self.slots[index as usize] = None;
-        self.schedules[index as usize] = Schedule::NEVER;
+        let schedule = &mut self.schedules[index as usize];
+        self.waiting.discard(schedule.waiting);
+        *schedule = Schedule::NEVER;
     }
 
     /// Takes in what came for a connection: at once, or where it can wait when that is due.
@@ -137,15 +143,14 @@ impl Links {
         is_short: bool,
         now: Instant,
     ) {
-        let slot = self.slots.get_mut(index as usize);
-        let Some(link) = slot.and_then(Option::as_deref_mut) else {
+        let Some(schedule) = self.schedules.get_mut(index as usize) else {
             return;
         };
-        if is_short && link.lets_wait() {
-            self.waiting.put(&mut link.waiting, event);
-            let schedule = &mut self.schedules[index as usize];
+        let wait_max = self.limits.acknowledgements_wait_max;
+        if is_short && schedule.is_quiet && !wait_max.is_zero() {
+            self.waiting.put(&mut schedule.waiting, event);
             if schedule.waits_until == Tick::MAX {
-                schedule.waits_until = self.wheel.tick_after(now + waiting::WAIT_MAX);
+                schedule.waits_until = self.wheel.tick_after(now + wait_max);
                 self.rearm(index);
             }
             return;
@@ -159,12 +164,34 @@ impl Links {
 
     /// Hands a connection what has waited for it; whether anything had.
     pub(super) fn hand_over(&mut self, index: u32) -> bool {
-        let slot = self.slots.get_mut(index as usize);
-        let Some(link) = slot.and_then(Option::as_deref_mut) else {
+        let Some(schedule) = self.schedules.get_mut(index as usize) else {
             return false;
         };
-        self.schedules[index as usize].waits_until = Tick::MAX;
-        link.hand_over(&mut self.waiting)
+        let place = core::mem::replace(&mut schedule.waiting, Place::NONE);
+        if !place.is_taken() {
+            return false;
+        }
+        schedule.waits_until = Tick::MAX;
+        match &mut self.slots[index as usize] {
+            Some(link) => self.waiting.hand_over(place, &mut link.conn),
+            None => self.waiting.discard(place),
+        }
+        true
+    }
+
+    /// Whether what waits for a connection should be looked at when the connection is: so late that it
+    /// may not wait for the next time.
+    fn has_waited(&self, index: u32, now: Instant) -> bool {
+        let schedule = self.schedules.get(index as usize);
+        let late = now + self.limits.acknowledgements_wait_max / 2;
+        schedule.is_some_and(|schedule| schedule.waits_until <= self.wheel.tick_after(late))
+    }
+
+    /// Says that a connection will be written to soon.
+    pub(super) fn prefetch(&self, index: u32) {
+        if let Some(Some(link)) = self.slots.get(index as usize) {
+            prefetch(&**link);
+        }
     }
 
     pub(super) fn indexes(&self) -> impl Iterator<Item = u32> + use<> {
@@ -184,6 +211,7 @@ impl Links {
             && !link.dirty
         {
             link.dirty = true;
+            self.schedules[index as usize].is_quiet = false;
             self.dirty.push(index);
         }
     }
@@ -199,6 +227,15 @@ impl Links {
 
     /// Queues what a connection has to send and sets its timer.
     pub(super) fn transmit(&mut self, index: u32, now: Instant) {
+        self.transmit_all(index, now);
+        let schedule = self.schedules.get(index as usize);
+        if schedule.is_some_and(|schedule| !schedule.is_quiet && schedule.waiting.is_taken()) {
+            // What waits may be what there is no room for.
+            self.mark_dirty(index);
+        }
+    }
+
+    fn transmit_all(&mut self, index: u32, now: Instant) {
         let Some(link) = self
             .slots
             .get_mut(index as usize)
@@ -212,19 +249,18 @@ impl Links {
             let Some(transmit) = link.conn.poll_transmit(now, segments_max, &mut buffer) else {
                 self.socket.give_back(buffer);
                 // It may have more, and wait for its pace or its window.
-                link.is_drained = false;
+                self.schedules[index as usize].is_quiet = false;
                 self.arm(index);
                 return;
             };
             let last = is_surely_all(&transmit) && !link.conn.is_handshaking();
             self.socket.queue(&transmit, buffer);
             if last {
-                link.is_drained = true;
+                self.schedules[index as usize].is_quiet = link.lets_wait();
                 self.arm(index);
                 return;
             }
         }
-        link.is_drained = false;
         self.mark_dirty(index);
     }
 
@@ -312,7 +348,7 @@ impl Wave<'_> {
         }
         self.finish();
         self.current = Some(index);
-        if !self.links.hand_over(index) {
+        if !self.links.has_waited(index, self.now) || !self.links.hand_over(index) {
             return;
         }
         let Some(link) = self.links.get(index) else {
@@ -342,6 +378,10 @@ impl Sink for Wave<'_> {
         let taken = taken.unwrap_or(0);
         self.links.deliveries += taken as u64;
         taken
+    }
+
+    fn soon(&mut self, session: u64) {
+        self.links.prefetch(session as u32);
     }
 
     fn write_urgent(&mut self, session: u64, envelope: &Bytes) -> bool {

@@ -18,8 +18,10 @@ mod endpoint;
 mod link;
 mod links;
 mod options;
+mod pace;
 #[cfg(test)]
 mod pair;
+mod prefetch;
 mod protocol;
 mod registry;
 mod requests;

@@ -65,6 +65,13 @@ pub struct Limits {
     /// Default 256 KiB; with 100 ms of round trip that is 2.5 MB/s. Deliveries are shared memory,
     /// so the cost per connection is the packets' bookkeeping.
     pub unacknowledged_bytes_max: u64,
+    /// How long a client's acknowledgement may wait to be handled together with the next delivery to
+    /// it, while there is nothing else to send to it. Default 100 ms; 0 handles each at once. A loss
+    /// that only it shows is repaired so much later.
+    pub acknowledgements_wait_max: Duration,
+    /// How long a member's normal messages may wait for company in a loop that is busy more than 70 %
+    /// of its time. Default 50 ms; 0 always sends at once.
+    pub coalesce_max: Duration,
     /// Bytes of answers that wait for a client to read them, those still to come included; beyond,
     /// its next request is not read. Default 256 KiB: about 900 publishes or 8 other commands at a
     /// time. Costs up to this much memory per connection that does not read.
@@ -90,6 +97,8 @@ impl Default for Limits {
             stream_receive_window_bytes: 256 * 1024,
             unauthenticated_receive_window_bytes: 32 * 1024,
             unacknowledged_bytes_max: 256 * 1024,
+            acknowledgements_wait_max: Duration::from_millis(100),
+            coalesce_max: Duration::from_millis(50),
             answer_bytes_max: 256 * 1024,
             socket_buffer_bytes: 8 * 1024 * 1024,
             initial_mtu_bytes: 1452,

@@ -143,6 +143,8 @@ fn limits(config: &Config) -> Limits {
         stream_receive_window_bytes: bytes_u32(knobs.stream_receive_window_bytes),
         unauthenticated_receive_window_bytes: bytes_u32(knobs.unauthenticated_receive_window_bytes),
         unacknowledged_bytes_max: knobs.unacknowledged_bytes_max.bytes(),
+        acknowledgements_wait_max: knobs.acknowledgements_wait_max.duration(),
+        coalesce_max: knobs.coalesce_max.duration(),
         answer_bytes_max: bytes(knobs.answer_bytes_max),
         socket_buffer_bytes: bytes(config.server.socket_buffer_bytes),
         initial_mtu_bytes: knobs.initial_mtu_bytes,

@@ -18,6 +18,9 @@ pub trait Sink {
     /// [`Core::writable`]. What it has taken and not sent yet is for the sink to bound.
     fn write(&mut self, session: u64, chunks: &[Bytes]) -> usize;
 
+    /// Says that a session will be offered something soon, after those before it.
+    fn soon(&mut self, _session: u64) {}
+
     /// Offers an urgent envelope, possibly ahead of earlier ones and when [`Sink::write`] had no room
     /// (SPEC S2); whether it was taken. What is not comes in its order instead.
     fn write_urgent(&mut self, _session: u64, _envelope: &Bytes) -> bool {
@@ -79,10 +82,22 @@ impl Core {
     /// The budget is asked between strides of a few sessions, so every call gets somewhere.
     pub fn flush(&mut self, sink: &mut impl Sink, mut budget: impl FnMut() -> bool) -> Flushed {
         let flushed = self.serve(sink, &mut budget);
+        if flushed == Flushed::Done {
+            self.unflushed_bytes = 0;
+        }
         // Held by nobody between calls: an envelope's last reader frees it.
         self.chunks.clear();
         self.prepared = None;
         flushed
+    }
+
+    /// Offers urgent envelopes and nothing else, until there is none or `budget` says no.
+    pub fn flush_urgent(
+        &mut self,
+        sink: &mut impl Sink,
+        mut budget: impl FnMut() -> bool,
+    ) -> Flushed {
+        self.serve_urgents(sink, &mut budget)
     }
 
     fn serve(&mut self, sink: &mut impl Sink, budget: &mut impl FnMut() -> bool) -> Flushed {
@@ -102,6 +117,11 @@ impl Core {
                     return Flushed::Done;
                 };
                 self.turns += 1;
+                if let Some(next) = self.ready.front()
+                    && let Some(next) = self.sessions.get(*next)
+                {
+                    sink.soon(next.id);
+                }
                 if self
                     .sessions
                     .get(session)
@@ -136,7 +156,11 @@ impl Core {
         let mut run = Run::default();
         let mut strides = members.chunks(STRIDE);
         for stride in &mut strides {
-            for &member in stride {
+            for (index, &member) in stride.iter().enumerate() {
+                if let Some(&next) = stride.get(index + 1) {
+                    let next = self.subscriptions[next].session;
+                    sink.soon(self.sessions[next].id);
+                }
                 if !self.offer_in_step(member, &mut run, sink) {
                     self.mark_member(member, urgent);
                 }

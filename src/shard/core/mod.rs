@@ -54,6 +54,8 @@ pub struct Core {
     /// How many sessions have ever left `ready`: tells when all who were in it have had their turn.
     turns: u64,
     urgents: Urgents,
+    /// What came for groups read here since everything was last flushed.
+    unflushed_bytes: usize,
     catch_up: CatchUp,
     acknowledged: FxHashMap<(TenantId, PersonId, GroupId), Sequence>,
     /// One write's chunks, what they are, and whose: kept for their memory only.
@@ -140,6 +142,7 @@ impl Core {
             ready: VecDeque::new(),
             turns: 0,
             urgents: Urgents::default(),
+            unflushed_bytes: 0,
             acknowledged: FxHashMap::default(),
             chunks: Vec::new(),
             prepared: None,
@@ -170,6 +173,19 @@ impl Core {
         }
     }
 
+    /// Whether a flush would offer anything to anyone, urgent envelopes apart.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.dirty_groups.is_empty() || !self.ready.is_empty()
+    }
+
+    /// Whether so much has come that a flush should wait no longer: rings might overrun sessions that
+    /// are not behind.
+    #[must_use]
+    pub fn is_pressed(&self) -> bool {
+        self.unflushed_bytes >= self.config.ring_bytes / 2
+    }
+
     /// How many sessions are attached.
     #[must_use]
     pub fn sessions(&self) -> usize {
@@ -191,9 +207,11 @@ impl Core {
         let group = &mut self.groups[key];
         let sequence = header.sequence().0;
         let bytes = envelope.bytes().clone();
+        let len = bytes.len();
         if !group.ring.push(sequence, bytes, self.config.ring_bytes) {
             return;
         }
+        self.unflushed_bytes += len;
         if header.priority() == Priority::Urgent {
             group.urgent = sequence;
             self.urgents.push(key, sequence);

@@ -66,7 +66,11 @@ impl Core {
             };
             let stride = members.len().min(STRIDE);
             for index in walk.walked..walk.walked + stride {
-                let member = self.groups[walk.group].members[index];
+                let members = &self.groups[walk.group].members;
+                let member = members[index];
+                if let Some(&next) = members.get(index + 1) {
+                    sink.soon(self.sessions[self.subscriptions[next].session].id);
+                }
                 self.offer_urgent(member, walk.sequence, &envelope, sink);
             }
             if let Some(front) = self.urgents.0.front_mut() {
