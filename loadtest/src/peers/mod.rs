@@ -6,6 +6,7 @@
 
 mod course;
 pub(crate) mod floor;
+mod plot;
 mod process;
 mod protocol;
 mod quic;
@@ -67,7 +68,7 @@ enum Shapes {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  cargo run --release -p throng-loadtest -- peers --json peers.json
+  cargo run --release -p throng-loadtest -- peers --svg peers.svg --json peers.json
   throng-loadtest peers --shape lone --peers throng,nats-tls,redis --rounds 5
   throng-loadtest peers --connections 200 --seconds 3 --rounds 1   # a quick look
 
@@ -95,6 +96,9 @@ pub(crate) struct PeersArgs {
     /// Writes all rounds and medians as JSON here; `-` is the standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Draws the medians as SVG here.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// A built `throng` to start, instead of building one.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -153,6 +157,11 @@ pub(crate) fn run_and_report(args: &PeersArgs) -> anyhow::Result<bool> {
         let shape = run_shape(&peers, load, args.rounds, &stage);
         eprint!("{}", shape.table());
         report.shapes.push(shape);
+    }
+    if let Some(path) = &args.svg {
+        let drawing = plot::draw(&report);
+        std::fs::write(path, drawing)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     if let Some(path) = &args.json {
         write_json(&report, path)?;

@@ -32,6 +32,13 @@ pub(crate) enum System {
     Floor,
 }
 
+/// Whether what a system sends is encrypted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Protection {
+    Encrypted,
+    Plaintext,
+}
+
 impl System {
     /// All systems, in the order they take turns.
     pub(crate) const ALL: [Self; 8] = [
@@ -73,6 +80,18 @@ impl System {
         }
     }
 
+    /// What its version is the version of.
+    pub(super) fn software(self) -> &'static str {
+        match self {
+            Self::Throng => "Throng",
+            Self::Nats | Self::NatsTls => "nats-server",
+            Self::Redis => "Redis",
+            Self::Mosquitto | Self::MosquittoTls => "mosquitto",
+            Self::Quinn => "quinn",
+            Self::Floor => "ring",
+        }
+    }
+
     /// The program somebody else made, that has to be installed.
     pub(super) fn program(self) -> Option<Program> {
         match self {
@@ -80,6 +99,16 @@ impl System {
             Self::Redis => Some(Program::RedisServer),
             Self::Mosquitto | Self::MosquittoTls => Some(Program::Mosquitto),
             Self::Throng | Self::Quinn | Self::Floor => None,
+        }
+    }
+
+    /// Whether what it sends is encrypted.
+    pub(super) fn protection(self) -> Protection {
+        match self {
+            Self::Nats | Self::Redis | Self::Mosquitto => Protection::Plaintext,
+            Self::Throng | Self::NatsTls | Self::MosquittoTls | Self::Quinn | Self::Floor => {
+                Protection::Encrypted
+            }
         }
     }
 
