@@ -25,7 +25,7 @@ fn peers(arguments: &[&str]) -> Output {
         .args(["--connections", &connections, "--json", "-"])
         .args(arguments)
         .output()
-        .unwrap()
+        .expect("the program of this package runs")
 }
 
 fn json(output: &Output) -> Value {
@@ -38,11 +38,12 @@ fn everybody_gets_everything(shape: &str, messages: u64) {
     let output = peers(&["--shape", shape, "--peers", &ALL.join(",")]);
     let report = json(&output);
     let said = String::from_utf8_lossy(&output.stderr);
-    for skipped in report["skipped"].as_array().unwrap() {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let skipped = list(&report["skipped"]);
+    for skipped in &skipped {
         println!("skipped: {} ({})", skipped["system"], skipped["reason"]);
     }
-    let took_part = report["shapes"][0]["peers"].as_array().unwrap();
-    let skipped = report["skipped"].as_array().unwrap();
+    let took_part = list(&report["shapes"][0]["peers"]);
     assert_eq!(took_part.len() + skipped.len(), ALL.len());
     for peer in took_part {
         let system = &peer["system"];

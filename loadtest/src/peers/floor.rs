@@ -107,7 +107,7 @@ impl FanOut {
             cipher: Cipher::new(),
             sealed: 0,
             subscribers: Vec::new(),
-            batch: vec![Vec::with_capacity(DATAGRAM_MAX); SEND_BATCH],
+            batch: vec![Vec::new(); SEND_BATCH],
             #[cfg(target_os = "linux")]
             headers: nix::sys::socket::MultiHeaders::preallocate(SEND_BATCH, None),
         }

@@ -115,6 +115,10 @@ impl PeerReport {
     }
 }
 
+/// Over the columns of [`PeerReport::row`].
+const HEADINGS: &str = "                              version   CPU µs (rounds)                   per s  \
+    first p50/p99/max ms   last p50/p99/max ms  RSS KiB   client  lost/dup/reord/corrupt\n";
+
 impl ShapeReport {
     pub(super) fn new(load: Load, peers: Vec<PeerReport>) -> Self {
         Self {
@@ -127,21 +131,7 @@ impl ShapeReport {
     /// The table for people.
     pub(super) fn table(&self) -> String {
         let mut out = format!("\n{}: {}\n", self.load.shape.name(), self.load.describe());
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            out,
-            "  {:<25} {:>9}  {:>7} {:<22} {:>9}  {:>20}  {:>20}  {:>7}  {:>7}  {}",
-            "",
-            "version",
-            "CPU µs",
-            "(rounds)",
-            "per s",
-            "first p50/p99/max ms",
-            "last p50/p99/max ms",
-            "RSS KiB",
-            "client",
-            "lost/dup/reord/corrupt"
-        );
+        out += HEADINGS;
         for peer in &self.peers {
             out += &peer.row();
         }
@@ -152,6 +142,7 @@ impl ShapeReport {
                 None => String::new(),
             };
             let (figure, peer) = (ratio.figure.label(), ratio.peer.label());
+            // Writing to a string cannot fail.
             let _ = writeln!(out, "  {figure}: {:.2} × that of {peer}{goal}", ratio.ratio);
         }
         out
