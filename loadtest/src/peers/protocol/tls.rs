@@ -88,3 +88,96 @@ impl Tls {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use ::throng::quic::tls::development::make_tls_directory;
+    use ::throng::wire::Timestamp;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use rustls::{CipherSuite, ServerConfig, ServerConnection};
+
+    use super::*;
+    use crate::provision::roots;
+
+    /// A client and the server it trusts.
+    fn pair() -> (Tls, ServerConnection) {
+        let dir = tempfile::tempdir().unwrap();
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        let now = Timestamp(now.as_micros() as i64);
+        let made = make_tls_directory(&dir.path().join("tls"), now).unwrap();
+        let chain = CertificateDer::from_pem_file(&made.server.certificate).unwrap();
+        let key = PrivateKeyDer::from_pem_file(&made.server.key).unwrap();
+        let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![chain], key)
+            .unwrap();
+        let client = client_config(roots(&made.ca).unwrap()).unwrap();
+        (
+            Tls::open(&Arc::new(client)).unwrap(),
+            ServerConnection::new(Arc::new(server)).unwrap(),
+        )
+    }
+
+    /// Carries what both sides have to say, a few bytes at a time, and returns what the client got.
+    fn carry(client: &mut Tls, server: &mut ServerConnection, mut plain: Vec<u8>) -> Vec<u8> {
+        let mut heard = Vec::new();
+        for _ in 0..4 {
+            let mut wire = Vec::new();
+            client.seal(&mut plain, &mut wire).unwrap();
+            for mut piece in wire.chunks(100) {
+                server.read_tls(&mut piece).unwrap();
+                server.process_new_packets().unwrap();
+            }
+            let mut wire = Vec::new();
+            while server.wants_write() {
+                server.write_tls(&mut wire).unwrap();
+            }
+            for piece in wire.chunks(7) {
+                let each = |plain: &[u8]| {
+                    heard.extend_from_slice(plain);
+                    Ok(())
+                };
+                client.on_bytes(piece, each).unwrap();
+            }
+        }
+        heard
+    }
+
+    #[test]
+    fn both_sides_agree_on_aes_128_gcm_and_hear_each_other() {
+        let (mut client, mut server) = pair();
+        carry(&mut client, &mut server, b"SUB g 1\r\n".to_vec());
+        let suite = server.negotiated_cipher_suite().unwrap();
+        assert_eq!(suite.suite(), CipherSuite::TLS13_AES_128_GCM_SHA256);
+        let mut said = [0; 9];
+        server.reader().read_exact(&mut said).unwrap();
+        assert_eq!(
+            &said, b"SUB g 1\r\n",
+            "said before the handshake, kept for after it"
+        );
+        server.writer().write_all(&[7; 20_000]).unwrap();
+        let heard = carry(&mut client, &mut server, Vec::new());
+        assert_eq!(heard, [7; 20_000]);
+    }
+
+    #[test]
+    fn a_server_nobody_vouches_for_is_refused() {
+        let (_, mut server) = pair();
+        let (mut client, _) = pair();
+        let mut wire = Vec::new();
+        client.seal(&mut Vec::new(), &mut wire).unwrap();
+        server.read_tls(&mut wire.as_slice()).unwrap();
+        server.process_new_packets().unwrap();
+        let mut wire = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut wire).unwrap();
+        }
+        let refused = client.on_bytes(&wire, |_| Ok(()));
+        assert!(matches!(refused, Err(TlsError::Tls(_))), "{refused:?}");
+    }
+}
