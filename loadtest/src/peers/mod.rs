@@ -152,6 +152,7 @@ pub(crate) fn run_and_report(args: &PeersArgs) -> anyhow::Result<bool> {
         skipped,
         shapes: Vec::new(),
     };
+    eprintln!("{}", report.machine_line());
     for shape in args.shapes() {
         let load = shape.load(args.connections.into(), seconds);
         let shape = run_shape(&peers, load, args.rounds, &stage);

@@ -200,6 +200,16 @@ fn latencies(latency: RecipientLatency) -> String {
 }
 
 impl Report {
+    /// What it was measured on, in a line.
+    pub(super) fn machine_line(&self) -> String {
+        let machine = &self.machine;
+        let sync = machine.fdatasync_us;
+        format!(
+            "{} × {}, {}, {} with fdatasync at {} µs p50 and {} µs p99",
+            machine.cpus, machine.model, machine.kernel, machine.filesystem, sync.p50, sync.p99
+        )
+    }
+
     /// Whether everybody got everything once and in order, in every round of every peer.
     pub(super) fn is_good(&self) -> bool {
         let mut peers = self.shapes.iter().flat_map(|shape| &shape.peers);

@@ -58,12 +58,15 @@ impl Tls {
         mut each: impl FnMut(&[u8]) -> Result<(), ProtocolError>,
     ) -> Result<(), TlsError> {
         while !bytes.is_empty() {
-            self.connection.read_tls(&mut bytes)?;
+            if self.connection.read_tls(&mut bytes)? == 0 {
+                // The server has ended TLS: what is behind that is nobody's.
+                return Ok(());
+            }
             self.connection.process_new_packets()?;
             loop {
                 let mut reader = self.connection.reader();
                 let len = match reader.fill_buf() {
-                    // The peer has closed: so will the connection below.
+                    // The server has ended TLS; the end of the connection follows.
                     Ok([]) => break,
                     Ok(plain) => {
                         each(plain)?;
@@ -163,6 +166,18 @@ mod tests {
         server.writer().write_all(&[7; 20_000]).unwrap();
         let heard = carry(&mut client, &mut server, Vec::new());
         assert_eq!(heard, [7; 20_000]);
+    }
+
+    #[test]
+    fn what_comes_behind_the_end_of_tls_is_left_alone() {
+        let (mut client, mut server) = pair();
+        carry(&mut client, &mut server, Vec::new());
+        server.send_close_notify();
+        let mut wire = Vec::new();
+        server.write_tls(&mut wire).unwrap();
+        client.on_bytes(&wire, |_| Ok(())).unwrap();
+        let taken = client.on_bytes(b"MSG g 1 5\r\n", |plain| panic!("{plain:?}"));
+        assert!(taken.is_ok());
     }
 
     #[test]
