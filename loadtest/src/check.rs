@@ -286,11 +286,14 @@ mod tests {
         };
         scene.ledger.acknowledged(0, acknowledged);
         assert_eq!(scene.ledger.lost(), 2, "two of three have not had it");
+        assert_eq!(scene.ledger.first_recipient().len(), 1);
+        assert_eq!(scene.ledger.last_recipient().len(), 0);
         for member in 0..2 {
             scene.inbox = Inbox::new(&scene.ledger, member);
             scene.arrives(0, 2, |_| {});
         }
         assert_eq!(scene.ledger.lost(), 0);
+        assert_eq!(scene.ledger.first_recipient().len(), 1);
         assert_eq!(scene.ledger.last_recipient().len(), 1);
     }
 

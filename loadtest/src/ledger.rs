@@ -1,7 +1,7 @@
 //! What has been sent, acknowledged and delivered so far, shared by senders and receivers.
 //!
 //! Counters are atomics, one a copy: receivers on different threads count the same message down, and
-//! whoever counts the last recipient notes how long that took.
+//! whoever counts the first or the last recipient notes how long that took.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -30,6 +30,8 @@ pub(crate) struct Acknowledged {
 
 #[derive(Debug, Default)]
 struct Copy {
+    /// Everybody it is for.
+    recipients: u32,
     /// Recipients who have not had it.
     remaining: AtomicU32,
     /// Its place in its group, once anybody has seen it.
@@ -56,6 +58,7 @@ pub(crate) struct Ledger {
     answered: AtomicUsize,
     delivered: AtomicUsize,
     finished_us: AtomicU64,
+    first_recipient: Mutex<Histogram<u64>>,
     last_recipient: Mutex<Histogram<u64>>,
 }
 
@@ -69,9 +72,13 @@ impl Ledger {
         base: Instant,
     ) -> Self {
         let copies = (0..plan.messages.len()).flat_map(|number| {
-            plan.copies_of(number).map(|(_, group)| Copy {
-                remaining: AtomicU32::new(plan.groups[group].len() as u32),
-                sequence: AtomicU64::new(0),
+            plan.copies_of(number).map(|(_, group)| {
+                let recipients = plan.groups[group].len() as u32;
+                Copy {
+                    recipients,
+                    remaining: AtomicU32::new(recipients),
+                    sequence: AtomicU64::new(0),
+                }
             })
         });
         Self {
@@ -87,6 +94,7 @@ impl Ledger {
             answered: AtomicUsize::new(0),
             delivered: AtomicUsize::new(0),
             finished_us: AtomicU64::new(0),
+            first_recipient: Mutex::new(latencies()),
             last_recipient: Mutex::new(latencies()),
             plan,
         }
@@ -136,6 +144,9 @@ impl Ledger {
         let latency = now_us.saturating_sub(self.sent_us[number].load(Ordering::Acquire));
         self.delivered.fetch_add(1, Ordering::Relaxed);
         let before = self.copies[copy].remaining.fetch_sub(1, Ordering::AcqRel);
+        if before == self.copies[copy].recipients {
+            lock(&self.first_recipient).saturating_record(latency);
+        }
         if before == 1 {
             lock(&self.last_recipient).saturating_record(latency);
             self.finished_us.fetch_max(now_us, Ordering::AcqRel);
@@ -209,6 +220,11 @@ impl Ledger {
     /// Whether message `number` was refused.
     pub(crate) fn was_refused(&self, number: usize) -> bool {
         lock(&self.refused).contains_key(&number)
+    }
+
+    /// Latencies of each copy's first recipient.
+    pub(crate) fn first_recipient(&self) -> Histogram<u64> {
+        lock(&self.first_recipient).clone()
     }
 
     /// Latencies of each copy's last recipient.

@@ -3,7 +3,8 @@
 //!
 //! A scenario is planned before anything is connected ([`plan`]); most members live in one sans-IO
 //! loop ([`swarm`]), a few and all senders use the client library ([`library`]); all keep the same
-//! books ([`ledger`]), which the log is compared with at the end ([`archive`]).
+//! books ([`ledger`]), which the log is compared with at the end ([`archive`]). The same load on other
+//! servers is in [`peers`].
 
 mod archive;
 mod check;
@@ -13,6 +14,7 @@ mod ledger;
 mod library;
 mod mass_send;
 mod measure;
+mod peers;
 mod plan;
 mod provision;
 mod publish;
@@ -30,6 +32,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
+use peers::PeersArgs;
 use run::{Options, Target, run};
 use scenario::Scenario;
 
@@ -49,6 +52,20 @@ enum Command {
     /// Runs one scenario. Ends with 1 when anything was lost, duplicated or reordered, a rule did not
     /// hold or the log does not verify, and with 2 when it could not be run.
     Run(RunArgs),
+    Peers(Box<PeersArgs>),
+    /// The server of the `quinn` peer.
+    #[command(hide = true)]
+    ServeQuinn {
+        /// Its certificate, PEM.
+        #[arg(long, value_name = "FILE")]
+        certificate: PathBuf,
+        /// Its private key, PEM.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+    /// The server of the `floor` peer.
+    #[command(hide = true)]
+    ServeFloor,
 }
 
 #[derive(Debug, Args)]
@@ -82,8 +99,15 @@ struct RunArgs {
 }
 
 fn main() -> ExitCode {
-    let Command::Run(args) = Cli::parse().command;
-    match run_and_report(args) {
+    let done = match Cli::parse().command {
+        Command::Run(args) => run_and_report(args),
+        Command::Peers(args) => peers::run_and_report(&args),
+        Command::ServeQuinn { certificate, key } => {
+            peers::quinn_server::serve(&certificate, &key).map(|()| true)
+        }
+        Command::ServeFloor => peers::floor::serve().map(|()| true),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {

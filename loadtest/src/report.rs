@@ -28,15 +28,15 @@ impl Latency {
     }
 }
 
-/// Latency of each message's last recipient, in microseconds.
+/// Latency of one recipient of each message, the first or the last, in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-pub(crate) struct LastRecipientLatency {
+pub(crate) struct RecipientLatency {
     pub(crate) p50: u64,
     pub(crate) p99: u64,
     pub(crate) max: u64,
 }
 
-impl LastRecipientLatency {
+impl RecipientLatency {
     pub(crate) fn of(times: &Histogram<u64>) -> Self {
         Self {
             p50: times.value_at_quantile(0.5),
@@ -89,7 +89,8 @@ pub(crate) struct Report {
     pub(crate) server_rss_mib: ServerRss,
     pub(crate) rss_kib_per_connection: Option<f64>,
     pub(crate) latency_us: Latency,
-    pub(crate) last_recipient_latency_us: LastRecipientLatency,
+    pub(crate) first_recipient_latency_us: RecipientLatency,
+    pub(crate) last_recipient_latency_us: RecipientLatency,
     pub(crate) archive: Archive,
     pub(crate) refused: BTreeMap<&'static str, u64>,
     pub(crate) restarts: usize,
@@ -171,11 +172,18 @@ impl Report {
             "latency p50 / p99 / p99.9 / max",
             format!("{} / {} / {} / {} µs", l.p50, l.p99, l.p999, l.max),
         );
-        let l = self.last_recipient_latency_us;
-        row(
-            "last recipient p50 / p99 / max",
-            format!("{} / {} / {} µs", l.p50, l.p99, l.max),
-        );
+        for (name, l) in [
+            (
+                "first recipient p50 / p99 / max",
+                self.first_recipient_latency_us,
+            ),
+            (
+                "last recipient p50 / p99 / max",
+                self.last_recipient_latency_us,
+            ),
+        ] {
+            row(name, format!("{} / {} / {} µs", l.p50, l.p99, l.max));
+        }
         let records = self
             .archive
             .records
@@ -235,7 +243,12 @@ mod tests {
                 p999: 3,
                 max: 4,
             },
-            last_recipient_latency_us: LastRecipientLatency {
+            first_recipient_latency_us: RecipientLatency {
+                p50: 1,
+                p99: 1,
+                max: 2,
+            },
+            last_recipient_latency_us: RecipientLatency {
                 p50: 1,
                 p99: 2,
                 max: 3,
@@ -264,6 +277,7 @@ mod tests {
              \"client_bound\":false,\"server_rss_mib\":{\"before\":60.0,\"peak\":64.0},\
              \"rss_kib_per_connection\":26.0,\
              \"latency_us\":{\"p50\":1,\"p99\":2,\"p999\":3,\"max\":4},\
+             \"first_recipient_latency_us\":{\"p50\":1,\"p99\":1,\"max\":2},\
              \"last_recipient_latency_us\":{\"p50\":1,\"p99\":2,\"max\":3},\
              \"archive\":{\"records\":2605,\"verified\":true},\
              \"refused\":{\"Frozen\":1},\"restarts\":0}"

@@ -17,7 +17,7 @@ use crate::ledger::Ledger;
 use crate::measure::{Machine, RssWatch, cpu_us, rss_kib};
 use crate::plan::Plan;
 use crate::provision::{Operator, roots, tokens, zone_at_noon};
-use crate::report::{Archive, LastRecipientLatency, Latency, Report, ServerRss};
+use crate::report::{Archive, Latency, RecipientLatency, Report, ServerRss};
 use crate::scenario::Scenario;
 use crate::server_process::{Bootstrap, Launch, ServerProcess, build, end_on_signal, workspace};
 use crate::{mass_send, publish};
@@ -29,8 +29,8 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// How long to listen for what comes twice after all has come once.
 const LINGER: Duration = Duration::from_millis(500);
 const WATCH_EVERY: Duration = Duration::from_millis(20);
-/// Both cores above this together: the clients are part of what is measured.
-const CLIENT_BOUND_ABOVE: f64 = 0.8;
+/// All cores above this together: the clients are part of what is measured.
+pub(crate) const CLIENT_BOUND_ABOVE: f64 = 0.8;
 
 /// What to run, and against what.
 pub(crate) struct Options {
@@ -214,7 +214,8 @@ fn perform(
             .zip(rss_idle)
             .map(|(before, idle)| before.saturating_sub(idle) as f64 / members as f64),
         latency_us: Latency::of(&tally.latency),
-        last_recipient_latency_us: LastRecipientLatency::of(&ledger.last_recipient()),
+        first_recipient_latency_us: RecipientLatency::of(&ledger.first_recipient()),
+        last_recipient_latency_us: RecipientLatency::of(&ledger.last_recipient()),
         archive,
         refused: ledger.refusals(),
         restarts: measured.restarts,

@@ -179,7 +179,8 @@ impl Scenario {
         Ok(scenario)
     }
 
-    fn check(&self) -> anyhow::Result<()> {
+    /// Refuses what cannot be run.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
         if self.schema != SCHEMA {
             bail!("schema is {}, this build reads {SCHEMA}", self.schema);
         }

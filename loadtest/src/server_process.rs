@@ -42,6 +42,16 @@ pub(crate) async fn end_on_signal() -> anyhow::Result<()> {
     std::process::exit(130)
 }
 
+/// From now on process `pid`, which this one started, ends with it. One at a time.
+pub(crate) fn end_with_this(pid: u32) {
+    RUNNING.store(pid, Ordering::Release);
+}
+
+/// Process `pid` has ended.
+pub(crate) fn has_ended(pid: u32) {
+    let _ = RUNNING.compare_exchange(pid, 0, Ordering::AcqRel, Ordering::Acquire);
+}
+
 fn send(pid: u32, signal: Signal) -> nix::Result<()> {
     kill(Pid::from_raw(pid as i32), signal)
 }
@@ -200,7 +210,7 @@ impl ServerProcess {
             .stderr(log)
             .spawn()
             .with_context(|| format!("{} cannot be run", launch.program.display()))?;
-        RUNNING.store(child.id(), Ordering::Release);
+        end_with_this(child.id());
         let ready = wait_ready(&mut child);
         // From here on dropping it ends the process.
         let mut server = Self {
@@ -270,8 +280,7 @@ impl Drop for ServerProcess {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let pid = self.pid();
-        let _ = RUNNING.compare_exchange(pid, 0, Ordering::AcqRel, Ordering::Acquire);
+        has_ended(self.pid());
     }
 }
 

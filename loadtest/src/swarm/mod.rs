@@ -6,7 +6,7 @@
 //! the member's cursors, for as long as the swarm runs.
 
 mod member;
-mod socket;
+pub(crate) mod socket;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

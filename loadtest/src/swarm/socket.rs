@@ -11,7 +11,7 @@ use quinn_proto::{ConnectionEvent, ConnectionHandle, DatagramEvent, Endpoint, En
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
 
 /// The longest UDP payload this side sends.
-pub(super) const UDP_PAYLOAD_MAX: u16 = 1_452;
+pub(crate) const UDP_PAYLOAD_MAX: u16 = 1_452;
 /// What is asked for of the kernel, in bytes; without privilege it grants less.
 const SOCKET_BUFFER: usize = 8 * 1024 * 1024;
 /// Datagrams sent in one call.
@@ -20,13 +20,13 @@ const SEND_BATCH: usize = 64;
 const RECEIVE_MAX: usize = 64 * 1024;
 
 /// Where received batches land; one for all sockets of a loop.
-pub(super) struct Landing {
+pub(crate) struct Landing {
     buffers: Vec<u8>,
     meta: [RecvMeta; BATCH_SIZE],
 }
 
 impl Landing {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             buffers: vec![0; RECEIVE_MAX * BATCH_SIZE],
             meta: [RecvMeta::default(); BATCH_SIZE],
@@ -35,9 +35,9 @@ impl Landing {
 }
 
 /// A socket connected to the server, its endpoint and what it has to send.
-pub(super) struct Socket {
-    pub(super) io: UdpSocket,
-    pub(super) endpoint: Endpoint,
+pub(crate) struct Socket {
+    pub(crate) io: UdpSocket,
+    pub(crate) endpoint: Endpoint,
     state: UdpSocketState,
     outgoing: Vec<Vec<u8>>,
     spare: Vec<Vec<u8>>,
@@ -46,7 +46,7 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn connect(server: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn connect(server: SocketAddr) -> io::Result<Self> {
         let any: SocketAddr = match server {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -68,7 +68,7 @@ impl Socket {
     }
 
     /// Reads what has arrived and hands out each connection's events.
-    pub(super) fn receive(
+    pub(crate) fn receive(
         &mut self,
         landing: &mut Landing,
         mut each: impl FnMut(ConnectionHandle, ConnectionEvent),
@@ -120,19 +120,19 @@ impl Socket {
     }
 
     /// An empty buffer for one datagram.
-    pub(super) fn buffer(&mut self) -> Vec<u8> {
+    pub(crate) fn buffer(&mut self) -> Vec<u8> {
         let room = usize::from(UDP_PAYLOAD_MAX);
         self.spare.pop().unwrap_or_else(|| Vec::with_capacity(room))
     }
 
     /// Takes a buffer back.
-    pub(super) fn recycle(&mut self, mut buffer: Vec<u8>) {
+    pub(crate) fn recycle(&mut self, mut buffer: Vec<u8>) {
         buffer.clear();
         self.spare.push(buffer);
     }
 
     /// Sends `datagram` with the next batch.
-    pub(super) fn send(&mut self, datagram: Vec<u8>) -> io::Result<()> {
+    pub(crate) fn send(&mut self, datagram: Vec<u8>) -> io::Result<()> {
         self.outgoing.push(datagram);
         if self.outgoing.len() >= SEND_BATCH {
             return self.flush();
@@ -141,7 +141,7 @@ impl Socket {
     }
 
     /// Sends everything. What a full socket buffer does not take is dropped: QUIC sends it again.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         let mut sent = 0;
         while sent < self.outgoing.len() {
             match self.send_batch(sent) {
@@ -186,7 +186,7 @@ impl Socket {
 }
 
 /// Asks for large socket buffers, beyond the system's maximum where privilege allows.
-fn ask_for_buffers(socket: &std::net::UdpSocket) {
+pub(crate) fn ask_for_buffers(socket: &std::net::UdpSocket) {
     #[cfg(target_os = "linux")]
     {
         use nix::sys::socket::{setsockopt, sockopt};
