@@ -40,6 +40,9 @@ pub struct Limits {
     /// Connections at a time, all shards together; more are refused.
     /// Default 50,000. An idle one costs about 26 KiB.
     pub connections_max: u32,
+    /// Rings, answers of the log, deliveries not acknowledged and waiting handshakes, in bytes, all
+    /// shards together. Default 512 MiB. Under pressure rings keep less.
+    pub memory_budget_bytes: usize,
     /// Handshakes begun in one turn of a shard's loop; the others wait their turn.
     /// Default 4. Each costs a shard up to a millisecond, in which nobody is delivered to.
     pub handshakes_per_turn: u32,
@@ -81,6 +84,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 50_000,
+            memory_budget_bytes: 512 * 1024 * 1024,
             handshakes_per_turn: 4,
             handshakes_waiting_max: 1024,
             retry_above_per_s: 500,

@@ -19,7 +19,7 @@ use super::registry::Registry;
 use super::socket;
 use super::stats::{Published, ShardStats};
 use crate::engine::Engine;
-use crate::shard::Core;
+use crate::shard::{self, Core};
 
 /// Datagrams on their way to one shard from the others; more are dropped and sent again by QUIC.
 const FORWARDED_MAX: usize = 1024;
@@ -99,6 +99,10 @@ impl Server {
             return Err(StartError::NoShards);
         }
         let config = limits.quic(tls)?;
+        let shard_config = shard::Config {
+            memory_bytes: limits.memory_budget_bytes / usize::from(shards),
+            ..shard_config
+        };
         let sockets = socket::bind(listen, shards, limits.socket_buffer_bytes);
         let sockets = sockets.map_err(|source| match source.kind() {
             io::ErrorKind::AddrInUse => StartError::PortInUse { listen },

@@ -10,6 +10,7 @@ mod attach;
 mod catch_up;
 mod flush;
 mod membership;
+mod memory;
 mod ring;
 mod slab;
 mod subscription;
@@ -21,9 +22,11 @@ use rustc_hash::FxHashMap;
 
 pub use acknowledge::AckedCursor;
 pub use flush::{Flushed, Sink};
+pub use memory::Memory;
 
 use self::catch_up::CatchUp;
 use self::flush::{Prepared, Span};
+use self::memory::Budget;
 use self::ring::Ring;
 use self::slab::{Key, Slab};
 use self::subscription::{Place, Subscription};
@@ -49,9 +52,14 @@ pub struct Core {
     dirty_groups: Vec<Key<Group>>,
     /// Sessions with dirty cursors and room, first come first served.
     ready: VecDeque<Key<Session>>,
-    /// How many sessions have ever left `ready`: tells when all who were in it have had their turn.
+    /// Those of them that are behind: they take turns when `ready` is empty.
+    behind: VecDeque<Key<Session>>,
+    /// How many sessions have ever left `behind`: tells when all who were in it have had their turn.
     turns: u64,
     catch_up: CatchUp,
+    memory: Budget,
+    /// Sessions that wait for room.
+    blocked: usize,
     acknowledged: FxHashMap<(TenantId, PersonId, GroupId), Sequence>,
     /// One write's chunks, what they are, and whose: kept for their memory only.
     chunks: Vec<Bytes>,
@@ -84,6 +92,8 @@ struct Session {
     blocked: bool,
     /// Some dirty cursor has an urgent envelope ahead.
     urgent: bool,
+    /// It reads from the log, was left without room, or had more ahead than one write takes.
+    behind: bool,
     /// Apart, so that a walk over sessions touches what it needs.
     roster: Box<Roster>,
 }
@@ -125,7 +135,9 @@ impl Core {
     pub fn new(config: Config) -> Self {
         let config = config.in_range();
         Self {
-            catch_up: CatchUp::new(config.fetches),
+            catch_up: CatchUp::new(memory::answers_max(&config)),
+            memory: Budget::default(),
+            blocked: 0,
             config,
             groups: Slab::default(),
             group_keys: FxHashMap::default(),
@@ -135,6 +147,7 @@ impl Core {
             subscriptions: Slab::default(),
             dirty_groups: Vec::new(),
             ready: VecDeque::new(),
+            behind: VecDeque::new(),
             turns: 0,
             acknowledged: FxHashMap::default(),
             chunks: Vec::new(),
@@ -161,7 +174,8 @@ impl Core {
     /// Its stream has room again.
     pub fn writable(&mut self, session: u64) {
         if let Some(&key) = self.session_keys.get(&session) {
-            self.sessions[key].blocked = false;
+            let session = &mut self.sessions[key];
+            self.blocked -= usize::from(std::mem::take(&mut session.blocked));
             self.make_ready(key);
         }
     }
@@ -170,6 +184,12 @@ impl Core {
     #[must_use]
     pub fn sessions(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// How many sessions wait for room.
+    #[must_use]
+    pub fn blocked(&self) -> usize {
+        self.blocked
     }
 
     /// How many groups have a ring here.
@@ -187,9 +207,11 @@ impl Core {
         let group = &mut self.groups[key];
         let sequence = header.sequence().0;
         let bytes = envelope.bytes().clone();
+        let before = group.ring.bytes();
         if !group.ring.push(sequence, bytes, self.config.ring_bytes) {
             return;
         }
+        self.memory.rings = self.memory.rings + group.ring.bytes() - before;
         if header.priority() == Priority::Urgent {
             group.urgent = sequence;
         }
@@ -197,6 +219,7 @@ impl Core {
             group.dirty = true;
             self.dirty_groups.push(key);
         }
+        self.shed(key);
     }
 
     /// Lists a cursor as dirty with its session, and its session as ready.
@@ -226,7 +249,11 @@ impl Core {
         let session = &mut self.sessions[key];
         if session.dirty.is_some() && !session.ready && !session.blocked {
             session.ready = true;
-            self.ready.push_back(key);
+            if session.behind && !session.urgent {
+                self.behind.push_back(key);
+            } else {
+                self.ready.push_back(key);
+            }
         }
     }
 
