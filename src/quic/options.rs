@@ -9,6 +9,8 @@ use quinn_proto::{
     crypto::rustls::{NoInitialCipherSuite, QuicServerConfig},
 };
 
+use super::account::HANDSHAKE_BUFFERS_BYTES;
+use super::address_tokens::{self, UsedTokens};
 use super::auth::{AuthError, Identity};
 use super::congestion::UsedCubicConfig;
 use crate::shard;
@@ -46,8 +48,9 @@ pub struct Limits {
     /// Handshakes begun in one turn of a shard's loop; the others wait their turn.
     /// Default 4. Each costs a shard up to a millisecond, in which nobody is delivered to.
     pub handshakes_per_turn: u32,
-    /// First packets that wait for a handshake, a shard; more are ignored and come again.
-    /// Default 1,024. Each costs up to 34 KiB.
+    /// First packets that wait for a handshake, a shard, of newcomers and as many of clients that
+    /// were here before; more are ignored and come again. Default 1,024. Each costs up to 34 KiB,
+    /// all together 4 MiB and 2 KiB each.
     pub handshakes_waiting_max: u32,
     /// Newcomers a second and shard above which each must first prove its address (Retry).
     /// Default 500. Proving costs the newcomer a round trip and the server nearly nothing.
@@ -143,14 +146,18 @@ impl Limits {
         let crypto = QuicServerConfig::try_from(tls)?;
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
         let mut validation = ValidationTokenConfig::default();
-        // Returning clients get no address tokens: they would have to be remembered against reuse.
-        validation.sent(0);
+        // One a connection: with it the client is known as a returning one before its handshake.
+        validation
+            .sent(1)
+            .lifetime(address_tokens::LIFETIME)
+            .log(Arc::new(UsedTokens::new()));
         config
             .transport_config(Arc::new(self.transport()))
             .validation_token_config(validation)
-            .max_incoming(self.handshakes_waiting_max as usize)
+            // Of each class.
+            .max_incoming(2 * self.handshakes_waiting_max as usize)
             .incoming_buffer_size(32 * 1024)
-            .incoming_buffer_size_total(4 * 1024 * 1024);
+            .incoming_buffer_size_total(HANDSHAKE_BUFFERS_BYTES as u64);
         Ok(Arc::new(config))
     }
 }

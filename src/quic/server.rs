@@ -14,6 +14,7 @@ use quinn_proto::{ConnectionIdGenerator, RandomConnectionIdGenerator};
 use super::arrivals::{Forwarded, Peer};
 use super::cid::ShardCodec;
 use super::endpoint::{Control, Shard, ShardParts, WAKER};
+use super::latency::Latency;
 use super::options::{Limits, ServerOptions};
 use super::registry::Registry;
 use super::socket;
@@ -180,6 +181,14 @@ impl Server {
     pub fn stats(&self) -> Vec<ShardStats> {
         let shards = self.shards.iter();
         shards.map(|shard| shard.published.load()).collect()
+    }
+
+    /// How long deliveries took from their release to the end of the flush that handed them to all
+    /// who are live, in the shards' order.
+    #[must_use]
+    pub fn latency(&self) -> Vec<Latency> {
+        let shards = self.shards.iter();
+        shards.map(|shard| shard.published.latency.load()).collect()
     }
 
     /// Who is connected and has authenticated, by connection number.

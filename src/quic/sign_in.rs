@@ -19,7 +19,7 @@ use super::requests::{Pending, ToEngine};
 use super::visit::{answer, registry_number};
 use crate::engine::SignIn;
 use crate::model::Refusal;
-use crate::wire::{Frame, Role};
+use crate::wire::{Frame, Role, Timestamp};
 
 impl Shard {
     pub(super) fn on_hello(
@@ -34,7 +34,7 @@ impl Shard {
             return Ok(());
         };
         let identity = if hello.token.is_empty() {
-            identity_of_peer(&link.conn)?
+            still_valid(identity_of_peer(&link.conn)?, clock)?
         } else {
             (self.tokens)(hello.token, clock)
                 .map_err(|error| CloseReason::Unauthenticated { error })?
@@ -144,6 +144,14 @@ impl Shard {
         self.stats.sessions += 1;
         self.links.mark_dirty(index);
     }
+}
+
+/// A resumed session shows a certificate that was checked when the session began: it may have expired.
+fn still_valid(identity: Identity, clock: Timestamp) -> Result<Identity, CloseReason> {
+    if identity.expires <= clock {
+        return Err(CloseReason::TokenExpired);
+    }
+    Ok(identity)
 }
 
 /// Who the client certificate names.

@@ -192,6 +192,12 @@ impl Core {
         self.blocked
     }
 
+    /// Whether every session that is not behind has been offered all there is, since the last flush.
+    #[must_use]
+    pub fn is_live_served(&self) -> bool {
+        self.ready.is_empty() && self.dirty_groups.is_empty()
+    }
+
     /// How many groups have a ring here.
     #[must_use]
     pub fn groups(&self) -> usize {
