@@ -6,7 +6,9 @@
 //! books ([`ledger`]), which the log is compared with at the end ([`archive`]).
 
 mod archive;
+mod away;
 mod check;
+mod conduct;
 mod corpus;
 mod crowd;
 mod ledger;
@@ -20,6 +22,7 @@ mod refusal;
 mod report;
 mod run;
 mod scenario;
+mod scrape;
 mod server_process;
 mod swarm;
 
