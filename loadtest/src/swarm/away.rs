@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::member::{Link, Member, Stage};
-use super::{Loop, NOBODY, mark};
+use super::{Loop, NOBODY, mark, note_stage};
 use crate::away::Mode;
 
 impl Loop {
@@ -61,11 +61,20 @@ impl Loop {
     /// They say goodbye, and are let back when the mode changes.
     fn part(&mut self, now: Instant) {
         for index in self.staying..self.members.len() {
-            if let Some(link) = &mut self.members[index].link {
-                let reason = bytes::Bytes::from_static(b"absent");
-                link.connection.close(now, 0u32.into(), reason);
-                mark(link, index, &mut self.dirty);
+            let Member { link, cursors, .. } = &mut self.members[index];
+            let Some(link) = link else {
+                continue;
+            };
+            // A connection that this side closes is not said to be lost.
+            let before = core::mem::replace(&mut link.stage, Stage::Lost("absent".to_owned()));
+            if before == Stage::Online {
+                *cursors = link.session.cursors().clone();
+                self.tally.redelivered += link.session.redelivered();
             }
+            note_stage(&before, &link.stage, &mut self.connecting, &self.progress);
+            let reason = bytes::Bytes::from_static(b"absent");
+            link.connection.close(now, 0u32.into(), reason);
+            mark(link, index, &mut self.dirty);
         }
     }
 
