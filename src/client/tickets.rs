@@ -64,10 +64,10 @@ impl ClientSessionStore for Tickets {
 
     fn insert_tls13_ticket(&self, name: ServerName<'static>, ticket: Tls13ClientSessionValue) {
         self.with(&name, |server| {
-            if server.tickets.len() >= self.per_server_max {
+            server.tickets.push_back(ticket);
+            if server.tickets.len() > self.per_server_max {
                 server.tickets.pop_front();
             }
-            server.tickets.push_back(ticket);
         });
     }
 

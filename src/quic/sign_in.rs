@@ -162,3 +162,26 @@ fn identity_of_peer(conn: &Connection) -> Result<Identity, CloseReason> {
     let certificate = certificate.ok_or(CloseReason::NoCertificate)?;
     identity_of_certificate(certificate).map_err(|error| CloseReason::Unauthenticated { error })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::command::Platform;
+    use crate::wire::{DeviceId, PersonId, TenantId};
+
+    #[test]
+    fn a_certificate_that_has_expired_since_its_session_began_is_of_no_use() {
+        let identity = Identity {
+            role: Role::Gateway,
+            tenant: TenantId(7),
+            person: PersonId(0),
+            device: DeviceId(0),
+            platform: Platform::Unknown,
+            second_factor: false,
+            expires: Timestamp(1_000),
+        };
+        assert_eq!(still_valid(identity, Timestamp(999)), Ok(identity));
+        let over = still_valid(identity, Timestamp(1_000));
+        assert_eq!(over, Err(CloseReason::TokenExpired));
+    }
+}
