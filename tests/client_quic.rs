@@ -257,6 +257,7 @@ async fn a_reconnect_resumes_after_what_the_application_took() {
     let reason = CloseReason::ByServer {
         code: CloseCode::ShuttingDown,
         reason: "draining".to_owned(),
+        retry_after: None,
     };
     assert_eq!(closed, RequestError::Closed(reason.clone()));
     // What had arrived can still be taken, but the cursors were kept before that.

@@ -1,5 +1,5 @@
-//! Attach, publish, join, leave, reconnect, slow sinks, small rings and a slow log in any order,
-//! against a model that only knows who may read what: every session ends complete, in order, without
+//! Attach, publish, join, leave, reconnect, slow sinks, small rings, little memory and a slow log in
+//! any order, against a model that only knows who may read what: every session ends complete, in order, without
 //! a duplicate and with nothing from outside its memberships.
 
 mod shard_world;
@@ -50,6 +50,10 @@ enum Step {
         index: usize,
     },
     RetryFetches,
+    /// So much of the memory budget is in use elsewhere.
+    Press {
+        bytes: usize,
+    },
     Ack {
         device: u64,
         group: u64,
@@ -90,6 +94,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (any::<usize>(), 1..5_usize).prop_map(|(index, count)| Step::Answer { index, count }),
         1 => any::<usize>().prop_map(|index| Step::FailFetch { index }),
         1 => Just(Step::RetryFetches),
+        1 => (0..64 * 1024_usize).prop_map(|bytes| Step::Press { bytes }),
         1 => (device, group, 0..80_u64)
             .prop_map(|(device, group, floor)| Step::Ack { device, group, floor }),
     ]
@@ -127,9 +132,11 @@ impl Model {
         let config = Config {
             ring_bytes: 16 * 1024,
             write_bytes: 4 * 1024,
+            catch_up_bytes: 4 * 1024,
             fetch_sequences: 4,
             fetch_bytes: 4 * 1024,
             fetches: 2,
+            memory_bytes: 64 * 1024,
         };
         Self {
             world: World::new(config),
@@ -182,6 +189,7 @@ impl Model {
                 }
             }
             Step::RetryFetches => self.world.core.retry_fetches(),
+            Step::Press { bytes } => self.world.core.set_elsewhere(bytes),
             Step::Ack {
                 device,
                 group,

@@ -22,6 +22,8 @@ pub(crate) struct Tally {
     pub(crate) redelivered: u64,
     /// Microseconds from due to delivered.
     pub(crate) latency: Histogram<u64>,
+    /// Of this, members who stay while others are away: in each [`Window`].
+    pub(crate) windows: [Histogram<u64>; 2],
 }
 
 impl Default for Tally {
@@ -33,6 +35,7 @@ impl Default for Tally {
             corrupted: 0,
             redelivered: 0,
             latency: latencies(),
+            windows: [latencies(), latencies()],
         }
     }
 }
@@ -46,6 +49,9 @@ impl Tally {
         self.corrupted += other.corrupted;
         self.redelivered += other.redelivered;
         self.latency += &other.latency;
+        for (own, other) in self.windows.iter_mut().zip(&other.windows) {
+            *own += other;
+        }
     }
 }
 
@@ -78,6 +84,8 @@ struct Place {
 #[derive(Clone, Debug)]
 pub(crate) struct Inbox {
     places: Vec<Place>,
+    /// Its member is never away.
+    stays: bool,
 }
 
 /// Sequences beyond this are no group's of a run: a set of them would have no bound.
@@ -95,6 +103,10 @@ impl Inbox {
         };
         Self {
             places: groups.into_iter().map(place).collect(),
+            stays: {
+                let schedule = ledger.plan.schedule.as_ref();
+                schedule.is_some_and(|schedule| schedule.stays(member))
+            },
         }
     }
 
@@ -149,6 +161,9 @@ impl Inbox {
         tally.deliveries += 1;
         let latency = ledger.delivered(number, copy, now_us);
         tally.latency.saturating_record(latency);
+        if let Some(window) = ledger.plan.window(number).filter(|_| self.stays) {
+            tally.windows[window as usize].saturating_record(latency);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use throng::client::{Credentials, Settings};
 use tokio::runtime::Runtime;
 
+use crate::away::Mode;
 use crate::check::Tally;
 use crate::ledger::Ledger;
 use crate::library::{Library, Seat};
@@ -37,6 +38,8 @@ impl Crowd {
         runtime: &Runtime,
     ) -> anyhow::Result<Self> {
         let connections = &scenario.connections;
+        // What a connection leaves for the one that returns, of everybody.
+        let settings = &settings.clone().returning_max(2 * tokens.len());
         let others = tokens.split_off(connections.library_clients);
         let others = others.into_iter().enumerate();
         let options = swarm::Options {
@@ -45,6 +48,10 @@ impl Crowd {
             sockets: connections.sockets,
             handshakes_at_once: connections.handshakes_at_once,
             live_only: connections.live_only,
+            staying: scenario
+                .away
+                .as_ref()
+                .map(|away| away.first_away(scenario.people.members) - connections.library_clients),
             members: others
                 .map(|(index, token)| (connections.library_clients + index, token))
                 .collect(),
@@ -69,12 +76,18 @@ impl Crowd {
         &self.library.seats
     }
 
+    /// What the members who are away are from now on.
+    pub(crate) fn set_away(&self, mode: Mode) {
+        self.swarm.set_away(mode);
+    }
+
     /// Whether the loop of most members has ended by itself.
     pub(crate) fn has_failed(&self) -> bool {
         self.swarm.has_failed()
     }
 
-    fn online(&self) -> usize {
+    /// Members online now.
+    pub(crate) fn online(&self) -> usize {
         self.library.online() + self.swarm.progress.online.load(Ordering::Relaxed)
     }
 

@@ -162,6 +162,17 @@ impl Ledger {
             && self.completed.load(Ordering::Acquire) == self.copies.len()
     }
 
+    /// Whether everybody has everything that was sent before `before_us`.
+    pub(crate) fn is_complete_before(&self, before_us: u64) -> bool {
+        (0..self.plan.messages.len()).all(|number| {
+            let sent_us = self.sent_us[number].load(Ordering::Acquire);
+            let counts = (1..before_us).contains(&sent_us);
+            let mut copies = self.plan.copies_of(number);
+            !counts
+                || copies.all(|(copy, _)| self.copies[copy].remaining.load(Ordering::Acquire) == 0)
+        })
+    }
+
     /// Deliveries so far.
     pub(crate) fn deliveries(&self) -> usize {
         self.delivered.load(Ordering::Relaxed)

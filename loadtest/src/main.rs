@@ -7,7 +7,9 @@
 //! servers is in [`peers`].
 
 mod archive;
+mod away;
 mod check;
+mod conduct;
 mod corpus;
 mod crowd;
 mod ledger;
@@ -22,6 +24,7 @@ mod refusal;
 mod report;
 mod run;
 mod scenario;
+mod scrape;
 mod server_process;
 mod swarm;
 

@@ -3,9 +3,12 @@
 //! A message's client message id is the run's nonce and its number here, so that every delivery and
 //! every record can be compared with what was meant.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use throng::wire::ClientMessageId;
 
+use crate::away::{Schedule, Window};
 use crate::corpus::Corpus;
 use crate::scenario::Scenario;
 
@@ -34,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) messages: Vec<Planned>,
     /// Copies of all messages, one a group.
     pub(crate) copies: usize,
+    /// Who is away when.
+    pub(crate) schedule: Option<Schedule>,
 }
 
 impl Plan {
@@ -44,6 +49,10 @@ impl Plan {
             groups: layout(scenario),
             messages: Vec::new(),
             copies: 0,
+            schedule: scenario
+                .away
+                .as_ref()
+                .map(|away| Schedule::new(away, scenario.people.members)),
         };
         if let Some(publish) = &scenario.publish {
             for number in 0..publish.count() {
@@ -115,6 +124,12 @@ impl Plan {
             .collect()
     }
 
+    /// The stretch message `number` counts in, where members are away.
+    pub(crate) fn window(&self, number: usize) -> Option<Window> {
+        let due = Duration::from_micros(self.messages[number].due_us);
+        self.schedule.as_ref()?.window_at(due)
+    }
+
     /// The median length of a message, in bytes.
     pub(crate) fn payload_bytes(&self) -> usize {
         let mut lengths: Vec<_> = self.messages.iter().map(|m| m.body.len()).collect();
@@ -164,6 +179,7 @@ pub(crate) mod tests {
                 window: 64,
             }),
             mass_sends: None,
+            away: None,
             crashes: Crashes::default(),
             server: Server::default(),
         }

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::away::Noticed;
 use crate::measure::Machine;
+use crate::scrape::Shards;
 
 /// Latency of every delivery, in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -94,6 +96,23 @@ pub(crate) struct Report {
     pub(crate) archive: Archive,
     pub(crate) refused: BTreeMap<&'static str, u64>,
     pub(crate) restarts: usize,
+    /// The server's own account of its memory budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory_budget: Option<MemoryBudget>,
+    /// Of a server with more than one shard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shards: Option<Shards>,
+    /// Where members were away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) away: Option<Noticed>,
+}
+
+/// Memory that the server budgets: rings, answers of the log, what is unacknowledged, handshakes.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub(crate) struct MemoryBudget {
+    /// The highest seen, in MiB; looked at about once a second.
+    pub(crate) used_peak_mib: f64,
+    pub(crate) limit_mib: f64,
 }
 
 impl Report {
@@ -198,8 +217,67 @@ impl Report {
             row("refused", format!("{count} × {rule}"));
         }
         row("restarts", self.restarts.to_string());
+        if let Some(memory) = self.memory_budget {
+            let (used, limit) = (memory.used_peak_mib, memory.limit_mib);
+            row(
+                "memory budget, peak of limit",
+                format!("{used:.2} / {limit:.0} MiB"),
+            );
+        }
+        if let Some(away) = &self.away {
+            rows_of_away(away, &mut row);
+        }
+        if let Some(shards) = &self.shards {
+            rows_of_shards(shards, &mut row);
+        }
         out
     }
+}
+
+fn rows_of_away(away: &Noticed, row: &mut impl FnMut(&str, String)) {
+    let times = |l: Latency| format!("{} / {} / {} / {} µs", l.p50, l.p99, l.p999, l.max);
+    row("those who stay, apart", times(away.apart_latency_us));
+    row("those who stay, together", times(away.together_latency_us));
+    if let Some([apart, together]) = away.server_flush_p99_us {
+        row(
+            "server, release to flush, p99",
+            format!("{apart} µs apart, {together} µs together"),
+        );
+    }
+    let (ratio, ratio_max) = (away.ratio, away.ratio_max);
+    row(
+        "together over apart, p99",
+        format!("{ratio:.2}, at most {ratio_max}"),
+    );
+    for seconds in &away.back_s {
+        row("all back and caught up after", format!("{seconds:.2} s"));
+    }
+}
+
+fn rows_of_shards(shards: &Shards, row: &mut impl FnMut(&str, String)) {
+    for (number, shard) in shards.shards.iter().enumerate() {
+        row(
+            &format!("shard {number}"),
+            format!(
+                "{} sessions, {:.1} % busy, {} deliveries, {} datagrams, {:.0} µs a flush, {} forwarded, {} dropped",
+                shard.sessions,
+                shard.busy * 100.0,
+                shard.deliveries,
+                shard.datagrams_sent,
+                shard.flush_mean_us,
+                shard.forwarded,
+                shard.forward_dropped
+            ),
+        );
+    }
+    let balance = shards.balance;
+    row(
+        "balance, most over mean",
+        format!(
+            "sessions {:.2}, busy {:.2}, deliveries {:.2}",
+            balance.sessions, balance.busy, balance.deliveries
+        ),
+    );
 }
 
 #[cfg(test)]
@@ -259,6 +337,9 @@ mod tests {
             },
             refused: BTreeMap::from([("Frozen", 1)]),
             restarts: 0,
+            memory_budget: None,
+            shards: None,
+            away: None,
         }
     }
 

@@ -11,6 +11,8 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use crate::archive::{compare, verify};
+use crate::away::Noticed;
+use crate::conduct::{Conductor, Seen};
 use crate::corpus::Corpus;
 use crate::crowd::{Crowd, bar};
 use crate::ledger::Ledger;
@@ -134,6 +136,7 @@ impl Stage {
             data: data.clone(),
             log: directory.path().join("server.log"),
             shards: options.scenario.server.shards,
+            knobs: options.scenario.server.knobs.clone(),
         };
         let server = ServerProcess::start(&launch, ([127, 0, 0, 1], 0).into())?;
         eprintln!("server {} on {}", server.pid(), server.quic);
@@ -180,6 +183,14 @@ fn perform(
         ));
     }
     let archive = check_archive(stage, &ledger, &mut violations)?;
+    let Seen {
+        back_s,
+        flush_p99_us,
+        ..
+    } = &measured.seen;
+    let schedule = ledger.plan.schedule.as_ref();
+    let away = schedule.map(|it| it.outcome(&tally.windows, *flush_p99_us, back_s.clone()));
+    violations.extend(away.as_ref().and_then(Noticed::violation));
     let deliveries = tally.deliveries;
     let per_delivery = |us: Option<u64>| us.map(|us| us as f64 / deliveries.max(1) as f64);
     let elapsed_s = measured.elapsed.as_secs_f64();
@@ -219,6 +230,9 @@ fn perform(
         archive,
         refused: ledger.refusals(),
         restarts: measured.restarts,
+        memory_budget: measured.seen.memory,
+        shards: measured.seen.shards,
+        away: away.clone(),
         machine,
     };
     Ok(Outcome { report, violations })
@@ -250,7 +264,12 @@ async fn provision(
     }
     operator.close().await;
     eprintln!("{members} people in {} groups", groups.len());
-    let window = scenario.publish.as_ref().map_or(1, |it| it.window);
+    let window = match (&scenario.publish, &scenario.away) {
+        // What those who are away have not had holds up nobody.
+        (Some(publish), Some(_)) => publish.count(),
+        (Some(publish), None) => publish.window,
+        (None, _) => 1,
+    };
     Ok(Ledger::new(plan, groups, people, window, Instant::now()))
 }
 
@@ -261,6 +280,7 @@ struct Measured {
     client_cpu_us: Option<u64>,
     rss_peak_kib: Option<u64>,
     restarts: usize,
+    seen: Seen,
     violations: Vec<String>,
 }
 
@@ -276,6 +296,8 @@ fn measure(
     // What servers that were killed since used, less what this one had used before.
     let mut server_cpu = stage.server_pid().and_then(cpu_us).map(|us| -(us as i64));
     let start_us = ledger.micros(Instant::now());
+    let http = stage.server.as_ref().and_then(|server| server.http);
+    let mut conductor = Conductor::start(ledger.plan.schedule.clone(), http);
     let mut sending = Some(send(scenario, crowd, ledger, runtime));
     let bar = bar("delivered", ledger.deliveries_expected());
     let mut violations = Vec::new();
@@ -283,6 +305,7 @@ fn measure(
     let (mut last, mut last_at) = (0, Instant::now());
     while sending.is_some() || !ledger.is_complete() {
         std::thread::sleep(WATCH_EVERY);
+        conductor.turn(crowd, ledger, scenario.people.members);
         let done = ledger.deliveries() + ledger.answers();
         bar.set_position(ledger.deliveries() as u64);
         if done != last {
@@ -325,6 +348,7 @@ fn measure(
     if let Some(sending) = sending {
         sending.abort();
     }
+    let seen = conductor.end();
     let elapsed = Duration::from_micros(ledger.finished_us().saturating_sub(start_us));
     std::thread::sleep(LINGER);
     Ok(Measured {
@@ -337,6 +361,7 @@ fn measure(
             .map(|(before, after)| after - before),
         rss_peak_kib: rss.map(RssWatch::stop),
         restarts,
+        seen,
         violations,
     })
 }

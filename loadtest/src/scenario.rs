@@ -1,9 +1,12 @@
 //! What a scenario file says. Every key is documented here; unknown keys are refused.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
+
+use crate::away::Away;
 
 /// The version of scenario files this build reads.
 const SCHEMA: u32 = 1;
@@ -28,6 +31,8 @@ pub(crate) struct Scenario {
     pub(crate) publish: Option<Publish>,
     /// Mass sends to many groups; this or `publish`.
     pub(crate) mass_sends: Option<MassSends>,
+    /// Members who are away for a while. With `publish` at a rate, for as long as this takes.
+    pub(crate) away: Option<Away>,
     /// Kills of the server.
     #[serde(default)]
     pub(crate) crashes: Crashes,
@@ -147,6 +152,8 @@ pub(crate) struct Crashes {
 pub(crate) struct Server {
     /// Shards. Default: the server's own.
     pub(crate) shards: Option<u16>,
+    /// Its knobs by name, as in `{ "limits.idle_timeout" = "3 min" }`. Default none.
+    pub(crate) knobs: BTreeMap<String, String>,
 }
 
 fn one() -> usize {
@@ -174,6 +181,12 @@ impl Scenario {
         let mut scenario: Self = toml::from_str(text)?;
         if let (Some(publish), Some(seconds)) = (&mut scenario.publish, seconds) {
             publish.seconds = seconds;
+        }
+        if let (Some(away), Some(seconds)) = (&mut scenario.away, seconds) {
+            away.seconds = seconds;
+        }
+        if let (Some(publish), Some(away)) = (&mut scenario.publish, &scenario.away) {
+            publish.seconds = away.publish_seconds();
         }
         scenario.check()?;
         Ok(scenario)
@@ -214,6 +227,12 @@ impl Scenario {
         within("texts.median_bytes", self.texts.median_bytes, 16, 16_384)?;
         if self.connections.keep_alive_ms >= self.connections.idle_timeout_ms {
             bail!("connections.keep_alive_ms must be below connections.idle_timeout_ms");
+        }
+        if let Some(away) = &self.away {
+            away.check(self.people.members, library)?;
+            if !self.publish.as_ref().is_some_and(|it| it.rate_per_s > 0.0) {
+                bail!("[away] needs [publish] with a rate");
+            }
         }
         match (&self.publish, &self.mass_sends) {
             (Some(publish), None) => publish.check(),
@@ -284,6 +303,8 @@ mod tests {
             include_str!("../scenarios/all-hands.toml"),
             include_str!("../scenarios/mass-send.toml"),
             include_str!("../scenarios/crash.toml"),
+            include_str!("../scenarios/stalled.toml"),
+            include_str!("../scenarios/storm.toml"),
         ] {
             Scenario::parse(text, None).unwrap();
         }
@@ -301,6 +322,17 @@ mod tests {
     fn seconds_on_the_command_line_replace_those_of_the_file() {
         let scenario = Scenario::parse(SHORT, Some(2.0)).unwrap();
         assert_eq!(scenario.publish.unwrap().count(), 40);
+    }
+
+    #[test]
+    fn messages_are_published_for_as_long_as_members_are_away() {
+        let away = "\n[away]\nkind = 'stall'\nshare = 0.1\nseconds = 60\nrecover_seconds = 20\nratio_max = 1.5";
+        let text = format!("{SHORT}{away}");
+        let scenario = Scenario::parse(&text, None).unwrap();
+        assert_eq!(scenario.publish.unwrap().count(), 20 * 160);
+        let scenario = Scenario::parse(&text, Some(5.0)).unwrap();
+        assert_eq!(scenario.publish.unwrap().count(), 20 * 50);
+        assert!(error(&text.replace("share = 0.1", "share = 0.5")).contains("away.share"));
     }
 
     #[test]

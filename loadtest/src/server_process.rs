@@ -3,6 +3,7 @@
 //! Only processes started here are ever ended, by their id. Dropping the handle kills the server, so
 //! that a panic leaves nothing behind; [`end_on_signal`] does the same for ctrl-c and SIGTERM.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -180,6 +181,8 @@ pub(crate) struct Launch {
     /// Where its log lines go.
     pub(crate) log: PathBuf,
     pub(crate) shards: Option<u16>,
+    /// Its knobs by name.
+    pub(crate) knobs: BTreeMap<String, String>,
 }
 
 /// A running server.
@@ -189,6 +192,8 @@ pub(crate) struct ServerProcess {
     child: Child,
     /// Its QUIC address.
     pub(crate) quic: SocketAddr,
+    /// Where its metrics are.
+    pub(crate) http: Option<SocketAddr>,
 }
 
 impl ServerProcess {
@@ -204,6 +209,10 @@ impl ServerProcess {
         if let Some(shards) = launch.shards {
             command.args(["--shards", &shards.to_string()]);
         }
+        for (name, value) in &launch.knobs {
+            let flag = name.replace(['.', '_'], "-");
+            command.arg(format!("--{flag}")).arg(value);
+        }
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -217,8 +226,10 @@ impl ServerProcess {
             launch: launch.clone(),
             child,
             quic: listen,
+            http: None,
         };
-        server.quic = ready.with_context(|| server.last_words())?;
+        let ready = ready.with_context(|| server.last_words())?;
+        (server.quic, server.http) = ready;
         Ok(server)
     }
 
@@ -284,8 +295,11 @@ impl Drop for ServerProcess {
     }
 }
 
-/// Waits for the ready line and returns the QUIC address in it.
-fn wait_ready(child: &mut Child) -> anyhow::Result<SocketAddr> {
+/// Where a server listens: for QUIC, and with its metrics.
+type Ready = (SocketAddr, Option<SocketAddr>);
+
+/// Waits for the ready line and returns the addresses in it.
+fn wait_ready(child: &mut Child) -> anyhow::Result<Ready> {
     let stdout = child.stdout.take().context("its output is not piped")?;
     let (sender, lines) = mpsc::channel();
     // Reads on after the ready line, so that the server never blocks on its output.
@@ -301,13 +315,14 @@ fn wait_ready(child: &mut Child) -> anyhow::Result<SocketAddr> {
     }
 }
 
-fn parse_ready(line: &str) -> Option<SocketAddr> {
+fn parse_ready(line: &str) -> Option<Ready> {
     let mut words = line.split_whitespace();
     if words.next() != Some("ready") {
         return None;
     }
     let quic = words.find_map(|word| word.strip_prefix("quic="))?;
-    quic.parse().ok()
+    let http = words.find_map(|word| word.strip_prefix("http="));
+    Some((quic.parse().ok()?, http.and_then(|http| http.parse().ok())))
 }
 
 #[cfg(test)]
@@ -317,7 +332,8 @@ mod tests {
     #[test]
     fn the_ready_line_names_the_address() {
         let line = "ready quic=127.0.0.1:4433 http=127.0.0.1:9464 pid=17";
-        assert_eq!(parse_ready(line), Some(([127, 0, 0, 1], 4433).into()));
+        let (quic, http) = (([127, 0, 0, 1], 4433).into(), ([127, 0, 0, 1], 9464).into());
+        assert_eq!(parse_ready(line), Some((quic, Some(http))));
         assert_eq!(parse_ready("started quic=127.0.0.1:4433"), None);
         assert_eq!(parse_ready("ready http=127.0.0.1:1"), None);
     }
@@ -349,6 +365,7 @@ mod tests {
             data: dir.path().to_owned(),
             log: dir.path().join("log"),
             shards: None,
+            knobs: BTreeMap::new(),
         };
         std::fs::write(&launch.log, "the port is in use\n").unwrap();
         let error = ServerProcess::start(&launch, ([127, 0, 0, 1], 0).into()).unwrap_err();

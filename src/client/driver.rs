@@ -323,6 +323,7 @@ impl Driver {
                     .closing
                     .as_ref()
                     .map_or_else(|| "stream ended".to_owned(), |refused| refused.text.clone()),
+                retry_after: None,
             },
         }
     }
@@ -379,5 +380,6 @@ fn reset(code: quinn::VarInt) -> CloseReason {
     CloseReason::ByServer {
         code: CloseCode::from_u64(code.into_inner()),
         reason: "stream reset".to_owned(),
+        retry_after: None,
     }
 }

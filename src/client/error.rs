@@ -6,7 +6,10 @@ use std::time::Duration;
 use super::cursors::CursorError;
 use super::session::Lane;
 use crate::wire::tagged::TaggedError;
-use crate::wire::{DeliveryError, FrameError, FrameKind, GroupId, MessageError, Refused, TenantId};
+use crate::wire::{
+    DeliveryError, FrameError, FrameKind, GroupId, MessageError, Refused, TenantId,
+    read_close_number,
+};
 
 /// Why a request was not made; nothing was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -157,6 +160,8 @@ pub enum CloseReason {
         code: CloseCode,
         /// Why, for people.
         reason: String,
+        /// How long the server asks to wait before connecting again; see [`super::Backoff`].
+        retry_after: Option<Duration>,
     },
     /// Nothing was heard of the server for too long.
     #[error("nothing was heard of the server for the idle timeout")]
@@ -172,13 +177,28 @@ pub enum CloseReason {
 impl From<quinn::ConnectionError> for CloseReason {
     fn from(error: quinn::ConnectionError) -> Self {
         match error {
-            quinn::ConnectionError::ApplicationClosed(close) => Self::ByServer {
-                code: CloseCode::from_u64(close.error_code.into_inner()),
-                reason: String::from_utf8_lossy(&close.reason).into_owned(),
-            },
+            quinn::ConnectionError::ApplicationClosed(close) => {
+                let (code, retry_after) = read_close_number(close.error_code.into_inner());
+                Self::ByServer {
+                    code: CloseCode::from_u64(code),
+                    reason: String::from_utf8_lossy(&close.reason).into_owned(),
+                    retry_after,
+                }
+            }
             quinn::ConnectionError::LocallyClosed => Self::Done,
             quinn::ConnectionError::TimedOut => Self::Silent,
             other => Self::Transport(other),
+        }
+    }
+}
+
+impl CloseReason {
+    /// How long the server asks to wait before connecting again, if it does.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::ByServer { retry_after, .. } => *retry_after,
+            _ => None,
         }
     }
 }
@@ -230,4 +250,15 @@ pub enum ConnectError {
     /// No welcome in time.
     #[error("no welcome from the server within {0:?}")]
     Deadline(Duration),
+}
+
+impl ConnectError {
+    /// How long the server asks to wait before connecting again, if it does.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Closed(reason) => reason.retry_after(),
+            _ => None,
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! brings an event loop. A delivery is handed out once, however often the server sends it (SPEC S4):
 //! keep [`Deliveries::cursors`] and attach with them on the next connection.
 
+mod backoff;
 mod connection;
 mod cursors;
 mod driver;
@@ -12,7 +13,9 @@ mod error;
 mod event;
 mod session;
 mod settings;
+mod tickets;
 
+pub use backoff::Backoff;
 pub use connection::{Client, Deliveries, Delivery};
 pub use cursors::{CursorError, CursorLimits, Cursors, GroupCursor};
 pub use driver::Driver;

@@ -1,16 +1,21 @@
 //! How a client connects: whom it trusts, who it is, and what it spends.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::error::ConnectError;
 use super::session::Limits;
+use super::tickets::Tickets;
 use crate::wire::{ALPN, TenantId};
 
 /// The longest UDP payload sent: an Ethernet frame less IPv6 and UDP headers.
 const UDP_PAYLOAD_MAX: u16 = 1_452;
+
+/// Servers whose address tokens are kept.
+const SERVERS_MAX: u32 = 8;
 
 /// Who connects.
 #[derive(Debug)]
@@ -51,6 +56,26 @@ pub struct Settings {
     pub(super) welcome_deadline: Duration,
     idle_timeout: Duration,
     keep_alive: Duration,
+    returning: Arc<Returning>,
+}
+
+/// What connections leave for those after them, shared by all clones of the settings.
+#[derive(Debug)]
+struct Returning {
+    /// Made once: a session is resumed only under the very configuration it began with.
+    tls_of_people: OnceLock<Arc<rustls::ClientConfig>>,
+    tickets: Arc<Tickets>,
+    addresses: Arc<quinn::TokenMemoryCache>,
+}
+
+impl Returning {
+    fn new(connections: usize) -> Self {
+        Self {
+            tls_of_people: OnceLock::new(),
+            tickets: Arc::new(Tickets::new(connections)),
+            addresses: Arc::new(quinn::TokenMemoryCache::new(SERVERS_MAX, connections)),
+        }
+    }
 }
 
 impl Settings {
@@ -65,6 +90,7 @@ impl Settings {
             welcome_deadline: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(10),
+            returning: Arc::new(Returning::new(8)),
         }
     }
 
@@ -112,8 +138,30 @@ impl Settings {
         self
     }
 
+    /// How many connections may come back cheaply: with a resumption ticket and an address token that
+    /// an earlier connection of these settings, or of a clone, has left for each server. Default 8;
+    /// each costs about 1 KiB. 0 forgets everything.
+    #[must_use]
+    pub fn returning_max(mut self, connections: usize) -> Self {
+        self.returning = Arc::new(Returning::new(connections));
+        self
+    }
+
+    /// The configuration of a connection with `credentials`. People's is made once, and resumes.
+    fn tls(&self, credentials: &Credentials) -> Result<Arc<rustls::ClientConfig>, ConnectError> {
+        let Credentials::Token(_) = credentials else {
+            return Ok(Arc::new(self.new_tls(credentials)?));
+        };
+        if let Some(made) = self.returning.tls_of_people.get() {
+            return Ok(made.clone());
+        }
+        let made = Arc::new(self.new_tls(credentials)?);
+        // Another clone may have been faster.
+        Ok(self.returning.tls_of_people.get_or_init(|| made).clone())
+    }
+
     /// TLS 1.3 with Throng's ALPN, verifying the server against the roots.
-    fn tls(&self, credentials: &Credentials) -> Result<rustls::ClientConfig, ConnectError> {
+    fn new_tls(&self, credentials: &Credentials) -> Result<rustls::ClientConfig, ConnectError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -125,8 +173,11 @@ impl Settings {
             }
         };
         tls.alpn_protocols = vec![ALPN.to_vec()];
-        // Connections live for hours; a ticket would save little and is one more secret to keep.
-        tls.resumption = rustls::client::Resumption::disabled();
+        tls.resumption = match credentials {
+            Credentials::Token(_) => Resumption::store(self.returning.tickets.clone()),
+            // Shown and checked anew each time.
+            Credentials::Certificate { .. } => Resumption::disabled(),
+        };
         Ok(tls)
     }
 
@@ -150,7 +201,9 @@ impl Settings {
         let tls = quinn::crypto::rustls::QuicClientConfig::try_from(self.tls(credentials)?)
             .map_err(|_| rustls::Error::General("no TLS 1.3 initial cipher suite".to_owned()))?;
         let mut client = quinn::ClientConfig::new(Arc::new(tls));
-        client.transport_config(Arc::new(self.transport()));
+        client
+            .transport_config(Arc::new(self.transport()))
+            .token_store(self.returning.addresses.clone());
         Ok(client)
     }
 }

@@ -76,6 +76,11 @@ sections! {
         /// Connections at a time, all shards together; more are refused.
         connections_max: u32 = "50000" in "1" to "1000000",
         costs "about 26 KiB of memory per idle connection";
+        /// What rings, answers of the log, deliveries not yet acknowledged and waiting handshakes may
+        /// take, all shards together. Under pressure rings keep less, the oldest messages of every
+        /// group first, and sessions that lag are served from the log earlier.
+        memory_budget_bytes: ByteSize = "512 MiB" in "16 MiB" to "1 TiB",
+        costs "up to this much memory, beside connections' own";
         /// Handshakes begun in one turn of a shard's loop; the others wait their turn.
         handshakes_per_turn_max: u32 = "4" in "1" to "256",
         costs "up to a millisecond each in which the shard delivers to nobody";
@@ -366,6 +371,10 @@ sections! {
         /// What one session may be given in one write before it is the next one's turn.
         write_bytes: ByteSize = "128 KiB" in "4 KiB" to "16 MiB",
         costs "the shard's other sessions this much of a wait";
+        /// What one session that is behind may be given in one write; such sessions take turns after
+        /// those that are not.
+        catch_up_bytes: ByteSize = "32 KiB" in "4 KiB" to "1 MiB",
+        costs "the shard's other sessions about 1 µs of a wait per KiB";
         /// What is asked of the log at once for one group that is behind, in sequences.
         fetch_sequences: u64 = "256" in "1" to "65536",
         costs "one read of about as many messages";

@@ -149,6 +149,7 @@ impl Engine {
             replay: None,
             stopped: false,
             lost_records: 0,
+            released_at: None,
             fetches_open: Cell::new(0),
         }
     }

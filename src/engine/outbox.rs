@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::time::Instant;
 
 use super::port::Item;
 use crate::wire::RecordNumber;
@@ -36,6 +37,8 @@ struct Inner {
     released: VecDeque<Released>,
     fetched: Vec<Item>,
     bytes: usize,
+    /// When the first of `released` was.
+    released_at: Option<Instant>,
     /// The owner has been woken and has not looked yet.
     woken: bool,
     closed: bool,
@@ -54,6 +57,7 @@ impl Outbox {
     /// Adds what one batch released, in order, and wakes the owner once. `items` is left empty.
     pub(crate) fn release(&self, items: &mut Vec<(RecordNumber, Item)>) {
         let mut inner = self.lock();
+        inner.released_at.get_or_insert_with(Instant::now);
         for (record, item) in items.drain(..) {
             let bytes = item.projection_bytes();
             if bytes > 0 && inner.bytes + bytes > self.bytes_max {
@@ -99,6 +103,7 @@ impl Outbox {
         Taken {
             closed: inner.closed,
             lost_records: inner.lost_records,
+            released_at: inner.released_at.take(),
         }
     }
 
@@ -127,4 +132,6 @@ pub(crate) struct Taken {
     pub(crate) closed: bool,
     /// Projections dropped so far, to be read from the log.
     pub(crate) lost_records: u64,
+    /// When the first of what was taken was released.
+    pub(crate) released_at: Option<Instant>,
 }

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::Sender;
 
@@ -155,6 +156,7 @@ pub struct Port {
     pub(super) replay: Option<Replay>,
     pub(super) stopped: bool,
     pub(super) lost_records: u64,
+    pub(super) released_at: Option<Instant>,
     pub(super) fetches_open: Cell<usize>,
 }
 
@@ -234,11 +236,19 @@ impl Port {
         self.lost_records
     }
 
+    /// When the first of what the last [`Self::poll`] took was released, by this machine's monotonic
+    /// clock; none when it took nothing new.
+    #[must_use]
+    pub fn released_at(&self) -> Option<Instant> {
+        self.released_at
+    }
+
     /// Appends everything that has been released since the last call, in order. The port's `wake`
     /// is called, once, when there is more.
     pub fn poll(&mut self, out: &mut Vec<Item>) {
         let taken = self.outbox.take(&mut self.backlog, &mut self.fetched);
         self.lost_records = taken.lost_records;
+        self.released_at = taken.released_at;
         let mut replayed = None;
         for item in self.fetched.drain(..) {
             match item {

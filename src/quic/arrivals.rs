@@ -1,7 +1,8 @@
 //! What reaches a shard's socket: datagrams of its connections, of other shards' and of newcomers.
 //!
 //! A newcomer is let in only as fast as those already there can bear: a bounded number of handshakes
-//! a turn, a bounded number waiting, and above a rate only after it has proved its address.
+//! a turn, a bounded number waiting, and above a rate only after it has proved its address. Who was
+//! here before comes first.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -13,12 +14,17 @@ use crossbeam_channel::Sender;
 use mio::Waker;
 use quinn_proto::{ConnectionHandle, DatagramEvent, EcnCodepoint, Incoming};
 
+use super::admission::Class;
 use super::endpoint::Shard;
 use super::link::Link;
 use super::waiting;
 
 /// Received batches a turn, so that a flood cannot keep deliveries waiting.
 const RECEIVE_BATCHES: usize = 8;
+/// How long receiving may take in a turn: first packets cost as much as a hundred others.
+const RECEIVE_BUDGET: Duration = Duration::from_millis(1);
+/// How long beginning handshakes may take in a turn; one is begun in any case.
+const HANDSHAKES_BUDGET: Duration = Duration::from_millis(1);
 /// Forwarded datagrams a turn.
 const FORWARDED_PER_TURN: usize = 256;
 
@@ -57,6 +63,15 @@ impl Newcomers {
     }
 }
 
+/// What its first packet says of a client. A token sent by Retry proves its address, and nothing more.
+fn class_of(incoming: &Incoming) -> Class {
+    if incoming.remote_address_validated() && incoming.may_retry() {
+        Class::Returning
+    } else {
+        Class::Newcomer
+    }
+}
+
 impl Shard {
     pub(super) fn receive(&mut self) {
         if !self.readable {
@@ -66,6 +81,7 @@ impl Shard {
         let Some(mut received) = self.received.take() else {
             return;
         };
+        let begun = Instant::now();
         for _ in 0..RECEIVE_BATCHES {
             let count = match self.links.socket.receive(&mut received) {
                 Ok(count) => count,
@@ -87,6 +103,9 @@ impl Shard {
             if count < super::socket::BATCH {
                 // The next datagram to come is a new event.
                 self.readable = false;
+                break;
+            }
+            if begun.elapsed() > RECEIVE_BUDGET {
                 break;
             }
         }
@@ -172,7 +191,6 @@ impl Shard {
     /// Lets a newcomer wait for its handshake, asks it to prove its address first, or sends it away.
     fn on_newcomer(&mut self, now: Instant, incoming: Incoming) {
         let limits = &self.links.limits;
-        let waiting_max = limits.handshakes_waiting_max as usize;
         let taken = self.endpoint.open_connections() + self.waiting.len();
         let mut buffer = self.links.socket.buffer();
         if self.is_stopping() || taken >= self.connections_max as usize {
@@ -181,32 +199,41 @@ impl Shard {
             self.links.socket.queue(&transmit, buffer);
             return;
         }
-        let rate = self.newcomers.count(now.duration_since(self.begun));
-        let many = rate > limits.retry_above_per_s || self.waiting.len() > waiting_max / 2;
-        if many && !incoming.remote_address_validated() {
-            self.stats.retries += 1;
-            match self.endpoint.retry(incoming, &mut buffer) {
-                Ok(transmit) => self.links.socket.queue(&transmit, buffer),
-                Err(error) => self.endpoint.ignore(error.into_incoming()),
+        let class = class_of(&incoming);
+        if class == Class::Newcomer && !incoming.remote_address_validated() {
+            let rate = self.newcomers.count(now.duration_since(self.begun));
+            if rate > limits.retry_above_per_s || self.waiting.is_crowded() {
+                self.stats.retries += 1;
+                match self.endpoint.retry(incoming, &mut buffer) {
+                    Ok(transmit) => self.links.socket.queue(&transmit, buffer),
+                    Err(error) => self.endpoint.ignore(error.into_incoming()),
+                }
+                return;
             }
-            return;
         }
         self.links.socket.give_back(buffer);
-        if self.waiting.len() >= waiting_max {
+        if let Err(incoming) = self.waiting.push(class, incoming, now) {
             self.stats.ignored += 1;
             self.endpoint.ignore(incoming);
-        } else {
-            self.waiting.push_back(incoming);
         }
     }
 
     /// Begins a few of the waiting handshakes, so that a storm of newcomers never holds up members.
     pub(super) fn admit(&mut self, now: Instant) {
-        for _ in 0..self.links.limits.handshakes_per_turn {
-            let Some(incoming) = self.waiting.pop_front() else {
+        while let Some(incoming) = self.waiting.pop_late(now) {
+            self.stats.ignored += 1;
+            self.endpoint.ignore(incoming);
+        }
+        let begun = Instant::now();
+        for number in 0..self.links.limits.handshakes_per_turn {
+            if number > 0 && begun.elapsed() > HANDSHAKES_BUDGET {
+                return;
+            }
+            let Some(incoming) = self.waiting.pop() else {
                 return;
             };
             self.stats.handshakes += 1;
+            self.stats.returning += u64::from(class_of(&incoming) == Class::Returning);
             let mut buffer = self.links.socket.buffer();
             match self.endpoint.accept(incoming, now, &mut buffer, None) {
                 Ok((ConnectionHandle(handle), conn)) => {

@@ -3,12 +3,19 @@
 //! Every way in which bytes from outside can be wrong ends here (invariant 8). The codes are forever
 //! (docs/wire.md).
 
+use core::time::Duration;
+
 use quinn_proto::VarInt;
 
 use super::auth::AuthError;
 use crate::model::Refusal;
 use crate::wire::tagged::TaggedError;
-use crate::wire::{EnvelopeError, FrameError, FrameKind, MessageError, TenantId};
+use crate::wire::{EnvelopeError, FrameError, FrameKind, MessageError, TenantId, close_number};
+
+/// The least that a client waits where too many come in at once.
+const BUSY_RETRY: Duration = Duration::from_secs(1);
+/// The least that a client waits when the server stops: a restart takes about as long.
+const STOP_RETRY: Duration = Duration::from_secs(2);
 
 /// The application error code of a close.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -28,12 +35,6 @@ pub enum CloseCode {
     OverLimit = 5,
     /// Something the connection's identity may never do.
     NotPermitted = 6,
-}
-
-impl From<CloseCode> for VarInt {
-    fn from(code: CloseCode) -> Self {
-        Self::from_u32(code as u32)
-    }
 }
 
 /// One of the two streams a client opens.
@@ -181,6 +182,27 @@ impl CloseReason {
         )
     }
 
+    /// When the client had better come back, where that is later than at once. `serial` is the
+    /// connection's number: by it, those who are told at the same moment come back spread over a
+    /// time as long again.
+    #[must_use]
+    pub fn retry_after(&self, serial: u32) -> Option<Duration> {
+        let least = match self {
+            Self::Busy => BUSY_RETRY,
+            Self::ShuttingDown => STOP_RETRY,
+            _ => return None,
+        };
+        // Fibonacci hashing: numbers in a row are far apart.
+        let spread = serial.wrapping_mul(0x9e37_79b9) >> 16;
+        Some(least + least * spread / (1 << 16))
+    }
+
+    /// The number the connection with this serial number is closed with.
+    pub(super) fn number(&self, serial: u32) -> VarInt {
+        let number = close_number(self.code() as u8, self.retry_after(serial));
+        VarInt::from_u64(number).expect("a code and a day in milliseconds are less than 2^62")
+    }
+
     /// The code that goes with it.
     #[must_use]
     pub fn code(&self) -> CloseCode {
@@ -212,5 +234,28 @@ impl CloseReason {
             | Self::DeviceRevoked
             | Self::NotAdmitted { .. } => CloseCode::NotPermitted,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_are_sent_away_at_once_come_back_spread_over_a_time() {
+        let retries = (0..2_000).map(|serial| CloseReason::ShuttingDown.retry_after(serial));
+        let mut retries: Vec<_> = retries.flatten().collect();
+        retries.sort_unstable();
+        assert!(retries[0] >= STOP_RETRY && retries[1_999] < 2 * STOP_RETRY);
+        let widest = retries.windows(2).map(|pair| pair[1] - pair[0]).max();
+        assert!(widest < Some(Duration::from_millis(5)), "{widest:?}");
+    }
+
+    #[test]
+    fn who_broke_a_rule_is_not_asked_back() {
+        assert_eq!(CloseReason::DeviceRevoked.retry_after(1), None);
+        assert_eq!(CloseReason::DeviceRevoked.number(1).into_inner(), 6);
+        let busy = CloseReason::Busy.number(0).into_inner();
+        assert_eq!(busy, 5 + 1_000 * 256);
     }
 }

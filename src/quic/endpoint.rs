@@ -6,7 +6,6 @@
 //! its top, nothing is shared on the delivery path, and every queue is bounded (invariants 4 and 5).
 
 use core::cell::Cell;
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,9 +15,11 @@ use crossbeam_channel::Receiver;
 use mio::{Events, Interest, Poll, Token};
 use quinn_proto::{Endpoint, EndpointConfig, Incoming, ServerConfig};
 
+use super::admission::Waiting;
 use super::arrivals::{Forwarded, Newcomers, Peer};
 use super::cid::{ShardCodec, ShardIds};
 use super::close::CloseReason;
+use super::latency::Latency;
 use super::link::{Link, Phase};
 use super::links::{Events as WaveEvents, Links, Wave};
 use super::options::CheckToken;
@@ -99,9 +100,9 @@ pub(super) struct Shard {
     control: Receiver<Control>,
     pub(super) forwarded: Receiver<Forwarded>,
     pub(super) peers: Vec<Peer>,
-    published: Arc<Published>,
+    pub(super) published: Arc<Published>,
     pub(super) connections_max: u32,
-    pub(super) waiting: VecDeque<Incoming>,
+    pub(super) waiting: Waiting<Incoming>,
     pub(super) newcomers: Newcomers,
     pub(super) received: Option<Received>,
     /// The socket may have more to read.
@@ -115,6 +116,9 @@ pub(super) struct Shard {
     items: Vec<Item>,
     fetches: Vec<Fetch>,
     retry_fetches_at: Instant,
+    /// The earliest release of a delivery that those who are live have not all been handed.
+    pub(super) released_at: Option<Instant>,
+    pub(super) latency: Latency,
     visits: Vec<u32>,
     due: Vec<u32>,
     wave_events: WaveEvents,
@@ -164,6 +168,8 @@ impl Shard {
         };
         published.store(&stats);
         let pace = Pace::new(limits.coalesce_max);
+        let waiting_max = limits.handshakes_waiting_max as usize;
+        let waiting = Waiting::new(waiting_max, limits.authentication_timeout);
         Ok(Self {
             shard,
             poll,
@@ -182,7 +188,7 @@ impl Shard {
             forwarded,
             peers,
             published,
-            waiting: VecDeque::new(),
+            waiting,
             newcomers: Newcomers::default(),
             received: Some(Received::new()),
             readable: true,
@@ -194,6 +200,8 @@ impl Shard {
             items: Vec::new(),
             fetches: Vec::new(),
             retry_fetches_at: Instant::now(),
+            released_at: None,
+            latency: Latency::default(),
             visits: Vec::new(),
             due: Vec::new(),
             wave_events: WaveEvents::default(),
@@ -233,9 +241,11 @@ impl Shard {
             self.take_items(now_received);
             self.admit(now_received);
             self.visit_all(now_received);
+            self.budget_memory();
             self.flush_sessions();
             self.request_fetches(now_received);
             self.links.socket.flush();
+            self.note_latency();
             self.await_room()?;
             self.publish(now, waiting_since);
             if self.is_stopped(now) {
@@ -319,6 +329,7 @@ impl Shard {
         self.port.poll(&mut items);
         // A port need not yield everything at once, nor wake again for the rest.
         self.more_items = !items.is_empty();
+        let released_at = self.port.released_at();
         for item in items.drain(..) {
             match item {
                 Item::Answer { request, result } => self.on_answer(request, &result, now),
@@ -328,6 +339,9 @@ impl Shard {
                     result,
                 } => self.on_attached(session, position, result),
                 item @ (Item::Deliver(_) | Item::Membership(_) | Item::Fetched { .. }) => {
+                    if matches!(item, Item::Deliver(_)) {
+                        self.released_at = self.released_at.or(released_at);
+                    }
                     self.core.on_item(&item);
                 }
                 Item::Ended {
@@ -480,7 +494,8 @@ impl Shard {
         stats.bytes_sent = sent.bytes;
         stats.sends = sent.calls;
         stats.datagrams_unsendable = sent.unsendable;
-        self.published.store(stats);
+        self.note_memory();
+        self.published.store(&self.stats);
     }
 
     /// Whether a stop has come to its end; tells everyone once what is in flight is answered.
@@ -492,7 +507,7 @@ impl Shard {
         let answered = !self.unflushed && quiet();
         if !stopping.told && (answered || now >= stopping.answers_by) {
             stopping.told = true;
-            for incoming in self.waiting.drain(..) {
+            while let Some(incoming) = self.waiting.pop_any() {
                 self.endpoint.ignore(incoming);
             }
             for index in self.links.indexes() {
@@ -523,7 +538,8 @@ impl Shard {
         };
         let code = reason.code();
         tracing::debug!(shard = self.shard, remote = %link.conn.remote_address(), ?code, %reason, "closing a connection");
-        link.conn.close(now, code.into(), reason.to_string().into());
+        let number = reason.number(link.serial);
+        link.conn.close(now, number, reason.to_string().into());
         if reason.is_for_cause() {
             self.stats.closed_for_cause += 1;
         }

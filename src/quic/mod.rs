@@ -1,7 +1,7 @@
 //! The QUIC server: shards' loops driving quinn-proto, what frames mean, and authentication.
 //!
 //! [`Server`] starts a thread per shard. In it, `endpoint` turns: `socket` brings datagrams in batches,
-//! `arrivals` hands them to connections, other shards or the queue of newcomers, `visit` reads frames
+//! `arrivals` hands them to connections, other shards or those who wait (`admission`), `visit` reads frames
 //! and writes answers of a connection (`link`, `streams`), `links` flushes the shard core's sessions
 //! into packets, `wheel` says when to look again. `protocol` is pure: it alone knows what frames mean.
 //!
@@ -9,12 +9,16 @@
 //! queues, nobody blocks) and invariant 8 (bytes from outside are checked at the door; whatever is wrong
 //! with them ends as a [`CloseReason`] or a refusal).
 
+mod account;
+mod address_tokens;
+mod admission;
 mod arrivals;
 pub mod auth;
 mod cid;
 mod close;
 mod congestion;
 mod endpoint;
+mod latency;
 mod link;
 mod links;
 mod options;
@@ -36,6 +40,7 @@ mod waiting;
 mod wheel;
 
 pub use close::{ClientStream, CloseCode, CloseReason};
+pub use latency::Latency;
 pub use options::{CheckToken, Limits, ServerOptions};
 pub use registry::{Registry, SessionEntry};
 pub use server::{Server, StartError, Stopped};

@@ -9,6 +9,8 @@ use quinn_proto::{
     crypto::rustls::{NoInitialCipherSuite, QuicServerConfig},
 };
 
+use super::account::HANDSHAKE_BUFFERS_BYTES;
+use super::address_tokens::{self, UsedTokens};
 use super::auth::{AuthError, Identity};
 use super::congestion::UsedCubicConfig;
 use crate::shard;
@@ -40,11 +42,15 @@ pub struct Limits {
     /// Connections at a time, all shards together; more are refused.
     /// Default 50,000. An idle one costs about 26 KiB.
     pub connections_max: u32,
+    /// Rings, answers of the log, deliveries not acknowledged and waiting handshakes, in bytes, all
+    /// shards together. Default 512 MiB. Under pressure rings keep less.
+    pub memory_budget_bytes: usize,
     /// Handshakes begun in one turn of a shard's loop; the others wait their turn.
     /// Default 4. Each costs a shard up to a millisecond, in which nobody is delivered to.
     pub handshakes_per_turn: u32,
-    /// First packets that wait for a handshake, a shard; more are ignored and come again.
-    /// Default 1,024. Each costs up to 34 KiB.
+    /// First packets that wait for a handshake, a shard, of newcomers and as many of clients that
+    /// were here before; more are ignored and come again. Default 1,024. Each costs up to 34 KiB,
+    /// all together 4 MiB and 2 KiB each.
     pub handshakes_waiting_max: u32,
     /// Newcomers a second and shard above which each must first prove its address (Retry).
     /// Default 500. Proving costs the newcomer a round trip and the server nearly nothing.
@@ -88,6 +94,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 50_000,
+            memory_budget_bytes: 512 * 1024 * 1024,
             handshakes_per_turn: 4,
             handshakes_waiting_max: 1024,
             retry_above_per_s: 500,
@@ -148,14 +155,18 @@ impl Limits {
         let crypto = QuicServerConfig::try_from(tls)?;
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
         let mut validation = ValidationTokenConfig::default();
-        // Returning clients get no address tokens: they would have to be remembered against reuse.
-        validation.sent(0);
+        // One a connection: with it the client is known as a returning one before its handshake.
+        validation
+            .sent(1)
+            .lifetime(address_tokens::LIFETIME)
+            .log(Arc::new(UsedTokens::new()));
         config
             .transport_config(Arc::new(self.transport()))
             .validation_token_config(validation)
-            .max_incoming(self.handshakes_waiting_max as usize)
+            // Of each class.
+            .max_incoming(2 * self.handshakes_waiting_max as usize)
             .incoming_buffer_size(32 * 1024)
-            .incoming_buffer_size_total(4 * 1024 * 1024);
+            .incoming_buffer_size_total(HANDSHAKE_BUFFERS_BYTES as u64);
         Ok(Arc::new(config))
     }
 }

@@ -14,12 +14,13 @@ use quinn_proto::{ConnectionIdGenerator, RandomConnectionIdGenerator};
 use super::arrivals::{Forwarded, Peer};
 use super::cid::ShardCodec;
 use super::endpoint::{Control, Shard, ShardParts, WAKER};
+use super::latency::Latency;
 use super::options::{Limits, ServerOptions};
 use super::registry::Registry;
 use super::socket;
 use super::stats::{Published, ShardStats};
 use crate::engine::Engine;
-use crate::shard::Core;
+use crate::shard::{self, Core};
 
 /// Datagrams on their way to one shard from the others; more are dropped and sent again by QUIC.
 const FORWARDED_MAX: usize = 1024;
@@ -99,6 +100,10 @@ impl Server {
             return Err(StartError::NoShards);
         }
         let config = limits.quic(tls)?;
+        let shard_config = shard::Config {
+            memory_bytes: limits.memory_budget_bytes / usize::from(shards),
+            ..shard_config
+        };
         let sockets = socket::bind(listen, shards, limits.socket_buffer_bytes);
         let sockets = sockets.map_err(|source| match source.kind() {
             io::ErrorKind::AddrInUse => StartError::PortInUse { listen },
@@ -176,6 +181,14 @@ impl Server {
     pub fn stats(&self) -> Vec<ShardStats> {
         let shards = self.shards.iter();
         shards.map(|shard| shard.published.load()).collect()
+    }
+
+    /// How long deliveries took from their release to the end of the flush that handed them to all
+    /// who are live, in the shards' order.
+    #[must_use]
+    pub fn latency(&self) -> Vec<Latency> {
+        let shards = self.shards.iter();
+        shards.map(|shard| shard.published.latency.load()).collect()
     }
 
     /// Who is connected and has authenticated, by connection number.

@@ -19,7 +19,7 @@ use super::requests::{Pending, ToEngine};
 use super::visit::{answer, registry_number};
 use crate::engine::SignIn;
 use crate::model::Refusal;
-use crate::wire::{Frame, Role};
+use crate::wire::{Frame, Role, Timestamp};
 
 impl Shard {
     pub(super) fn on_hello(
@@ -34,7 +34,7 @@ impl Shard {
             return Ok(());
         };
         let identity = if hello.token.is_empty() {
-            identity_of_peer(&link.conn)?
+            still_valid(identity_of_peer(&link.conn)?, clock)?
         } else {
             (self.tokens)(hello.token, clock)
                 .map_err(|error| CloseReason::Unauthenticated { error })?
@@ -146,6 +146,14 @@ impl Shard {
     }
 }
 
+/// A resumed session shows a certificate that was checked when the session began: it may have expired.
+fn still_valid(identity: Identity, clock: Timestamp) -> Result<Identity, CloseReason> {
+    if identity.expires <= clock {
+        return Err(CloseReason::TokenExpired);
+    }
+    Ok(identity)
+}
+
 /// Who the client certificate names.
 fn identity_of_peer(conn: &Connection) -> Result<Identity, CloseReason> {
     let chain = conn.crypto_session().peer_identity();
@@ -153,4 +161,27 @@ fn identity_of_peer(conn: &Connection) -> Result<Identity, CloseReason> {
     let certificate = chain.as_ref().and_then(|chain| chain.first());
     let certificate = certificate.ok_or(CloseReason::NoCertificate)?;
     identity_of_certificate(certificate).map_err(|error| CloseReason::Unauthenticated { error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::command::Platform;
+    use crate::wire::{DeviceId, PersonId, TenantId};
+
+    #[test]
+    fn a_certificate_that_has_expired_since_its_session_began_is_of_no_use() {
+        let identity = Identity {
+            role: Role::Gateway,
+            tenant: TenantId(7),
+            person: PersonId(0),
+            device: DeviceId(0),
+            platform: Platform::Unknown,
+            second_factor: false,
+            expires: Timestamp(1_000),
+        };
+        assert_eq!(still_valid(identity, Timestamp(999)), Ok(identity));
+        let over = still_valid(identity, Timestamp(1_000));
+        assert_eq!(over, Err(CloseReason::TokenExpired));
+    }
 }

@@ -5,6 +5,8 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use super::latency::PublishedLatency;
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// What one shard, or all of a server's together, have done since the start.
@@ -25,6 +27,8 @@ macro_rules! counters {
         /// Where a shard publishes its counters.
         #[derive(Default)]
         pub(super) struct Published {
+            /// Times of flushes, published as they are taken.
+            pub(super) latency: PublishedLatency,
             $($name: AtomicU64,)*
         }
 
@@ -53,6 +57,10 @@ counters! {
     handshakes,
     /// Handshakes completed.
     handshakes_completed,
+    /// Handshakes begun of clients that were here before, by their address token.
+    returning,
+    /// First packets that wait for a handshake now.
+    waiting,
     /// Newcomers asked to prove their address first.
     retries,
     /// Newcomers turned away: too many connections, or stopping.
@@ -83,6 +91,18 @@ counters! {
     busy_answers,
     /// Envelopes handed to connections.
     deliveries,
+    /// Sessions that have no room now: their connections have not acknowledged what they may.
+    blocked,
+    /// What rings, answers of the log, unacknowledged deliveries and waiting handshakes may take.
+    memory_limit_bytes,
+    /// What they take now; of unacknowledged deliveries an estimate from above.
+    memory_used_bytes,
+    /// Of this, rings.
+    memory_rings_bytes,
+    /// Of this, answers of the log.
+    memory_answers_bytes,
+    /// Envelopes that rings have lost under memory pressure; their readers go to the log.
+    rings_shed,
     /// Turns of the loop.
     turns,
     /// Microseconds the loop was not waiting.

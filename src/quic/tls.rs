@@ -57,6 +57,9 @@ pub enum TlsError {
         /// What rustls said.
         source: rustls::Error,
     },
+    /// The system has no random bytes for the tickets' key.
+    #[error("no random bytes for the key of resumption tickets: {0}")]
+    NoRandomness(#[source] rustls::Error),
     /// A client CA that nothing can be checked against.
     #[error("{} cannot check client certificates: {reason}", .path.display())]
     WrongClientCa {
@@ -119,8 +122,11 @@ pub fn server_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
     config.ignore_client_order = true;
     // Early data can be replayed.
     config.max_early_data_size = 0;
-    // A resumed session would carry a client certificate past a change of the client CA.
-    config.send_tls13_tickets = 0;
+    // Who comes back with a ticket saves both sides the certificates. Nothing is kept of tickets here:
+    // they are sealed, for at most 12 hours. The key is this configuration's own, so that no session
+    // carries a client certificate past a change of the client CA.
+    config.ticketer = ring::Ticketer::new().map_err(TlsError::NoRandomness)?;
+    config.send_tls13_tickets = 1;
     Ok(Arc::new(config))
 }
 

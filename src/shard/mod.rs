@@ -11,5 +11,5 @@ mod core;
 pub mod local;
 
 pub use config::Config;
-pub use core::{AckedCursor, Core, Flushed, Sink};
+pub use core::{AckedCursor, Core, Flushed, Memory, Sink};
 pub use local::Local;

@@ -4,6 +4,7 @@
 //! Keeps invariant 4 (an envelope is made once and shared) and invariant 8 (nothing from outside is
 //! read before it is checked, nor allocated for before it is bounded).
 
+mod close;
 mod delivery;
 mod envelope;
 mod frame;
@@ -14,6 +15,7 @@ mod readers;
 mod record;
 pub mod tagged;
 
+pub use close::{close_number, read_close_number};
 pub use delivery::{
     DeliveryDecoder, DeliveryError, MembershipBody, MovedBody, RemovalBody, STREAM_OPENING_LEN,
     SkipBody, SkipReason, StreamClass, stream_opening,

@@ -20,7 +20,7 @@ use throng::quic::{Limits, Server, ServerOptions};
 use throng::wire::{
     ALPN, Attach, AttachEntry, Attached, ClientMessageId, DeliveryDecoder, DeviceId, Envelope,
     FRAME_LEN_MAX, Frame, FrameDecoder, FrameKind, GroupId, HeaderFields, Hello, Kind, PersonId,
-    Published, Role, Sequence, TenantId, Timestamp, Welcome, encode_frame,
+    Published, Role, Sequence, TenantId, Timestamp, Welcome, encode_frame, read_close_number,
 };
 
 /// How long anything may take before a test gives up on it.
@@ -346,7 +346,7 @@ impl Client {
         match error.expect("closed in time") {
             ConnectionError::ApplicationClosed(close) => {
                 let reason = String::from_utf8_lossy(&close.reason).into_owned();
-                (close.error_code.into_inner(), reason)
+                (read_close_number(close.error_code.into_inner()).0, reason)
             }
             other => panic!("{other} is no close of the server's"),
         }

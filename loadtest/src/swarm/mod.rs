@@ -5,13 +5,14 @@
 //! and only connections something happened to are looked at. A lost connection is made again, with
 //! the member's cursors, for as long as the swarm runs.
 
+mod away;
 mod member;
 pub(crate) mod socket;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ use quinn_proto::ClientConfig;
 use throng::client::{CursorLimits, Cursors, Limits, Session};
 use throng::wire::{Hello, TenantId};
 
+use crate::away::Mode;
 use crate::check::{Inbox, Tally};
 use crate::ledger::Ledger;
 use member::{Link, Member, Shared, Stage};
@@ -48,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) handshakes_at_once: usize,
     /// Where groups without a cursor begin.
     pub(crate) live_only: bool,
+    /// Of the members, those before this one are never away; all, where there is none.
+    pub(crate) staying: Option<usize>,
     /// The members by number, each with its token.
     pub(crate) members: Vec<(usize, String)>,
 }
@@ -80,6 +84,7 @@ pub(crate) struct Swarm {
     /// How it is doing.
     pub(crate) progress: Arc<Progress>,
     stop: Arc<AtomicBool>,
+    away: Arc<AtomicU8>,
     waker: Waker,
     thread: JoinHandle<anyhow::Result<Tally>>,
 }
@@ -89,12 +94,13 @@ impl Swarm {
     pub(crate) fn start(options: Options, ledger: Arc<Ledger>) -> anyhow::Result<Self> {
         let progress = Arc::new(Progress::default());
         let stop = Arc::new(AtomicBool::new(false));
+        let away = Arc::new(AtomicU8::new(0));
         let (ready, waker) = std::sync::mpsc::channel();
-        let shared = (progress.clone(), stop.clone());
+        let shared = (progress.clone(), stop.clone(), away.clone());
         // Made where it runs: the headers of a batch hold pointers and stay on one thread.
         let work = move || {
-            let (progress, stop) = shared;
-            let mut swarm = Loop::new(options, ledger, progress, stop)
+            let (progress, stop, away) = shared;
+            let mut swarm = Loop::new(options, ledger, progress, stop, away)
                 .context("the sockets of the clients cannot be opened")?;
             // Nobody listens any more when the run was given up meanwhile.
             let _ = ready.send(Waker::new(swarm.poll.registry(), WAKE)?);
@@ -109,6 +115,7 @@ impl Swarm {
         Ok(Self {
             progress,
             stop,
+            away,
             waker,
             thread,
         })
@@ -117,6 +124,13 @@ impl Swarm {
     /// Whether the loop has ended by itself, which is an error; [`Swarm::stop`] says which.
     pub(crate) fn has_failed(&self) -> bool {
         self.thread.is_finished()
+    }
+
+    /// What the members who are away are from now on.
+    pub(crate) fn set_away(&self, mode: Mode) {
+        self.away.store(mode as u8, Ordering::Release);
+        // Fails only when the loop is gone, which the run finds out by itself.
+        let _ = self.waker.wake();
     }
 
     /// Closes every connection and says what the members got.
@@ -151,6 +165,12 @@ struct Loop {
     ledger: Arc<Ledger>,
     progress: Arc<Progress>,
     stop: Arc<AtomicBool>,
+    /// What is asked of the members from `staying` on, and what they are.
+    away: Arc<AtomicU8>,
+    mode: Mode,
+    staying: usize,
+    /// Sockets from here on are those of members who may be away.
+    staying_sockets: usize,
 }
 
 impl Loop {
@@ -159,6 +179,7 @@ impl Loop {
         ledger: Arc<Ledger>,
         progress: Arc<Progress>,
         stop: Arc<AtomicBool>,
+        away: Arc<AtomicU8>,
     ) -> anyhow::Result<Self> {
         let poll = Poll::new()?;
         let mut sockets = Vec::new();
@@ -170,11 +191,17 @@ impl Loop {
         }
         let base = Instant::now();
         let members = core::mem::take(&mut options.members);
+        let staying = options.staying.unwrap_or(members.len());
+        let staying_sockets = sockets_of(staying, members.len(), sockets.len());
+        let socket_of = |index| match sockets.len() - staying_sockets {
+            others if index >= staying => staying_sockets + index % others,
+            _ => index % staying_sockets,
+        };
         let members = members.into_iter().enumerate();
         let members: Vec<_> = members
             .map(|(index, (number, token))| Member {
                 number,
-                socket: index % options.sockets,
+                socket: socket_of(index),
                 token,
                 inbox: Inbox::new(&ledger, number),
                 cursors: Cursors::new(CursorLimits::default()),
@@ -197,6 +224,10 @@ impl Loop {
             ledger,
             progress,
             stop,
+            away,
+            mode: Mode::Here,
+            staying,
+            staying_sockets,
         })
     }
 
@@ -209,11 +240,12 @@ impl Loop {
                 other => other?,
             }
             for event in &events {
-                if event.token() != WAKE {
+                if event.token() != WAKE && !self.is_stalled_socket(event.token().0) {
                     self.receive(event.token().0)?;
                 }
             }
             let now = Instant::now();
+            self.take_mode(now)?;
             self.expire(now);
             let stopping = self.stop.load(Ordering::Acquire);
             if stopping {
@@ -272,6 +304,9 @@ impl Loop {
                 return;
             }
             self.timers.pop();
+            if self.is_stalled(index) {
+                continue;
+            }
             if let Some(link) = &mut self.members[index].link
                 && link.scheduled == at
             {
@@ -291,6 +326,10 @@ impl Loop {
             let Some((_, index)) = self.waiting.pop_front() else {
                 return Ok(());
             };
+            if self.is_absent(index) {
+                self.waiting.push_back((now + RECONNECT_AFTER, index));
+                return Ok(());
+            }
             self.connect(index, now)?;
         }
         Ok(())
@@ -403,6 +442,14 @@ impl Loop {
             }
         }
     }
+}
+
+/// How many of the sockets are the staying members': their share, and of each kind one at least.
+fn sockets_of(staying: usize, members: usize, sockets: usize) -> usize {
+    if staying == members {
+        return sockets;
+    }
+    (sockets * staying / members).clamp(1, sockets - 1)
 }
 
 fn mark(link: &mut Link, index: usize, dirty: &mut Vec<usize>) {

@@ -124,9 +124,11 @@ fn shard(knobs: &throng::config::Shard) -> shard::Config {
     shard::Config {
         ring_bytes: bytes(knobs.ring_bytes),
         write_bytes: bytes(knobs.write_bytes),
+        catch_up_bytes: bytes(knobs.catch_up_bytes),
         fetch_sequences: knobs.fetch_sequences,
         fetch_bytes: bytes(knobs.fetch_bytes),
         fetches: usize::from(knobs.fetches_max),
+        ..shard::Config::default()
     }
 }
 
@@ -134,6 +136,7 @@ fn limits(config: &Config) -> Limits {
     let knobs = &config.limits;
     Limits {
         connections_max: knobs.connections_max,
+        memory_budget_bytes: bytes(knobs.memory_budget_bytes),
         handshakes_per_turn: knobs.handshakes_per_turn_max,
         handshakes_waiting_max: knobs.handshakes_waiting_max,
         retry_above_per_s: knobs.retry_above_per_s,

@@ -8,7 +8,7 @@ use metrics::{counter, describe_counter, describe_gauge, gauge};
 use throng::admin::{Readiness, Vitals};
 use throng::engine::{Engine, Stats};
 use throng::quic::tls::certificate_expiry;
-use throng::quic::{Server, ShardStats};
+use throng::quic::{Latency, Server, ShardStats};
 use throng::wire::Timestamp;
 
 use super::credentials::Credentials;
@@ -80,7 +80,7 @@ const ENGINE_GAUGES: [Metric<Stats>; 4] = [
     ),
 ];
 
-const SHARD_COUNTERS: [Metric<ShardStats>; 18] = [
+const SHARD_COUNTERS: [Metric<ShardStats>; 22] = [
     ("throng_handshakes_total", "Handshakes begun", |stats| {
         stats.handshakes
     }),
@@ -88,6 +88,11 @@ const SHARD_COUNTERS: [Metric<ShardStats>; 18] = [
         "throng_handshakes_completed_total",
         "Handshakes completed",
         |stats| stats.handshakes_completed,
+    ),
+    (
+        "throng_handshakes_returning_total",
+        "Handshakes begun of clients that were here before",
+        |stats| stats.returning,
     ),
     (
         "throng_retries_total",
@@ -161,9 +166,52 @@ const SHARD_COUNTERS: [Metric<ShardStats>; 18] = [
         "Turns of the shard's loop",
         |stats| stats.turns,
     ),
+    (
+        "throng_shard_busy_microseconds_total",
+        "Time the shard's loop was not waiting",
+        |stats| stats.busy_us,
+    ),
+    (
+        "throng_shard_microseconds_total",
+        "Time since the shard's loop began",
+        |stats| stats.elapsed_us,
+    ),
+    (
+        "throng_rings_shed_total",
+        "Envelopes that rings have lost under memory pressure",
+        |stats| stats.rings_shed,
+    ),
 ];
 
-const SHARD_GAUGES: [Metric<ShardStats>; 5] = [
+const SHARD_GAUGES: [Metric<ShardStats>; 11] = [
+    (
+        "throng_memory_limit_bytes",
+        "What rings, answers of the log, unacknowledged deliveries and waiting handshakes may take",
+        |stats| stats.memory_limit_bytes,
+    ),
+    (
+        "throng_memory_used_bytes",
+        "What they take, of unacknowledged deliveries an estimate from above",
+        |stats| stats.memory_used_bytes,
+    ),
+    ("throng_memory_rings_bytes", "Of this, rings", |stats| {
+        stats.memory_rings_bytes
+    }),
+    (
+        "throng_memory_answers_bytes",
+        "Of this, answers of the log",
+        |stats| stats.memory_answers_bytes,
+    ),
+    (
+        "throng_sessions_blocked",
+        "Sessions that have no room until they acknowledge",
+        |stats| stats.blocked,
+    ),
+    (
+        "throng_handshakes_waiting",
+        "First packets that wait for a handshake",
+        |stats| stats.waiting,
+    ),
     (
         "throng_connections",
         "Connections, handshaking and closing ones included",
@@ -208,6 +256,19 @@ const OTHER_GAUGES: [(&str, &str); 5] = [
     ),
 ];
 
+/// How long deliveries took from release to flush: a Prometheus histogram, from counters that are set.
+const FLUSHES: [(&str, &str); 3] = [
+    (
+        "throng_flush_seconds_bucket",
+        "Flushes that handed what was released to all who are live no later than `le` after",
+    ),
+    ("throng_flush_seconds_count", "Flushes with deliveries"),
+    (
+        "throng_flush_microseconds_sum",
+        "Time from release to the end of the flush, of all flushes with deliveries",
+    ),
+];
+
 const MICROS_PER_SECOND: f64 = 1e6;
 
 /// A running server until somebody takes it to stop it.
@@ -233,6 +294,9 @@ impl ServerVitals {
             describe_counter!(name, help);
         }
         for (name, help, _) in SHARD_COUNTERS {
+            describe_counter!(name, help);
+        }
+        for (name, help) in FLUSHES {
             describe_counter!(name, help);
         }
         for (name, help) in gauges() {
@@ -283,6 +347,10 @@ impl Vitals for ServerVitals {
         for (shard, stats) in shards.iter().flatten().enumerate() {
             record_shard(shard, stats);
         }
+        let latency = lock(&self.server).as_ref().map(Server::latency);
+        for (shard, latency) in latency.iter().flatten().enumerate() {
+            record_latency(shard, latency);
+        }
         gauge!("throng_clock_held_back_seconds")
             .set(stats.clock_held_back_us as f64 / MICROS_PER_SECOND);
         gauge!("throng_ready").set(f64::from(u8::from(self.readiness().is_ready())));
@@ -304,6 +372,21 @@ fn record_shard(shard: usize, stats: &ShardStats) {
     gauge!("throng_shard_utilisation", "shard" => shard).set(stats.utilisation());
 }
 
+fn record_latency(shard: usize, latency: &Latency) {
+    let shard = shard.to_string();
+    let [(bucket, _), (count, _), (sum, _)] = FLUSHES;
+    for (end_s, no_longer) in latency.cumulative() {
+        let end = if end_s.is_finite() {
+            end_s.to_string()
+        } else {
+            "+Inf".to_owned()
+        };
+        counter!(bucket, "shard" => shard.clone(), "le" => end).absolute(no_longer);
+    }
+    counter!(count, "shard" => shard.clone()).absolute(latency.count());
+    counter!(sum, "shard" => shard).absolute(latency.sum_us);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,6 +397,7 @@ mod tests {
         let of_engine = ENGINE_COUNTERS.map(|(name, ..)| name);
         let of_shards = SHARD_COUNTERS.map(|(name, ..)| name);
         let counters = of_engine.into_iter().chain(of_shards);
+        let counters = counters.chain(FLUSHES.map(|(name, _)| name));
         for name in counters.chain(gauges().map(|(name, _)| name)) {
             assert!(documentation.contains(&format!("`{name}`")), "{name}");
         }

@@ -2,7 +2,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, ConfigBuilder, ServerConnection, WantsVersions};
+use rustls::{
+    ClientConfig, ClientConnection, ConfigBuilder, HandshakeKind, ServerConnection, WantsVersions,
+};
 use tempfile::TempDir;
 
 use super::development::{
@@ -129,6 +131,37 @@ fn a_client_certificate_of_our_ca_arrives_as_the_identity_it_names() {
         assert_eq!((identity.role, identity.tenant), (role, TenantId(tenant)));
         assert!(identity.expires > now());
     }
+}
+
+#[test]
+fn a_session_is_resumed_until_the_files_are_read_again() {
+    let (_place, directory) = town();
+    let client = client(&directory, None, ALPN);
+    let comes = |server: &Arc<ServerConfig>| {
+        let met = handshake(Arc::clone(server), client.clone(), "localhost").unwrap();
+        met.handshake_kind()
+    };
+    let server = server_config(&directory.server).unwrap();
+    assert_eq!(comes(&server), Some(HandshakeKind::Full));
+    assert_eq!(comes(&server), Some(HandshakeKind::Resumed));
+    let reloaded = server_config(&directory.server).unwrap();
+    assert_eq!(comes(&reloaded), Some(HandshakeKind::Full));
+}
+
+#[test]
+fn a_resumed_session_shows_the_certificate_it_began_with() {
+    let (_place, directory) = town();
+    let server = server_config(&directory.server).unwrap();
+    let gateway = issue(&directory, Party::Gateway(TenantId(7)), now()).unwrap();
+    let client = client(&directory, Some(&gateway), ALPN);
+    handshake(Arc::clone(&server), client.clone(), "localhost").unwrap();
+    let met = handshake(server, client, "localhost").unwrap();
+    assert_eq!(met.handshake_kind(), Some(HandshakeKind::Resumed));
+    let identity = identity_of_certificate(&met.peer_certificates().unwrap()[0]).unwrap();
+    assert_eq!(
+        (identity.role, identity.tenant),
+        (Role::Gateway, TenantId(7))
+    );
 }
 
 #[test]

@@ -28,6 +28,7 @@ impl Core {
             ready: false,
             blocked: false,
             urgent: false,
+            behind: false,
             roster: Box::new(Roster {
                 tenant,
                 person,
@@ -58,7 +59,9 @@ impl Core {
         while let Some(&(_, subscription)) = self.sessions[key].roster.subscriptions.last() {
             self.unsubscribe(subscription);
         }
-        let Roster { tenant, person, .. } = *self.sessions.remove(key).roster;
+        let gone = self.sessions.remove(key);
+        self.blocked -= usize::from(gone.blocked);
+        let Roster { tenant, person, .. } = *gone.roster;
         if let Some(sessions) = self.people.get_mut(&(tenant, person)) {
             sessions.retain(|session| *session != key);
             if sessions.is_empty() {
@@ -131,6 +134,7 @@ impl Core {
     fn drop_group(&mut self, key: Key<Group>) {
         self.urgents.drop_group(key);
         let group = self.groups.remove(key);
+        self.memory.rings -= group.ring.bytes();
         self.group_keys.remove(&(group.tenant, group.id));
         self.catch_up.drop_group(group.tenant, group.id);
     }
@@ -138,8 +142,9 @@ impl Core {
     /// Room for every session and group to be listed, so that listing them later allocates nothing.
     fn reserve(&mut self) {
         let sessions = self.sessions.len();
-        self.ready
-            .reserve(sessions.saturating_sub(self.ready.len()));
+        for queue in [&mut self.ready, &mut self.behind] {
+            queue.reserve(sessions.saturating_sub(queue.len()));
+        }
     }
 }
 

@@ -18,6 +18,8 @@ use crate::wire::{Envelope, GroupId, Sequence, TenantId};
 pub(super) struct CatchUp {
     answers: Vec<Answer>,
     answers_max: usize,
+    /// What the kept ones take.
+    bytes: usize,
     /// Cursors nothing has been asked for yet. An entry stands while its place says so: those that
     /// went or were served otherwise are passed over, not searched for.
     wanted: Vec<Key<Subscription>>,
@@ -41,7 +43,7 @@ struct Answer {
 #[derive(Debug)]
 enum State {
     Asked,
-    /// Kept at least until `Core::turns` has come to `until_turn`.
+    /// Kept at least until `Core::turns` has come to `until_turn`, or nobody is behind any more.
     Kept {
         envelopes: Vec<Bytes>,
         until_turn: u64,
@@ -65,6 +67,13 @@ impl Answer {
             .unwrap_or_default()
     }
 
+    fn bytes(&self) -> usize {
+        match &self.state {
+            State::Asked => 0,
+            State::Kept { envelopes, .. } => envelopes.iter().map(Bytes::len).sum(),
+        }
+    }
+
     fn will_come(&self) -> bool {
         matches!(self.state, State::Asked)
     }
@@ -79,6 +88,7 @@ impl CatchUp {
         Self {
             answers: Vec::with_capacity(answers_max),
             answers_max,
+            bytes: 0,
             wanted: Vec::new(),
             failed: Vec::new(),
             reached: Default::default(),
@@ -104,21 +114,35 @@ impl CatchUp {
 
     /// Nobody here reads the group any more. What was asked still counts until it is answered.
     pub(super) fn drop_group(&mut self, tenant: TenantId, group: GroupId) {
-        self.answers
-            .retain(|answer| answer.will_come() || !answer.is_of(tenant, group));
+        self.answers.retain(|answer| {
+            let stays = answer.will_come() || !answer.is_of(tenant, group);
+            self.bytes -= if stays { 0 } else { answer.bytes() };
+            stays
+        });
     }
 
-    /// Makes room for one more answer; whether there is any.
-    fn make_room(&mut self, turns: u64) -> bool {
+    /// What the answers kept take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn forget(&mut self, index: usize) {
+        let answer = self.answers.remove(index);
+        self.bytes -= answer.bytes();
+    }
+
+    /// Makes room for one more answer; whether there is any. `turns` are those taken so far; `None`
+    /// when nobody waits for one.
+    fn make_room(&mut self, turns: Option<u64>) -> bool {
         if self.answers.len() < self.answers_max {
             return true;
         }
         // Oldest first: answers are in the order they were asked.
         let oldest = self.answers.iter().position(|answer| match answer.state {
             State::Asked => false,
-            State::Kept { until_turn, .. } => until_turn <= turns,
+            State::Kept { until_turn, .. } => turns.is_none_or(|turns| until_turn <= turns),
         });
-        oldest.map(|index| self.answers.remove(index)).is_some()
+        oldest.map(|index| self.forget(index)).is_some()
     }
 }
 
@@ -177,7 +201,7 @@ impl Core {
         let mut answers = self.catch_up.answers.iter().filter(of_group);
         if answers.any(|answer| answer.will_have(next)) {
             self.subscriptions[key].place = Place::Asked;
-        } else if self.catch_up.make_room(self.turns) {
+        } else if self.make_room() {
             let to = ring_base.min(next + self.config.fetch_sequences) - 1;
             let fetch = Fetch {
                 tenant,
@@ -195,6 +219,11 @@ impl Core {
         } else {
             self.catch_up.wanted.push(key);
         }
+    }
+
+    fn make_room(&mut self) -> bool {
+        let turns = (!self.behind.is_empty()).then_some(self.turns);
+        self.catch_up.make_room(turns)
     }
 
     /// Keeps what came and wakes those who waited for it.
@@ -224,19 +253,26 @@ impl Core {
                     self.subscriptions[member].place = Place::Failed;
                     self.catch_up.failed.push(member);
                 }
-                Place::Asked | Place::Wanted | Place::Failed if !failed => self.mark_dirty(member),
+                Place::Asked | Place::Wanted | Place::Failed if !failed => {
+                    self.sessions[subscription.session].behind = true;
+                    self.mark_dirty(member);
+                }
                 _ => {}
             }
         }
         self.groups[group].members = members;
         if failed {
             self.catch_up.answers.remove(index);
-        } else {
-            self.catch_up.answers[index].state = State::Kept {
-                envelopes,
-                until_turn: self.turns + self.ready.len() as u64,
-            };
+            return;
         }
+        // Each of those who are behind now takes it in as many turns as it is writes long.
+        let bytes: usize = envelopes.iter().map(Bytes::len).sum();
+        let writes = bytes.div_ceil(self.config.catch_up_bytes);
+        self.catch_up.bytes += bytes;
+        self.catch_up.answers[index].state = State::Kept {
+            envelopes,
+            until_turn: self.turns + (writes * self.behind.len()) as u64,
+        };
     }
 
     /// As much of an answer as is contiguous from what was asked and within bounds, the first always.

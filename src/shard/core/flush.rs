@@ -1,7 +1,8 @@
 //! The flush: everything each dirty cursor has ahead, in as few writes as possible.
 //!
 //! Per delivery a chunk is pushed and a cursor moved; nothing is allocated, locked, encoded or woken
-//! (invariant 4). Sessions take turns, and keep their place across calls when the budget runs out.
+//! (invariant 4). Sessions take turns, and keep their place across calls when the budget runs out;
+//! those that are behind come after all others, a smaller write at a time (SPEC S5).
 
 use bytes::Bytes;
 
@@ -52,6 +53,8 @@ pub(super) struct Prepared {
     group: Key<Group>,
     next: u64,
     end: u64,
+    /// The write they were gathered for.
+    room: usize,
 }
 
 /// What the members of a group in step have ahead of them, as [`Core::chunks`] has it.
@@ -114,26 +117,29 @@ impl Core {
         loop {
             for _ in 0..STRIDE {
                 let Some(session) = self.ready.pop_front() else {
-                    return Flushed::Done;
+                    break;
                 };
-                self.turns += 1;
                 if let Some(next) = self.ready.front()
                     && let Some(next) = self.sessions.get(*next)
                 {
                     sink.soon(next.id);
                 }
-                if self
-                    .sessions
-                    .get(session)
-                    .is_some_and(|session| session.ready)
-                {
-                    self.write_session(session, sink);
-                }
+                self.write_session(session, self.config.write_bytes, sink);
             }
-            if self.ready.is_empty() {
+            let has_time = self.ready.is_empty() || budget();
+            if has_time && !self.ready.is_empty() {
+                continue;
+            }
+            // One of those behind gets somewhere in every call, however much there is for others.
+            if let Some(session) = self.behind.pop_front() {
+                self.turns += 1;
+                let room = self.config.catch_up_bytes.min(self.config.write_bytes);
+                self.write_session(session, room, sink);
+            }
+            if self.ready.is_empty() && self.behind.is_empty() {
                 return Flushed::Done;
             }
-            if !budget() {
+            if !has_time || !budget() {
                 return Flushed::More;
             }
         }
@@ -209,6 +215,7 @@ impl Core {
         }
         let taken = sink.write(session.id, &self.chunks);
         session.blocked = taken < self.chunks.len();
+        self.blocked += usize::from(session.blocked);
         subscription.next += taken.min(self.chunks.len()) as u64;
         subscription.next == run.head
     }
@@ -253,7 +260,11 @@ impl Core {
         }
     }
 
-    fn write_session(&mut self, key: Key<Session>, sink: &mut impl Sink) {
+    /// One turn of a session that was in a queue, if it is ready still.
+    fn write_session(&mut self, key: Key<Session>, room: usize, sink: &mut impl Sink) {
+        if !self.sessions.get(key).is_some_and(|session| session.ready) {
+            return;
+        }
         self.sessions[key].ready = false;
         if self.sessions[key].urgent {
             self.put_urgent_first(key);
@@ -261,18 +272,17 @@ impl Core {
         match self.sessions[key].dirty {
             Some(list) if list.first == list.last => {
                 self.pop_dirty(key);
-                self.prepare(list.first);
+                self.prepare(list.first, room);
             }
-            _ => self.gather_all(key),
+            _ => self.gather_all(key, room),
         }
         self.offer(key, sink);
     }
 
     /// Gathers a session's dirty cursors one after the other, for one write.
-    fn gather_all(&mut self, key: Key<Session>) {
+    fn gather_all(&mut self, key: Key<Session>, mut room: usize) {
         self.chunks.clear();
         self.prepared = None;
-        let mut room = self.config.write_bytes;
         while room > 0
             && let Some(subscription) = self.pop_dirty(key)
         {
@@ -283,12 +293,13 @@ impl Core {
 
     /// Gathers one cursor, unless the last write was of the very same envelopes and its sink left them:
     /// then they are offered again as they are, and not even counted references change.
-    fn prepare(&mut self, key: Key<Subscription>) {
+    fn prepare(&mut self, key: Key<Subscription>, room: usize) {
         self.gathered.push(key);
         let subscription = &self.subscriptions[key];
         let (group, next) = (subscription.group, subscription.next);
         let is_same = |prepared: Prepared| {
-            prepared.group == group && prepared.next == next && prepared.end <= subscription.end()
+            (prepared.group, prepared.next, prepared.room) == (group, next, room)
+                && prepared.end <= subscription.end()
         };
         if self.prepared.is_some_and(is_same) {
             let len = self.chunks.len();
@@ -296,12 +307,13 @@ impl Core {
             return;
         }
         self.chunks.clear();
-        self.gather(key, &mut self.config.write_bytes.clone());
+        self.gather(key, &mut room.clone());
         self.prepared = match self.spans[..] {
             [Span::Run { len, .. }] => Some(Prepared {
                 group,
                 next,
                 end: next + len as u64,
+                room,
             }),
             _ => None,
         };
@@ -313,10 +325,14 @@ impl Core {
         if offered > 0 {
             let session = self.sessions[key].id;
             let taken = sink.write(session, &self.chunks).min(offered);
-            self.sessions[key].blocked = taken < offered;
+            let is_blocked = taken < offered;
+            self.sessions[key].blocked = is_blocked;
+            self.blocked += usize::from(is_blocked);
             self.accept(taken);
         }
         self.settle();
+        let session = &mut self.sessions[key];
+        session.behind = session.blocked || session.dirty.is_some();
         self.make_ready(key);
     }
 

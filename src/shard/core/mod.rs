@@ -10,6 +10,7 @@ mod attach;
 mod catch_up;
 mod flush;
 mod membership;
+mod memory;
 mod ring;
 mod slab;
 mod subscription;
@@ -22,9 +23,11 @@ use rustc_hash::FxHashMap;
 
 pub use acknowledge::AckedCursor;
 pub use flush::{Flushed, Sink};
+pub use memory::Memory;
 
 use self::catch_up::CatchUp;
 use self::flush::{Prepared, Span};
+use self::memory::Budget;
 use self::ring::Ring;
 use self::slab::{Key, Slab};
 use self::subscription::{Place, Subscription};
@@ -51,12 +54,17 @@ pub struct Core {
     dirty_groups: Vec<Key<Group>>,
     /// Sessions with dirty cursors and room, first come first served.
     ready: VecDeque<Key<Session>>,
-    /// How many sessions have ever left `ready`: tells when all who were in it have had their turn.
+    /// Those of them that are behind: they take turns when `ready` is empty.
+    behind: VecDeque<Key<Session>>,
+    /// How many sessions have ever left `behind`: tells when all who were in it have had their turn.
     turns: u64,
     urgents: Urgents,
     /// What came for groups read here since everything was last flushed.
     unflushed_bytes: usize,
     catch_up: CatchUp,
+    memory: Budget,
+    /// Sessions that wait for room.
+    blocked: usize,
     acknowledged: FxHashMap<(TenantId, PersonId, GroupId), Sequence>,
     /// One write's chunks, what they are, and whose: kept for their memory only.
     chunks: Vec<Bytes>,
@@ -89,6 +97,8 @@ struct Session {
     blocked: bool,
     /// Some dirty cursor has an urgent envelope ahead.
     urgent: bool,
+    /// It reads from the log, was left without room, or had more ahead than one write takes.
+    behind: bool,
     /// Apart, so that a walk over sessions touches what it needs.
     roster: Box<Roster>,
 }
@@ -130,7 +140,9 @@ impl Core {
     pub fn new(config: Config) -> Self {
         let config = config.in_range();
         Self {
-            catch_up: CatchUp::new(config.fetches),
+            catch_up: CatchUp::new(memory::answers_max(&config)),
+            memory: Budget::default(),
+            blocked: 0,
             config,
             groups: Slab::default(),
             group_keys: FxHashMap::default(),
@@ -140,6 +152,7 @@ impl Core {
             subscriptions: Slab::default(),
             dirty_groups: Vec::new(),
             ready: VecDeque::new(),
+            behind: VecDeque::new(),
             turns: 0,
             urgents: Urgents::default(),
             unflushed_bytes: 0,
@@ -168,7 +181,8 @@ impl Core {
     /// Its stream has room again.
     pub fn writable(&mut self, session: u64) {
         if let Some(&key) = self.session_keys.get(&session) {
-            self.sessions[key].blocked = false;
+            let session = &mut self.sessions[key];
+            self.blocked -= usize::from(std::mem::take(&mut session.blocked));
             self.make_ready(key);
         }
     }
@@ -176,7 +190,7 @@ impl Core {
     /// Whether a flush would offer anything to anyone, urgent envelopes apart.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.dirty_groups.is_empty() || !self.ready.is_empty()
+        !self.dirty_groups.is_empty() || !self.ready.is_empty() || !self.behind.is_empty()
     }
 
     /// Whether so much has come that a flush should wait no longer: rings might overrun sessions that
@@ -190,6 +204,18 @@ impl Core {
     #[must_use]
     pub fn sessions(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// How many sessions wait for room.
+    #[must_use]
+    pub fn blocked(&self) -> usize {
+        self.blocked
+    }
+
+    /// Whether every session that is not behind has been offered all there is, since the last flush.
+    #[must_use]
+    pub fn is_live_served(&self) -> bool {
+        self.ready.is_empty() && self.dirty_groups.is_empty()
     }
 
     /// How many groups have a ring here.
@@ -208,10 +234,12 @@ impl Core {
         let sequence = header.sequence().0;
         let bytes = envelope.bytes().clone();
         let len = bytes.len();
+        let before = group.ring.bytes();
         if !group.ring.push(sequence, bytes, self.config.ring_bytes) {
             return;
         }
         self.unflushed_bytes += len;
+        self.memory.rings = self.memory.rings + group.ring.bytes() - before;
         if header.priority() == Priority::Urgent {
             group.urgent = sequence;
             self.urgents.push(key, sequence);
@@ -220,6 +248,7 @@ impl Core {
             group.dirty = true;
             self.dirty_groups.push(key);
         }
+        self.shed(key);
     }
 
     /// Lists a cursor as dirty with its session, and its session as ready.
@@ -249,7 +278,11 @@ impl Core {
         let session = &mut self.sessions[key];
         if session.dirty.is_some() && !session.ready && !session.blocked {
             session.ready = true;
-            self.ready.push_back(key);
+            if session.behind && !session.urgent {
+                self.behind.push_back(key);
+            } else {
+                self.ready.push_back(key);
+            }
         }
     }
 

@@ -28,6 +28,11 @@ impl Ring {
         self.base
     }
 
+    /// What its envelopes take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The sequence it waits for.
     pub(super) fn next(&self) -> u64 {
         self.base + self.envelopes.len() as u64
@@ -45,13 +50,20 @@ impl Ring {
         }
         self.bytes += envelope.len();
         self.envelopes.push_back(envelope);
-        while self.bytes > bytes_max && self.envelopes.len() > 1 {
+        self.trim(bytes_max, 1);
+        true
+    }
+
+    /// Drops the oldest envelopes until what is left fits, or is no more than `kept`; how many went.
+    pub(super) fn trim(&mut self, bytes_max: usize, kept: usize) -> usize {
+        let before = self.envelopes.len();
+        while self.bytes > bytes_max && self.envelopes.len() > kept {
             if let Some(oldest) = self.envelopes.pop_front() {
                 self.bytes -= oldest.len();
                 self.base += 1;
             }
         }
-        true
+        before - self.envelopes.len()
     }
 
     /// Drops everything and waits for sequence `next`.

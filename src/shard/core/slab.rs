@@ -80,6 +80,18 @@ impl<T> Slab<T> {
         self.entries.get(key.0 as usize)?.as_ref()
     }
 
+    /// The entry at this place, for walks that go on another time; places are `0..places()`.
+    pub(super) fn at(&self, place: usize) -> Option<Key<T>> {
+        self.entries.get(place)?.as_ref()?;
+        let index = u32::try_from(place).ok()?;
+        Some(Key(index, PhantomData))
+    }
+
+    /// Places there are, vacant ones included.
+    pub(super) fn places(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.entries.len() - self.vacant.len()
     }
