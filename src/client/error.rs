@@ -4,9 +4,13 @@ use std::io;
 use std::time::Duration;
 
 use super::cursors::CursorError;
+use super::gateway::TableError;
 use super::session::Lane;
 use crate::wire::tagged::TaggedError;
-use crate::wire::{DeliveryError, FrameError, FrameKind, GroupId, MessageError, Refused, TenantId};
+use crate::wire::{
+    DeliveryError, DeviceId, FrameError, FrameKind, GroupId, MessageError, PersonId, Refused,
+    TenantId,
+};
 
 /// Why a request was not made; nothing was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -29,12 +33,34 @@ pub enum NotMade {
     /// The session is attached, or about to be.
     #[error("the session is attached already: one attach a connection")]
     AlreadyAttached,
-    /// More cursors than a frame takes.
+    /// Person 0 or device 0, which are nobody.
+    #[error("person {person} on device {device} is nobody: both are counted from 1")]
+    Nobody {
+        /// As given.
+        person: PersonId,
+        /// As given.
+        device: DeviceId,
+    },
+    /// A gateway attaches a person's device once.
+    #[error("person {person} is attached on device {device} already: detach them first")]
+    AttachedTwice {
+        /// Who.
+        person: PersonId,
+        /// On which device.
+        device: DeviceId,
+    },
+    /// [`super::gateway::TableLimits::readers_max`] or [`super::gateway::TableLimits::people_max`].
+    #[error("a gateway connection carries {limit} people at most: open another")]
+    TooManyReaders {
+        /// How many there may be.
+        limit: usize,
+    },
+    /// More cursors than a frame takes, or than a gateway keeps.
     #[error("{have} cursors are over the limit of {limit}: drop those of groups long left")]
     TooManyCursors {
         /// Cursors given.
         have: usize,
-        /// Cursors a frame takes.
+        /// Cursors there is room for.
         limit: usize,
     },
 }
@@ -58,6 +84,9 @@ pub enum SessionError {
     /// Sequences no bounded client can follow.
     #[error(transparent)]
     Cursor(#[from] CursorError),
+    /// Who reads what through a gateway cannot be as the server says.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// A frame that has no place here.
     #[error("a {kind:?} frame has no place on the {lane:?} stream")]
     UnexpectedFrame {

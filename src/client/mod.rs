@@ -10,6 +10,7 @@ mod cursors;
 mod driver;
 mod error;
 mod event;
+pub mod gateway;
 mod session;
 mod settings;
 

@@ -1,0 +1,6 @@
+//! Many people on one gateway connection, without one.
+
+mod hostile;
+mod naive;
+mod scene;
+mod table;
