@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use throng::client::GroupCursor;
 use throng::wire::{GroupId, Reader, ReaderChange};
 
-use super::scene::{Call, Scene, begin, change, end, envelope};
+use super::scene::{Call, Scene, begin, change, envelope};
 
 const GROUPS: u64 = 2;
 const PEOPLE: u64 = 3;
@@ -179,9 +179,9 @@ impl World {
         for device in devices {
             let due = self.due.entry((person, device, group)).or_default();
             due.push((at, None));
+            let reader = change(person, device, ReaderChange::Begin, at);
+            self.normal.push_back(Written::Readers(group, live, reader));
         }
-        let reader = change(person, 0, ReaderChange::Begin, at);
-        self.normal.push_back(Written::Readers(group, live, reader));
     }
 
     fn leave(&mut self, group: u64, person: u64) {
@@ -206,10 +206,10 @@ impl World {
                 span.1.get_or_insert(at);
             }
         }
-        let here = self.attached.iter().any(|(who, _)| *who == person);
-        if let Some(live) = state.live.filter(|_| here) {
-            let end = Written::Readers(group, live, end(person, at));
-            self.normal.push_back(end);
+        let devices = self.attached.iter().filter(|(who, _)| *who == person);
+        for (live, (_, device)) in state.live.into_iter().cycle().zip(devices) {
+            let end = change(person, *device, ReaderChange::End, at);
+            self.normal.push_back(Written::Readers(group, live, end));
         }
         self.stop_if_unread(group);
     }
@@ -259,6 +259,8 @@ impl World {
 
     fn server_detaches(&mut self, person: u64, device: u32) {
         self.attached.remove(&(person, device));
+        let gone = change(person, device, ReaderChange::Gone, 0);
+        self.normal.push_back(Written::Readers(0, 0, gone));
         for group in 1..=GROUPS {
             self.stop_if_unread(group);
         }

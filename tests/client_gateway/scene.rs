@@ -162,6 +162,12 @@ impl Scene {
         self.change_in(GROUP, live_next, changes).unwrap();
     }
 
+    /// The server has let a person go on device 1.
+    pub(crate) fn gone(&mut self, person: u64) {
+        let gone = change(person, 1, ReaderChange::Gone, 0);
+        self.change_in(GroupId(0), 0, &[gone]).unwrap();
+    }
+
     pub(crate) fn message_in(&mut self, group: GroupId, sequence: u64) -> Result<(), TableError> {
         let envelope = envelope(group, sequence, 0);
         self.table

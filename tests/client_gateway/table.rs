@@ -1,7 +1,9 @@
 //! The fan-out: everyone is given each message of their memberships once, in order.
 
 use throng::client::gateway::TableLimits;
-use throng::wire::{GroupId, Reader, ReaderChange, Sequence, SkipBody, SkipReason};
+use throng::wire::{
+    DeviceId, GroupId, PersonId, Reader, ReaderChange, Sequence, SkipBody, SkipReason,
+};
 
 use super::scene::{Call, GROUP, Scene, begin, change, cursor, end};
 
@@ -223,8 +225,9 @@ fn who_is_gone_is_told_so_and_given_nothing_more() {
             begin(2, 5),
         ],
     );
+    scene.gone(1);
     scene
-        .change_in(GroupId(0), 0, &[change(1, 0, ReaderChange::Gone, 0)])
+        .change_in(GroupId(0), 0, &[change(1, 2, ReaderChange::Gone, 0)])
         .unwrap();
     scene.messages([5]);
     for reader in [11, 12] {
@@ -253,16 +256,46 @@ fn who_is_detached_is_forgotten_at_once_whatever_is_still_on_its_way() {
 }
 
 #[test]
-fn who_came_by_a_join_between_a_detach_and_an_attach_is_given_what_the_server_reads_again() {
+fn who_is_attached_again_reads_nothing_that_was_said_of_them_before() {
     let mut scene = Scene::of([1]);
     scene.detach(1, 1);
-    scene.attach(1, 2, &[]);
-    scene.change(5, &[change(1, 0, ReaderChange::Begin, 5)]);
-    scene.messages([5, 6]);
-    // The server has seen the detach, stopped, and seen the attach at head 9.
-    scene.change(10, &[change(1, 2, ReaderChange::Begin, 5)]);
-    scene.messages([5, 10, 6, 7, 8, 9, 10, 11]);
-    assert_eq!(scene.given(12), [5, 6, 7, 8, 9, 10, 11]);
+    scene.attach(1, 1, &[]);
+    scene.change(5, &[begin(1, 5)]);
+    scene.messages([5]);
+    scene.gone(1);
+    assert!(
+        scene.calls.of(11).is_empty(),
+        "all that was of the first attach"
+    );
+    scene.change(9, &[begin(1, 8)]);
+    scene.messages([9, 8]);
+    assert_eq!(
+        scene.given(11),
+        [8],
+        "what is live came before what is next"
+    );
+    scene.messages([9]);
+    scene.gone(1);
+    let expected = [
+        Call::Began(8),
+        Call::Message(8),
+        Call::Message(9),
+        Call::Gone,
+    ];
+    assert_eq!(scene.calls.of(11), expected);
+}
+
+#[test]
+fn who_is_refused_may_try_again() {
+    let mut scene = Scene::of([1]);
+    scene.table.on_refused(PersonId(1), DeviceId(1));
+    scene.attach(1, 1, &[]);
+    scene.detach(1, 1);
+    scene.table.on_refused(PersonId(1), DeviceId(1));
+    scene.attach(1, 1, &[]);
+    scene.change(5, &[begin(1, 5)]);
+    scene.messages([5]);
+    assert_eq!(scene.given(11), [5]);
 }
 
 #[test]

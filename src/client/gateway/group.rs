@@ -114,12 +114,6 @@ impl Group {
         self.early.len()
     }
 
-    /// Whoever reads it.
-    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
-        let apart = self.apart.iter().map(|apart| apart.seat.slot);
-        self.in_step.iter().map(|seat| seat.slot).chain(apart)
-    }
-
     /// Every member with the last sequence they have; those who wait for their first have none.
     pub(super) fn floors(&self) -> impl Iterator<Item = (Slot, u64)> + '_ {
         let in_step = self.in_step.iter().map(|seat| (seat, self.live_next));
@@ -267,17 +261,6 @@ impl Group {
                 self.stand_up(index, people);
             }
             Place::Apart(index) => self.stand_up(index as usize, people),
-        }
-    }
-
-    /// The server reads on from `live_next`: whoever was in step is behind.
-    pub(super) fn fall_behind(&mut self, live_next: u64, people: &mut People) {
-        while let Some(last) = self.in_step.len().checked_sub(1) {
-            self.leave_step(last, people);
-        }
-        self.live_next = live_next;
-        for index in (0..self.apart.len()).rev() {
-            self.join_if_in_step(index, people);
         }
     }
 

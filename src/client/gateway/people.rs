@@ -31,19 +31,15 @@ pub(super) struct Online {
 }
 
 #[derive(Debug, Default)]
-struct Known {
-    devices: Vec<Slot>,
-    /// A device of theirs was here and is not any more: what the server says of them may be of then.
-    left: bool,
-}
-
-#[derive(Debug, Default)]
 pub(super) struct People {
     online: Vec<Option<Online>>,
     free: Vec<Slot>,
     /// Everybody ever attached, with their devices that are here now: what the server says of somebody
     /// who has just been detached is no error.
-    known: FxHashMap<PersonId, Known>,
+    known: FxHashMap<PersonId, Vec<Slot>>,
+    /// How often somebody was detached on a device and the server has not said so yet: until it does,
+    /// what it says of them is of then, even if they are here again.
+    leaving: FxHashMap<(PersonId, DeviceId), u32>,
 }
 
 impl People {
@@ -69,7 +65,9 @@ impl People {
             let limit = limits.readers_max;
             return Err(NotMade::TooManyReaders { limit });
         }
-        if self.known.len() >= limits.people_max && !self.known.contains_key(&person) {
+        let is_new = !self.known.contains_key(&person);
+        let ever = self.known.len() + usize::from(is_new);
+        if ever.max(self.leaving.len()) > limits.people_max {
             let limit = limits.people_max;
             return Err(NotMade::TooManyReaders { limit });
         }
@@ -77,7 +75,7 @@ impl People {
             self.online.push(None);
             slot_of(self.online.len() - 1)
         });
-        self.known.entry(person).or_default().devices.push(slot);
+        self.known.entry(person).or_default().push(slot);
         Ok(self.online[slot as usize].insert(Online {
             person,
             device,
@@ -91,27 +89,42 @@ impl People {
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Online> {
         let online = self.online[slot as usize].take()?;
         self.free.push(slot);
-        if let Some(known) = self.known.get_mut(&online.person) {
-            known.devices.retain(|other| *other != slot);
-            known.left = true;
+        if let Some(devices) = self.known.get_mut(&online.person) {
+            devices.retain(|other| *other != slot);
         }
         Some(online)
     }
 
     pub(super) fn find(&self, person: PersonId, device: DeviceId) -> Option<Slot> {
-        let mut slots = self.known.get(&person)?.devices.iter().copied();
+        let mut slots = self.known.get(&person)?.iter().copied();
         slots.find(|slot| self[*slot].device == device)
     }
 
     /// The person's devices that are here; none when nobody of that number ever was.
     pub(super) fn devices(&self, person: PersonId) -> Option<&[Slot]> {
-        Some(self.known.get(&person)?.devices.as_slice())
+        self.known.get(&person).map(Vec::as_slice)
     }
 
-    /// Whether what the server says of the person on this device may be of an earlier attach.
-    pub(super) fn has_left(&self, slot: Slot) -> bool {
-        let known = self.known.get(&self[slot].person);
-        known.is_some_and(|known| known.left)
+    /// The server is about to be told that somebody's device goes.
+    pub(super) fn await_leave(&mut self, who: (PersonId, DeviceId)) {
+        *self.leaving.entry(who).or_default() += 1;
+    }
+
+    /// The server has let somebody's device go; whether it was about to be told to.
+    pub(super) fn has_left(&mut self, who: (PersonId, DeviceId)) -> bool {
+        let Some(count) = self.leaving.get_mut(&who) else {
+            return false;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.leaving.remove(&who);
+        }
+        true
+    }
+
+    /// Whether what the server says of somebody's device is of an earlier attach.
+    pub(super) fn is_leaving(&self, who: (PersonId, DeviceId)) -> bool {
+        self.leaving.contains_key(&who)
     }
 
     /// Everyone here.

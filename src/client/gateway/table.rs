@@ -72,12 +72,23 @@ impl Table {
         Ok(())
     }
 
-    /// Forgets a person's device at once and says how far it had got; none when it is not here.
+    /// Forgets a person's device at once and says how far it had got; none when it is not here. Whatever
+    /// the server says of it until it says that it has let it go is of no concern any more.
     pub fn detach(&mut self, person: PersonId, device: DeviceId) -> Option<Vec<GroupCursor>> {
         let slot = self.people.find(person, device)?;
         let cursors = self.cursors_of(&self.people[slot]).collect();
         self.remove(slot);
+        self.people.await_leave((person, device));
         Some(cursors)
+    }
+
+    /// The server does not take in a person's device.
+    pub fn on_refused(&mut self, person: PersonId, device: DeviceId) {
+        if let Some(slot) = self.people.find(person, device) {
+            self.remove(slot);
+        } else {
+            self.people.has_left((person, device));
+        }
     }
 
     /// How far a person's device has got in each group, with what it was given ahead of its turn:
@@ -127,6 +138,9 @@ impl Table {
         }
         if group == GroupId(0) {
             for change in &body.readers {
+                if self.people.has_left((change.person, change.device)) {
+                    continue;
+                }
                 for slot in self.slots_of(change) {
                     readers.gone(self.people[slot].key);
                     self.remove(slot);
@@ -323,12 +337,13 @@ impl Table {
 
     /// The devices here that a change is about.
     fn slots_of(&self, change: &Reader) -> Vec<Slot> {
-        if change.device != DeviceId(0) {
-            let slot = self.people.find(change.person, change.device);
-            return slot.into_iter().collect();
-        }
-        let devices = self.people.devices(change.person);
-        devices.unwrap_or_default().to_vec()
+        let devices = self.people.devices(change.person).unwrap_or_default();
+        let devices = devices.iter().copied().filter(|slot| {
+            let device = self.people[*slot].device;
+            let is_meant = [device, DeviceId(0)].contains(&change.device);
+            is_meant && !self.people.is_leaving((change.person, device))
+        });
+        devices.collect()
     }
 
     /// The group whose next message is `live_next`, as the server counts.
@@ -339,10 +354,9 @@ impl Table {
             if group.live_next == live_next.0 {
                 return Ok(slot);
             }
-            if group.slots().all(|slot| self.people.has_left(slot)) {
-                // The server stopped reading the group when it heard of a detach, and began anew for an
-                // attach after it. Whoever reads it here was said to before that, and will be again.
-                group.fall_behind(live_next.0, &mut self.people);
+            if group.is_empty() {
+                // The server stopped reading it when nobody here did, and begins anew.
+                group.live_next = live_next.0;
                 return Ok(slot);
             }
             return Err(TableError::LiveCursor {
