@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::cursors::CursorError;
 use super::gateway::TableError;
-use super::session::Lane;
+use super::lanes::Lane;
 use crate::wire::tagged::TaggedError;
 use crate::wire::{
-    DeliveryError, DeviceId, FrameError, FrameKind, GroupId, MessageError, PersonId, Refused,
+    DeliveryError, DeviceId, FrameError, FrameKind, GroupId, MessageError, PersonId, Refused, Role,
     TenantId,
 };
 
@@ -48,6 +48,14 @@ pub enum NotMade {
         person: PersonId,
         /// On which device.
         device: DeviceId,
+    },
+    /// More people in one call than [`super::gateway::PEOPLE_PER_CALL_MAX`].
+    #[error("{have} people are over the limit of {limit} a call: make several")]
+    TooManyAtOnce {
+        /// How many were given.
+        have: usize,
+        /// How many there may be.
+        limit: usize,
     },
     /// [`super::gateway::TableLimits::readers_max`] or [`super::gateway::TableLimits::people_max`].
     #[error("a gateway connection carries {limit} people at most: open another")]
@@ -256,6 +264,9 @@ pub enum ConnectError {
     /// The connection ended before the welcome.
     #[error("the connection ended before the welcome: {0}")]
     Closed(#[from] CloseReason),
+    /// The certificate is not a gateway's.
+    #[error("the server welcomes a {0:?}, not a gateway: connect with a gateway's certificate")]
+    NotAGateway(Role),
     /// No welcome in time.
     #[error("no welcome from the server within {0:?}")]
     Deadline(Duration),

@@ -11,15 +11,20 @@ mod driver;
 mod error;
 mod event;
 pub mod gateway;
+mod lanes;
+mod person;
+mod requests;
 mod session;
 mod settings;
 
 pub use connection::{Client, Deliveries, Delivery};
 pub use cursors::{CursorError, CursorLimits, Cursors, GroupCursor};
-pub use driver::Driver;
 pub use error::{CloseCode, CloseReason, ConnectError, NotMade, RequestError, SessionError};
 pub use event::{Answer, Arrival, Attachment, Event, Message};
-pub use session::{Lane, Limits, Session};
+pub use gateway::Gateway;
+pub use lanes::Lane;
+pub use person::Driver;
+pub use session::{Limits, Session};
 pub use settings::{Credentials, Settings};
 
 /// Streams a server may open: normal deliveries, urgent ones, and one to spare.

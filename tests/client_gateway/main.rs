@@ -3,4 +3,5 @@
 mod hostile;
 mod naive;
 mod scene;
+mod session;
 mod table;

@@ -8,12 +8,20 @@
 //! Keeps invariant 4 to the end: a message for 2,000 people is received, checked and decoded once, and
 //! nothing is allocated, locked or counted for a reader in step.
 
+mod connection;
 mod delivery;
+mod driver;
 mod error;
+mod event;
 mod group;
 mod people;
+mod session;
 mod table;
 
+pub use connection::Gateway;
 pub use delivery::{Delivery, ReaderKey, Readers};
+pub use driver::{Attached, GatewayDriver, Over};
 pub use error::{TableError, TableLimits};
+pub use event::{GatewayEvent, Newcomer, Newcomers};
+pub use session::{GatewaySession, PEOPLE_PER_CALL_MAX};
 pub use table::Table;
