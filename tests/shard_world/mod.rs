@@ -78,6 +78,8 @@ impl GroupLog {
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     pub(crate) sent: Vec<Sent>,
+    /// The same and what says who reads it, as it came.
+    pub(crate) chunks: Vec<Bytes>,
     pub(crate) room: Option<usize>,
     pub(crate) writes: usize,
     blocked: bool,
@@ -102,7 +104,8 @@ impl Sink for Streams {
         stream.writes += 1;
         let taken = stream.room.unwrap_or(usize::MAX).min(chunks.len());
         for chunk in &mut chunks[..taken] {
-            stream.sent.push(sent(chunk));
+            stream.sent.extend(sent(chunk));
+            stream.chunks.push(chunk.clone());
             // Some sinks keep what they take, some read it in place.
             if session % 2 == 1 {
                 drop(std::mem::take(chunk));
@@ -116,16 +119,17 @@ impl Sink for Streams {
     }
 }
 
-fn sent(chunk: &Bytes) -> Sent {
+fn sent(chunk: &Bytes) -> Option<Sent> {
     let envelope = Envelope::read(chunk).expect("only whole envelopes are sent");
     let header = envelope.header();
     assert_eq!(header.tenant(), TENANT);
     let group = header.group().0;
     if header.kind() == Kind::Skip {
         let body = SkipBody::read(envelope.body()).expect("a skip's body");
-        return skip(group, body.from.0, body.to.0);
+        return Some(skip(group, body.from.0, body.to.0));
     }
-    message(group, header.sequence().0)
+    let is_of_group = header.kind() != Kind::Readers;
+    is_of_group.then(|| message(group, header.sequence().0))
 }
 
 pub(crate) struct World {
@@ -177,7 +181,7 @@ impl World {
         sequence
     }
 
-    fn deliver(&mut self, group: u64) {
+    pub(crate) fn deliver(&mut self, group: u64) {
         let envelope = self.groups[&group]
             .envelopes
             .last()

@@ -11,6 +11,7 @@ use crate::model::MembershipDelta;
 impl Core {
     /// Tells every session of the person; people who are not here are ignored.
     pub(super) fn on_membership(&mut self, delta: &MembershipDelta) {
+        self.on_membership_through(delta);
         let person = (delta.tenant, delta.person);
         // Taken for the walk: neither a join nor a removal changes who is online.
         let Some(sessions) = self.people.get_mut(&person).map(std::mem::take) else {
