@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use throng::wire::{Envelope, Kind, ReaderChange, ReadersBody};
+use throng::wire::{Envelope, Header, Kind, ReaderChange, ReadersBody};
 
 /// Somebody's device.
 pub(crate) type Who = (u64, u32);
@@ -68,20 +68,24 @@ impl Client {
     pub(crate) fn read(&mut self, chunks: &[Bytes]) {
         for chunk in &chunks[self.read..] {
             let envelope = Envelope::read(chunk).expect("only whole envelopes are sent");
-            let header = envelope.header();
-            let group = header.group().0;
-            match header.kind() {
-                Kind::Readers => {
-                    assert_eq!((header.sequence().0, header.record().0), (0, 0));
-                    let body = ReadersBody::read(envelope.body()).expect("readers");
-                    assert!(!body.readers.is_empty());
-                    self.change(group, header.membership_sequence().0, &body);
-                }
-                Kind::Skip => panic!("a gateway makes its people's skips itself"),
-                _ => self.take(group, header.sequence().0),
-            }
+            self.read_one(envelope.header(), envelope.body());
         }
         self.read = chunks.len();
+    }
+
+    /// Reads one envelope.
+    pub(crate) fn read_one(&mut self, header: &Header, body: &[u8]) {
+        let group = header.group().0;
+        match header.kind() {
+            Kind::Readers => {
+                assert_eq!((header.sequence().0, header.record().0), (0, 0));
+                let body = ReadersBody::read(body).expect("readers");
+                assert!(!body.readers.is_empty());
+                self.change(group, header.membership_sequence().0, &body);
+            }
+            Kind::Skip => panic!("a gateway makes its people's skips itself"),
+            _ => self.take(group, header.sequence().0),
+        }
     }
 
     fn change(&mut self, group: u64, live_next: u64, body: &ReadersBody) {
