@@ -295,17 +295,28 @@ async fn strangers_people_here_already_and_one_too_many_are_refused_by_name() {
 async fn an_attach_that_is_not_what_it_says_closes_the_connection() {
     let house = House::open();
     house.with_a_group(3).await;
-    // As many people as it says are more than a frame holds.
-    let too_many = attach(1..=10_001);
-    let mut too_few = attach(1..=100);
-    too_few[..4].copy_from_slice(&10_001u32.to_le_bytes());
-    let mut garbage = attach(1..=3);
-    garbage[5] = 0x80;
-    for (payload, code) in [(too_many, 5), (too_few, 1), (garbage, 1), (vec![7; 33], 1)] {
-        let mut gateway = Through::enter(&house).await;
+    let framed = |payload: &[u8]| {
         let mut bytes = Vec::new();
-        throng::wire::encode_frame(FrameKind::Attach, 1, &payload, &mut bytes);
-        let _ = gateway.lane.send.write_all(&bytes).await;
+        throng::wire::encode_frame(FrameKind::Attach, 1, payload, &mut bytes);
+        bytes
+    };
+    // A frame that says it is as long as 10,001 people.
+    let mut too_long = framed(&attach(1..=3));
+    too_long[..4].copy_from_slice(&(16 + 10_001 * 16u32).to_le_bytes());
+    // A list that says so, in a frame of a hundred.
+    let mut too_short = attach(1..=100);
+    too_short[..4].copy_from_slice(&10_001u32.to_le_bytes());
+    let mut flagged = attach(1..=3);
+    flagged[5] = 0x80;
+    let bytes = [
+        (too_long, 5),
+        (framed(&too_short), 1),
+        (framed(&flagged), 1),
+        (framed(&[7; 33]), 1),
+    ];
+    for (bytes, code) in bytes {
+        let mut gateway = Through::enter(&house).await;
+        gateway.lane.send.write_all(&bytes).await.unwrap();
         assert_eq!(gateway.client.closed().await.0, code);
     }
     quic::until("nobody online", || house.engine.stats().sessions == 0).await;

@@ -316,7 +316,10 @@ impl Shard {
                     position,
                     result,
                 } => self.on_attached(session, position, result),
-                item @ (Item::Deliver(_) | Item::Membership(_) | Item::Fetched { .. }) => {
+                item @ (Item::Deliver(_)
+                | Item::Membership(_)
+                | Item::Window(_)
+                | Item::Fetched { .. }) => {
                     self.core.on_item(&item);
                 }
                 Item::Ended {

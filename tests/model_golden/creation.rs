@@ -268,6 +268,13 @@ fn events() -> Vec<Event> {
             viewer,
             seat: 2_000,
         }),
+        Event::ViewerJoinedV2(event::ViewerJoinedV2 {
+            group,
+            viewer,
+            seat: 2_000,
+            first: Sequence(41),
+            closes: TIME,
+        }),
         Event::ViewerLeft(event::ViewerLeftV1 { group, viewer }),
         Event::WatchPasswordWrong(event::WatchPasswordWrongV1 { group, viewer }),
         Event::MatrixSet(event::MatrixSetV1 {

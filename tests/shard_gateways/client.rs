@@ -12,6 +12,8 @@ pub(crate) type Who = (u64, u32);
 #[derive(Debug, Default)]
 struct Reader {
     next: u64,
+    /// Its last stretch is a viewer's.
+    viewer: bool,
     /// From the first to before the second; the last may have no end yet.
     stretches: VecDeque<(u64, Option<u64>)>,
 }
@@ -99,7 +101,20 @@ impl Client {
                 continue;
             }
             if reader.change == ReaderChange::ViewersEnd {
-                panic!("nobody watches here");
+                assert_eq!((who, reader.viewer), ((0, 0), true));
+                let table = self.groups.get_mut(&group);
+                for watching in table
+                    .into_iter()
+                    .flat_map(|table| table.readers.values_mut())
+                {
+                    if let Some((_, end @ None)) = watching.stretches.back_mut()
+                        && watching.viewer
+                    {
+                        *end = Some(reader.at.0);
+                    }
+                }
+                self.forget_unread();
+                continue;
             }
             if !self.given.contains_key(&who) {
                 continue;
@@ -110,7 +125,16 @@ impl Client {
             });
             assert_eq!(table.live_next, live_next, "of group {group}");
             let at = reader.at.0;
-            let stretches = &mut table.readers.entry(who).or_default().stretches;
+            let known = table.readers.entry(who).or_default();
+            if reader.change == ReaderChange::Begin {
+                known.viewer = reader.viewer;
+            } else {
+                assert_eq!(
+                    known.viewer, reader.viewer,
+                    "{who:?} reads as what they are"
+                );
+            }
+            let stretches = &mut known.stretches;
             match (reader.change, stretches.back_mut()) {
                 (ReaderChange::Begin, Some((_, None))) => panic!("{who:?} reads {group} already"),
                 (ReaderChange::Begin, _) => stretches.push_back((at, None)),

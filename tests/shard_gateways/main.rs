@@ -6,3 +6,4 @@ mod model;
 mod order;
 #[path = "../shard_world/mod.rs"]
 mod shard_world;
+mod viewers;

@@ -1,14 +1,16 @@
 //! Attach, detach, publish, join, leave, slow gateways, small rings, a slow log, repeats and reconnects
 //! in any order, against a model that only knows who may read what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use throng::engine::Item;
-use throng::model::MembershipDelta;
+use throng::model::{MembershipDelta, WatchWindow};
 use throng::shard::Config;
-use throng::wire::{Cursor, DeviceId, GroupId, Kind, PersonId, Priority, Sequence};
+use throng::wire::{
+    AttachedGroup, Cursor, DeviceId, GroupId, Kind, PersonId, Priority, Sequence, Timestamp,
+};
 
 use crate::client::{Client, Who};
 use crate::shard_world::{Stream, TENANT, World, delta};
@@ -26,6 +28,14 @@ enum Step {
     ToggleMember {
         group: u64,
         person: u64,
+    },
+    ToggleViewer {
+        group: u64,
+        person: u64,
+    },
+    SetWindow {
+        group: u64,
+        length: i64,
     },
     Repeat,
     Attach {
@@ -71,6 +81,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (group.clone(), len).prop_map(|(group, len)| Step::Publish { group, len }),
         3 => (group, 0..PEOPLE).prop_map(|(group, person)| Step::ToggleMember { group, person }),
+        3 => (1..=GROUPS, 0..PEOPLE).prop_map(|(group, person)| Step::ToggleViewer { group, person }),
+        2 => (1..=GROUPS, 0..40_i64).prop_map(|(group, length)| Step::SetWindow { group, length }),
         1 => Just(Step::Repeat),
         5 => (gateway.clone(), 0..PEOPLE, cursor, any::<bool>()).prop_map(
             |(gateway, person, cursor, live_only)| Step::Attach { gateway, person, cursor, live_only }
@@ -96,6 +108,12 @@ struct Model {
     clients: Vec<Client>,
     /// Who is on which gateway, and what they may read.
     here: BTreeMap<(u64, Who), Memberships>,
+    /// Who has a viewer's seat, by group and person.
+    seats: BTreeSet<(u64, u64)>,
+    /// When each group's window closes.
+    windows: BTreeMap<u64, Timestamp>,
+    /// Who reads as a viewer now, where and in which group.
+    watching: BTreeSet<(u64, Who, u64)>,
     devices_ever: u32,
     /// What the latest record of a change of members showed.
     latest: Option<MembershipDelta>,
@@ -118,6 +136,9 @@ impl Model {
             world,
             clients: (0..GATEWAYS).map(|_| Client::default()).collect(),
             here: BTreeMap::new(),
+            seats: BTreeSet::new(),
+            windows: BTreeMap::new(),
+            watching: BTreeSet::new(),
             devices_ever: 0,
             latest: None,
         }
@@ -126,11 +147,12 @@ impl Model {
     fn take(&mut self, step: &Step) {
         match *step {
             Step::Publish { group, len } => {
-                let (kind, priority) = (Kind::Text, Priority::Normal);
-                self.world.record(group, kind, priority, &vec![0x5a; len]);
+                self.record(group, Kind::Text, len);
                 self.release(group);
             }
             Step::ToggleMember { group, person } => self.toggle(group, person),
+            Step::ToggleViewer { group, person } => self.toggle_viewer(group, person),
+            Step::SetWindow { group, length } => self.set_window(group, length),
             Step::Repeat => {
                 if let Some(delta) = self.latest {
                     self.world.core.on_item(&Item::Membership(delta));
@@ -172,12 +194,102 @@ impl Model {
         }
     }
 
-    /// The latest envelope of a group comes to the shard, if a member is here.
-    fn release(&mut self, group: u64) {
+    /// A record of a group, a moment after the one before; it may be the end of its viewers.
+    fn record(&mut self, group: u64, kind: Kind, len: usize) -> u64 {
+        self.world.now = self.world.now.plus_micros(1);
+        let body = vec![0x5a; len];
+        let at = self.world.record(group, kind, Priority::Normal, &body);
+        if !self.is_open(group) {
+            self.end_viewers(group, at);
+        }
+        at
+    }
+
+    fn is_open(&self, group: u64) -> bool {
+        let closes = self.windows.get(&group);
+        closes.is_some_and(|closes| self.world.now < *closes)
+    }
+
+    fn end_viewers(&mut self, group: u64, at: u64) {
+        for (gateway, who, _) in self.watching.extract_if(.., |watching| watching.2 == group) {
+            let here = self
+                .here
+                .get_mut(&(gateway, who))
+                .expect("who watches is here");
+            let stretches = here.get_mut(&group).expect("who watches reads");
+            stretches.last_mut().expect("from somewhere on").1 = Some(at);
+        }
+    }
+
+    fn is_online(&self, group: u64) -> bool {
         let members = &self.world.groups[&group].members;
         let mut here = self.here.keys();
-        if here.any(|(_, (person, _))| members.contains_key(person)) {
+        here.any(|(_, (person, _))| {
+            members.contains_key(person) || self.seats.contains(&(group, *person))
+        })
+    }
+
+    /// The latest envelope of a group comes to the shard, if a member or viewer is here.
+    fn release(&mut self, group: u64) {
+        if self.is_online(group) {
             self.world.deliver(group);
+        }
+    }
+
+    fn toggle_viewer(&mut self, group: u64, person: u64) {
+        let log = self.world.groups.entry(group).or_default();
+        if log.members.contains_key(&person) {
+            return;
+        }
+        let first = log.head() + 1;
+        let joins = !self.seats.contains(&(group, person));
+        if joins && !self.is_open(group) {
+            return;
+        }
+        let here = self.here.iter_mut().filter(|((_, who), _)| who.0 == person);
+        for (&(gateway, who), memberships) in here {
+            let stretches = memberships.entry(group).or_default();
+            if joins {
+                self.watching.insert((gateway, who, group));
+                stretches.push((first, None));
+            } else if self.watching.remove(&(gateway, who, group)) {
+                stretches.last_mut().expect("a viewer reads").1 = Some(first);
+            }
+        }
+        let delta = MembershipDelta {
+            viewer: true,
+            ..delta(group, person, joins, if joins { first } else { 0 })
+        };
+        if self.here.keys().any(|(_, who)| who.0 == person) {
+            self.world.core.on_item(&Item::Membership(delta));
+        }
+        if joins {
+            self.seats.insert((group, person));
+            self.tell_window(group);
+        } else {
+            self.seats.remove(&(group, person));
+        }
+    }
+
+    fn set_window(&mut self, group: u64, length: i64) {
+        let closes = self.world.now.plus_micros(length);
+        self.windows.insert(group, closes);
+        if !self.is_open(group) {
+            let next = self.world.groups[&group].head() + 1;
+            self.end_viewers(group, next);
+        }
+        self.tell_window(group);
+    }
+
+    fn tell_window(&mut self, group: u64) {
+        if self.is_online(group) {
+            let window = WatchWindow {
+                tenant: TENANT,
+                group: GroupId(group),
+                is_open: self.is_open(group),
+                closes: self.windows[&group],
+            };
+            self.world.core.on_item(&Item::Window(window));
         }
     }
 
@@ -185,17 +297,20 @@ impl Model {
         let log = self.world.groups.entry(group).or_default();
         let joins = log.members.remove(&person).is_none();
         let kind = if joins { Kind::Joined } else { Kind::Left };
-        let at = self.world.record(group, kind, Priority::Normal, &[]);
+        let at = self.record(group, kind, 0);
         if joins {
+            self.seats.remove(&(group, person));
             let log = self.world.groups.entry(group).or_default();
             log.members.insert(person, at);
         }
-        for ((_, who), memberships) in &mut self.here {
+        for ((gateway, who), memberships) in &mut self.here {
             if who.0 != person {
                 continue;
             }
             let memberships = memberships.entry(group).or_default();
             match memberships.last_mut() {
+                // Who watched goes on reading.
+                _ if self.watching.remove(&(*gateway, *who, group)) => {}
                 _ if joins => memberships.push((at, None)),
                 Some((_, end)) => *end = Some(at),
                 None => unreachable!("a member reads the group wherever they are"),
@@ -215,6 +330,17 @@ impl Model {
         let who = (person, self.devices_ever);
         let mut attached = self.world.attached(person);
         attached.device = DeviceId(who.1);
+        for group in 1..=GROUPS {
+            if self.seats.contains(&(group, person)) && self.is_open(group) {
+                let head = Sequence(self.world.groups[&group].head());
+                let id = GroupId(group);
+                attached
+                    .groups
+                    .push(AttachedGroup::new(id, head.next(), head, head));
+                attached.watched.push((id, self.windows[&group]));
+                self.watching.insert((gateway, who, group));
+            }
+        }
         let mut memberships = Memberships::new();
         for group in &attached.groups {
             let (first, head) = (group.first().0, group.head().0);
@@ -263,9 +389,15 @@ impl Model {
         self.read(gateway);
         self.check(gateway, who, false);
         self.client(gateway).detach(who);
-        self.here.remove(&(gateway, who));
+        self.forget(gateway, who);
         let (person, device) = (PersonId(who.0), DeviceId(who.1));
         self.world.core.detach_through(gateway, person, device);
+    }
+
+    fn forget(&mut self, gateway: u64, who: Who) {
+        self.here.remove(&(gateway, who));
+        self.watching
+            .retain(|watching| (watching.0, watching.1) != (gateway, who));
     }
 
     fn end(&mut self, person: u64, one_device: bool) {
@@ -279,7 +411,7 @@ impl Model {
         for (gateway, who) in &ending {
             self.read(*gateway);
             self.check(*gateway, *who, false);
-            self.here.remove(&(*gateway, *who));
+            self.forget(*gateway, *who);
         }
         let device = one_device.then(|| DeviceId(ending[0].1.1));
         let ended = Item::Ended {

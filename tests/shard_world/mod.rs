@@ -10,7 +10,7 @@ use throng::model::MembershipDelta;
 use throng::shard::{Config, Core, Flushed, Sink};
 use throng::wire::{
     AttachedGroup, Cursor, DeviceId, Envelope, GroupId, HeaderFields, Kind, PersonId, Priority,
-    Sequence, SkipBody, TenantId,
+    Sequence, SkipBody, TenantId, Timestamp,
 };
 
 pub(crate) const TENANT: TenantId = TenantId(7);
@@ -57,6 +57,7 @@ pub(crate) fn delta(group: u64, person: u64, joined: bool, at: u64) -> Membershi
         person: PersonId(person),
         joined,
         view_only: false,
+        viewer: false,
         at: Sequence(at),
     }
 }
@@ -138,6 +139,8 @@ pub(crate) struct World {
     pub(crate) streams: Streams,
     /// Asked of the log and not answered yet.
     pub(crate) asked: Vec<Fetch>,
+    /// When the next record is decided.
+    pub(crate) now: Timestamp,
 }
 
 impl World {
@@ -147,6 +150,7 @@ impl World {
             groups: BTreeMap::new(),
             streams: Streams::default(),
             asked: Vec::new(),
+            now: Timestamp(0),
         }
     }
 
@@ -174,6 +178,7 @@ impl World {
             tenant: TENANT,
             group: GroupId(group),
             sequence: Sequence(sequence),
+            timestamp: self.now,
             ..HeaderFields::default()
         };
         let envelope = Envelope::new(&fields, body).expect("a body within the limit");
@@ -260,6 +265,7 @@ impl World {
             person: PersonId(person),
             device: DeviceId(1),
             groups: groups.collect(),
+            watched: Vec::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Coming online and going: from an attach's answer to cursors, and back.
 
 use super::slab::Key;
-use super::subscription::{Place, Subscription};
+use super::subscription::{Place, Reader, Subscription};
 use super::{Core, Group, LeftGroups, Ring, Roster, Session, SessionKind};
 use crate::engine::AttachedPerson;
 use crate::wire::{AttachedGroup, Cursor, GroupId, Sequence, TenantId};
@@ -46,7 +46,11 @@ impl Core {
             let (next, first) = start(group, floors.floor(group.group()), live_only);
             let head = group.head().0;
             let group_key = self.group_awaiting(tenant, group.group(), head + 1);
-            let subscription = Subscription::skipping(key, group_key, next, first, head + 1);
+            let mut subscription = Subscription::skipping(key, group_key, next, first, head + 1);
+            if let Some(closes) = attached.watches_until(group.group()) {
+                subscription.reader = Reader::Viewer;
+                self.watch(tenant, group.group(), Some(closes));
+            }
             self.subscribe(subscription);
         }
     }
@@ -87,6 +91,7 @@ impl Core {
                 members: Vec::new(),
                 dirty: false,
                 urgent: 0,
+                closes: None,
             })
         });
         let group = &mut self.groups[key];

@@ -14,6 +14,7 @@ mod membership;
 mod ring;
 mod slab;
 mod subscription;
+mod viewers;
 
 use std::collections::VecDeque;
 
@@ -31,7 +32,7 @@ use self::slab::{Key, Slab};
 use self::subscription::{Place, Subscription};
 use super::Config;
 use crate::engine::Item;
-use crate::wire::{Envelope, GroupId, PersonId, Priority, Sequence, TenantId};
+use crate::wire::{Envelope, GroupId, PersonId, Priority, Sequence, TenantId, Timestamp};
 
 /// One shard's sessions and the groups they read. Owned by one thread; does no IO and knows no time.
 ///
@@ -77,6 +78,8 @@ struct Group {
     dirty: bool,
     /// The last urgent sequence; 0 for none.
     urgent: u64,
+    /// When its watch window closes, where somebody here may be a viewer.
+    closes: Option<Timestamp>,
 }
 
 /// One attached device, or one of a gateway's two sessions.
@@ -178,6 +181,7 @@ impl Core {
         match item {
             Item::Deliver(envelope) => self.deliver(envelope),
             Item::Membership(delta) => self.on_membership(delta),
+            Item::Window(window) => self.on_window(window),
             Item::Fetched { fetch, result } => self.on_fetched(fetch, result),
             Item::Ended {
                 tenant,
@@ -221,6 +225,7 @@ impl Core {
         let Some(&key) = self.group_keys.get(&(header.tenant(), header.group())) else {
             return;
         };
+        self.check_viewers(key, header);
         let group = &mut self.groups[key];
         let sequence = header.sequence().0;
         let bytes = envelope.bytes().clone();

@@ -46,6 +46,8 @@ const _: () = assert!(size_of::<Option<Subscription>>() <= 64);
 pub(super) enum Reader {
     /// A member's own session.
     Member,
+    /// A viewer's own session (SPEC L1).
+    Viewer,
     /// Everybody on a gateway who reads the group, live.
     Gateway,
     /// Those on a gateway who began before its live cursor: reads on until it meets that.

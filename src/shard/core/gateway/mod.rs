@@ -43,6 +43,8 @@ pub(super) struct Gateway {
     changes: VecDeque<(GroupId, Reader)>,
     /// Groups that may have no reader left.
     unread: Vec<GroupId>,
+    /// How often viewers of any group have ended: which of them have is told by it, and no list of them.
+    viewers_ended: u32,
     /// It was too slow for its changes: nothing more is kept for it.
     is_overrun: bool,
 }
@@ -54,6 +56,10 @@ struct GroupThrough {
     catch_up: Option<Key<Subscription>>,
     /// On how many devices it is read.
     readers: u32,
+    /// Of these, viewers.
+    viewers: u32,
+    /// Viewers who began before this ([`Gateway::viewers_ended`]) have ended.
+    viewers_since: u32,
     /// Up to before this somebody who reads it no more still has to be sent it.
     end: u64,
     /// It is listed in [`Gateway::unread`].
@@ -66,7 +72,33 @@ struct Reading {
     group: GroupId,
     /// Before this the membership is known: earlier deltas come a second time.
     known: u64,
+    /// As a viewer since then ([`Gateway::viewers_ended`]); as a member where there is none.
+    viewer_since: Option<u32>,
     is_open: bool,
+}
+
+// A viewer of one group costs this and a device's entry.
+const _: () = assert!(size_of::<Reading>() <= 32);
+
+impl Gateway {
+    /// Whether somebody is sent what they read there.
+    fn is_reading(&self, reading: &Reading) -> bool {
+        let has_ended = |since: u32| {
+            let through = self.groups.get(&reading.group);
+            through.is_none_or(|through| since < through.viewers_since)
+        };
+        reading.is_open && !reading.viewer_since.is_some_and(has_ended)
+    }
+
+    /// A reading from `known` on.
+    fn reading(&self, group: GroupId, known: u64, viewer: bool) -> Reading {
+        Reading {
+            group,
+            known,
+            viewer_since: viewer.then_some(self.viewers_ended),
+            is_open: true,
+        }
+    }
 }
 
 /// Groups a person has left that are remembered on a device, so that the same join a second time is told
@@ -88,6 +120,7 @@ impl Core {
             groups: FxHashMap::default(),
             changes: VecDeque::new(),
             unread: Vec::new(),
+            viewers_ended: 0,
             is_overrun: false,
         });
         for part in [live, catch_up] {
@@ -182,6 +215,8 @@ impl Core {
                 live: self.subscribe(cursor),
                 catch_up: None,
                 readers: 0,
+                viewers: 0,
+                viewers_since: self.gateways[key].viewers_ended,
                 end: 0,
                 is_listed: false,
             };
@@ -189,6 +224,7 @@ impl Core {
         }
         if let Some(through) = self.gateways[key].groups.get_mut(&group) {
             through.readers += 1;
+            through.viewers += u32::from(viewer);
         }
         self.change(key, group, ReaderChange::Begin, (who, viewer), at);
         self.catch_up_from(key, group, at);
@@ -223,13 +259,20 @@ impl Core {
         }
     }
 
-    /// A device reads `group` no more; up to before `end` it is still to be sent it.
-    fn count_out(&mut self, key: Key<Gateway>, group: GroupId, end: u64) {
+    /// So many devices, of them so many viewers', read `group` no more; up to before `end` it is still to be sent it.
+    fn count_out(
+        &mut self,
+        key: Key<Gateway>,
+        group: GroupId,
+        (readers, viewers): (u32, u32),
+        end: u64,
+    ) {
         let Gateway { groups, unread, .. } = &mut self.gateways[key];
         let Some(through) = groups.get_mut(&group) else {
             return;
         };
-        through.readers -= 1;
+        through.readers -= readers;
+        through.viewers -= viewers;
         through.end = through.end.max(end);
         if through.readers == 0 && !through.is_listed {
             through.is_listed = true;

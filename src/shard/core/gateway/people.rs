@@ -30,12 +30,13 @@ impl Core {
         for group in &attached.groups {
             let (id, live_from) = (group.group(), group.head().0 + 1);
             let (_, at) = start(group, floors.floor(id), live_only);
-            self.begin(key, id, (who, false), (at, live_from));
-            readings.push(Reading {
-                group: id,
-                known: live_from,
-                is_open: true,
-            });
+            let closes = attached.watches_until(id);
+            let viewer = closes.is_some();
+            self.begin(key, id, (who, viewer), (at, live_from));
+            if viewer {
+                self.watch(attached.tenant, id, closes);
+            }
+            readings.push(self.gateways[key].reading(id, live_from, viewer));
         }
         readings.sort_unstable_by_key(|reading| reading.group);
         self.gateways[key].people.insert(who, readings);
@@ -50,7 +51,7 @@ impl Core {
 
     /// A person on a gateway has everything of `group` up to and including `floor`.
     ///
-    /// Never beyond what was sent to the gateway. A group that they do not read is ignored.
+    /// Never beyond what was sent to the gateway. A group that they do not read, or only watch, is ignored.
     pub fn ack_through(&mut self, gateway: u64, person: PersonId, group: GroupId, floor: Sequence) {
         let Some(key) = self.gateway_of(gateway) else {
             return;
@@ -59,7 +60,7 @@ impl Core {
         let readings = gateway.people.range(all_devices(person));
         let is_reading = |readings: &Vec<Reading>| {
             let reading = find(readings, group).ok().map(|index| readings[index]);
-            reading.is_some_and(|reading| reading.is_open)
+            reading.is_some_and(|reading| reading.is_open && reading.viewer_since.is_none())
         };
         let Some(through) = gateway.groups.get(&group) else {
             return;
@@ -98,9 +99,11 @@ impl Core {
 
     fn forget_person(&mut self, key: Key<Gateway>, who: (PersonId, DeviceId)) {
         let readings = self.gateways[key].people.remove(&who);
-        let open = readings.into_iter().flatten();
-        for reading in open.filter(|reading| reading.is_open) {
-            self.count_out(key, reading.group, 0);
+        for reading in readings.into_iter().flatten() {
+            if self.gateways[key].is_reading(&reading) {
+                let viewers = u32::from(reading.viewer_since.is_some());
+                self.count_out(key, reading.group, (1, viewers), 0);
+            }
         }
     }
 }

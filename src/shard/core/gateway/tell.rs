@@ -51,6 +51,7 @@ impl Core {
             return false;
         }
         if self.gateways[key].changes.is_empty() {
+            self.close_unread_groups_of(key);
             return true;
         }
         self.make_ready(live);
@@ -156,15 +157,18 @@ impl Core {
     /// that they do no more, has been sent.
     pub(in super::super) fn close_unread_groups(&mut self) {
         for index in 0..self.gateway_keys.len() {
-            let key = self.gateway_keys[index];
-            let gateway = &mut self.gateways[key];
-            if gateway.unread.is_empty() || !gateway.changes.is_empty() {
-                continue;
-            }
-            let mut unread = std::mem::take(&mut gateway.unread);
-            unread.retain(|group| self.is_still_to_be_read(key, *group));
-            self.gateways[key].unread = unread;
+            self.close_unread_groups_of(self.gateway_keys[index]);
         }
+    }
+
+    fn close_unread_groups_of(&mut self, key: Key<Gateway>) {
+        let gateway = &mut self.gateways[key];
+        if gateway.unread.is_empty() || !gateway.changes.is_empty() {
+            return;
+        }
+        let mut unread = std::mem::take(&mut gateway.unread);
+        unread.retain(|group| self.is_still_to_be_read(key, *group));
+        self.gateways[key].unread = unread;
     }
 
     /// Whether an unread group has to stay listed; drops it where it has not.
@@ -195,7 +199,7 @@ impl Core {
     }
 
     /// Takes a cursor out of its session's list of dirty ones.
-    fn take_off_dirty(&mut self, cursor: Key<Subscription>) {
+    pub(in super::super) fn take_off_dirty(&mut self, cursor: Key<Subscription>) {
         if self.subscriptions[cursor].place != Place::Dirty {
             return;
         }
