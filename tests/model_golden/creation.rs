@@ -2,7 +2,7 @@
 
 use throng::model::command::*;
 use throng::model::event::{self, Event};
-use throng::wire::{DepartmentId, GroupId, MatrixId, PersonId, RecordNumber};
+use throng::wire::{DepartmentId, GroupId, MatrixId, PersonId, RecordNumber, Sequence};
 
 use crate::Section;
 use crate::core::{ID, TIME};
