@@ -13,8 +13,8 @@ use throng::model::command::{
 };
 use throng::model::event::{
     ArchivePullSetV1, BatchAcceptedV1, BatchGroupCreatedV1, BatchGroupRefusedV1, GroupCreatedV2,
-    MatrixSetV1, MembersJoinedV2, RiskControlSetV1, ScopeSetV1, ViewerJoinedV1, ViewerLeftV1,
-    WatchHashV1, WatchPasswordWrongV1, WatchSetV1,
+    MatrixSetV1, MembersJoinedV2, RiskControlSetV1, ScopeSetV1, ViewerJoinedV1, ViewerJoinedV2,
+    ViewerLeftV1, WatchHashV1, WatchPasswordWrongV1, WatchSetV1,
 };
 use throng::model::event::{
     Event, FeatureV1, GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus, LeaveCause,
@@ -231,7 +231,7 @@ fn of_creation() -> impl Strategy<Value = Event> {
     );
     let created = created.boxed();
     let item = (0..40_u64, 0..3_u32, prop::option::of(created.clone()));
-    let watching = (group(), person(), 0..4_u32, 0..3_u8);
+    let watching = (group(), person(), 0..4_u32, 0..4_u8);
     prop_oneof![
         3 => created.prop_map(Event::GroupCreatedV2),
         1 => (group(), people()).prop_map(|(group, people)| {
@@ -273,7 +273,11 @@ fn of_creation() -> impl Strategy<Value = Event> {
         3 => watching.prop_map(|(group, viewer, seat, what)| match what {
             0 => Event::ViewerLeft(ViewerLeftV1 { group, viewer }),
             1 => Event::WatchPasswordWrong(WatchPasswordWrongV1 { group, viewer }),
-            _ => Event::ViewerJoined(ViewerJoinedV1 { group, viewer, seat }),
+            2 => Event::ViewerJoined(ViewerJoinedV1 { group, viewer, seat }),
+            _ => {
+                let (first, closes) = (Sequence(seat.into()), Timestamp(seat.into()));
+                Event::ViewerJoinedV2(ViewerJoinedV2 { group, viewer, seat, first, closes })
+            }
         }),
         1 => (group(), hash()).prop_map(|(group, watch)| Event::WatchSet(WatchSetV1 { group, watch })),
         1 => (person(), people(), number()).prop_map(|(person, people, department)| {

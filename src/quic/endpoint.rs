@@ -18,6 +18,7 @@ use quinn_proto::{Endpoint, EndpointConfig, Incoming, ServerConfig};
 use super::arrivals::{Forwarded, Newcomers, Peer};
 use super::cid::{ShardCodec, ShardIds};
 use super::close::CloseReason;
+use super::gateway::Waiting;
 use super::link::{Link, Phase};
 use super::links::{Links, Wave};
 use super::options::CheckToken;
@@ -108,6 +109,7 @@ pub(super) struct Shard {
     awaiting_room: bool,
     pub(super) next_serial: u32,
     pub(super) next_session: u32,
+    pub(super) waiting_gateways: Waiting,
     stopping: Option<Stopping>,
     more_items: bool,
     items: Vec<Item>,
@@ -181,6 +183,7 @@ impl Shard {
             awaiting_room: false,
             next_serial: 0,
             next_session: 0,
+            waiting_gateways: Waiting::default(),
             stopping: None,
             more_items: false,
             items: Vec::new(),
@@ -221,6 +224,7 @@ impl Shard {
             let now_received = Instant::now();
             self.fire_timers(now_received);
             self.take_items(now_received);
+            self.serve_gateways(now_received);
             self.admit(now_received);
             self.visit_all(now_received);
             unflushed = self.flush_sessions();
@@ -243,7 +247,8 @@ impl Shard {
         if more || (sessions_wait && !blocked) {
             return Duration::ZERO;
         }
-        let longest = if self.stopping.is_some() || !self.fetches.is_empty() {
+        let looks_again = !self.fetches.is_empty() || !self.waiting_gateways.is_empty();
+        let longest = if self.stopping.is_some() || looks_again {
             LOOK_AGAIN
         } else {
             WAIT_MAX
@@ -311,14 +316,26 @@ impl Shard {
                     position,
                     result,
                 } => self.on_attached(session, position, result),
-                item @ (Item::Deliver(_) | Item::Membership(_) | Item::Fetched { .. }) => {
+                item @ (Item::Deliver(_)
+                | Item::Membership(_)
+                | Item::Window(_)
+                | Item::Fetched { .. }) => {
                     self.core.on_item(&item);
                 }
                 Item::Ended {
                     tenant,
                     person,
                     device,
-                } => self.on_ended(tenant, person, device, now),
+                } => {
+                    self.end_on_gateways(tenant, person, device);
+                    self.on_ended(tenant, person, device, now);
+                    let ended = Item::Ended {
+                        tenant,
+                        person,
+                        device,
+                    };
+                    self.core.on_item(&ended);
+                }
                 // The engine's owner stops the server; until then there is nobody to answer.
                 _ => {}
             }

@@ -7,6 +7,7 @@ use quinn_proto::{Connection, StreamId};
 
 use super::auth::Identity;
 use super::close::{ClientStream, CloseReason};
+use super::gateway::Gateway;
 use super::options::Limits;
 use super::protocol;
 use super::streams::{Delivery, Inbound, Outbox};
@@ -44,7 +45,7 @@ pub(super) enum Phase {
     Closed,
 }
 
-/// A person's session on a connection.
+/// A session on a connection: a person's, or everybody's on a gateway.
 pub(super) struct Session {
     /// Its number for port and core.
     pub(super) number: u64,
@@ -81,6 +82,8 @@ pub(super) struct Link {
     pub(super) attachments: Option<Channel>,
     pub(super) delivery: Option<Delivery>,
     pub(super) session: Option<Session>,
+    /// Of a gateway's connection: who is on it.
+    pub(super) gateway: Option<Box<Gateway>>,
     /// Requests the engine has not answered yet.
     pub(super) awaited: u32,
     /// Bytes their answers may take.
@@ -104,6 +107,7 @@ impl Link {
             attachments: None,
             delivery: None,
             session: None,
+            gateway: None,
             awaited: 0,
             reserved: 0,
             armed: Tick::MAX,
@@ -179,6 +183,10 @@ impl Link {
         channel.readable
             && matches!(self.phase, Phase::Open { .. })
             && channel.outbox.len() <= limits.answer_bytes_max
+            && self
+                .gateway
+                .as_ref()
+                .is_none_or(|gateway| gateway.takes_frames())
     }
 
     /// Notes that bytes of a request have come.
@@ -198,7 +206,11 @@ impl Link {
         let channels = [&self.requests, &self.attachments];
         let unsent = channels.into_iter().flatten().any(|c| c.outbox.len() > 0);
         let attaching = self.session.as_ref().is_some_and(|s| s.attaching.is_some());
-        self.awaited == 0 && !unsent && !attaching
+        let attaching_many = self
+            .gateway
+            .as_ref()
+            .is_some_and(|gateway| !gateway.is_quiet());
+        self.awaited == 0 && !unsent && !attaching && !attaching_many
     }
 
     /// Hands waiting answers to QUIC.

@@ -93,6 +93,9 @@ pub(crate) fn token_of(person: u64) -> String {
     format!("0 1 {person} 1 3600")
 }
 
+/// The token of a gateway of tenant 1.
+pub(crate) const GATEWAY: &str = "1 1 0 0 3600";
+
 /// The token of the node's operator.
 pub(crate) const OPERATOR: &str = "2 0 0 0 3600";
 
@@ -124,6 +127,13 @@ impl House {
         let people = (1..=count).map(a_person).collect();
         self.engine.add_people(tenant, people).expect("people");
         self
+    }
+
+    /// So many more people of tenant 1.
+    pub(crate) fn add_people(&self, count: u64) {
+        let people = (1..=count).map(a_person).collect();
+        let added = self.engine.add_people(TenantId(1), people);
+        added.expect("people");
     }
 
     /// A connection that has said nothing yet.
@@ -377,6 +387,25 @@ impl Deliveries {
                 .expect("envelopes");
         }
         taken
+    }
+}
+
+impl Deliveries {
+    /// Hands on what comes next, at least one envelope.
+    pub(crate) async fn read(&mut self, mut read: impl FnMut(&throng::wire::Header, &[u8])) {
+        let mut any = false;
+        while !any {
+            let chunk = self.stream.read_chunk(64 * 1024, true);
+            let chunk = tokio::time::timeout(PATIENCE, chunk).await;
+            let chunk = chunk.expect("deliveries in time").expect("readable");
+            let bytes = chunk.expect("the stream goes on").bytes;
+            self.decoder
+                .read(&bytes, |header, body| {
+                    any = true;
+                    read(&header, body);
+                })
+                .expect("envelopes");
+        }
     }
 }
 

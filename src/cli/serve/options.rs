@@ -144,6 +144,8 @@ fn limits(config: &Config) -> Limits {
         unauthenticated_receive_window_bytes: bytes_u32(knobs.unauthenticated_receive_window_bytes),
         unacknowledged_bytes_max: knobs.unacknowledged_bytes_max.bytes(),
         answer_bytes_max: bytes(knobs.answer_bytes_max),
+        gateway_people_max: knobs.gateway_people_max,
+        gateway_attaches_max: knobs.gateway_attaches_max,
         socket_buffer_bytes: bytes(config.server.socket_buffer_bytes),
         initial_mtu_bytes: knobs.initial_mtu_bytes,
     }

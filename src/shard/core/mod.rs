@@ -9,10 +9,12 @@ mod acknowledge;
 mod attach;
 mod catch_up;
 mod flush;
+mod gateway;
 mod membership;
 mod ring;
 mod slab;
 mod subscription;
+mod viewers;
 
 use std::collections::VecDeque;
 
@@ -24,12 +26,13 @@ pub use flush::{Flushed, Sink};
 
 use self::catch_up::CatchUp;
 use self::flush::{Prepared, Span};
+use self::gateway::Gateway;
 use self::ring::Ring;
 use self::slab::{Key, Slab};
 use self::subscription::{Place, Subscription};
 use super::Config;
 use crate::engine::Item;
-use crate::wire::{Envelope, GroupId, PersonId, Priority, Sequence, TenantId};
+use crate::wire::{Envelope, GroupId, PersonId, Priority, Sequence, TenantId, Timestamp};
 
 /// One shard's sessions and the groups they read. Owned by one thread; does no IO and knows no time.
 ///
@@ -44,6 +47,11 @@ pub struct Core {
     session_keys: FxHashMap<u64, Key<Session>>,
     people: FxHashMap<(TenantId, PersonId), Vec<Key<Session>>>,
     subscriptions: Slab<Subscription>,
+    gateways: Slab<Gateway>,
+    /// All of them, for what concerns whoever is on any.
+    gateway_keys: Vec<Key<Gateway>>,
+    /// Gateways whose owner must close them.
+    overrun: Vec<u64>,
     /// Groups with deliveries that their members' cursors have not been marked for. Here and in
     /// `ready`, an entry stands while the flag of what it names does.
     dirty_groups: Vec<Key<Group>>,
@@ -70,9 +78,11 @@ struct Group {
     dirty: bool,
     /// The last urgent sequence; 0 for none.
     urgent: u64,
+    /// When its watch window closes, where somebody here may be a viewer.
+    closes: Option<Timestamp>,
 }
 
-/// One attached device.
+/// One attached device, or one of a gateway's two sessions.
 #[derive(Debug)]
 struct Session {
     id: u64,
@@ -84,15 +94,32 @@ struct Session {
     blocked: bool,
     /// Some dirty cursor has an urgent envelope ahead.
     urgent: bool,
+    kind: SessionKind,
     /// Apart, so that a walk over sessions touches what it needs.
     roster: Box<Roster>,
+}
+
+// A walk over a group's members touches half a cache line of each session.
+const _: () = assert!(size_of::<Option<Session>>() <= 32);
+
+/// Whom a session's stream is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SessionKind {
+    /// One person's device.
+    Person,
+    /// Everybody on a gateway: its live cursors, and who reads what.
+    Gateway,
+    /// The same stream: what people who came later on the gateway still have to be sent.
+    CatchUp,
 }
 
 /// Whose session it is, and of what.
 #[derive(Debug)]
 struct Roster {
     tenant: TenantId,
+    /// 0 for a gateway's.
     person: PersonId,
+    gateway: Option<Key<Gateway>>,
     /// By group, for deltas and acknowledgements.
     subscriptions: Vec<(Key<Group>, Key<Subscription>)>,
     left: LeftGroups,
@@ -101,7 +128,8 @@ struct Roster {
 impl Session {
     /// Whether it can be written to now and waits for nothing else.
     fn is_free(&self) -> bool {
-        !self.blocked && self.dirty.is_none()
+        // A gateway is ready with nothing dirty while there are changes to be told first.
+        !self.blocked && !self.ready && self.dirty.is_none()
     }
 }
 
@@ -133,6 +161,9 @@ impl Core {
             session_keys: FxHashMap::default(),
             people: FxHashMap::default(),
             subscriptions: Slab::default(),
+            gateways: Slab::default(),
+            gateway_keys: Vec::new(),
+            overrun: Vec::new(),
             dirty_groups: Vec::new(),
             ready: VecDeque::new(),
             turns: 0,
@@ -144,29 +175,39 @@ impl Core {
         }
     }
 
-    /// Takes what the engine released. Answers, departures and stops are its owner's to act on.
+    /// Takes what the engine released. Answers and stops are its owner's to act on, and so are ends of
+    /// sessions but for those of people on gateways.
     pub fn on_item(&mut self, item: &Item) {
         match item {
             Item::Deliver(envelope) => self.deliver(envelope),
             Item::Membership(delta) => self.on_membership(delta),
+            Item::Window(window) => self.on_window(window),
             Item::Fetched { fetch, result } => self.on_fetched(fetch, result),
-            Item::Answer { .. }
-            | Item::Attached { .. }
-            | Item::Ended { .. }
-            | Item::Stopped
-            | Item::Records { .. } => {}
+            Item::Ended {
+                tenant,
+                person,
+                device,
+            } => self.end_through(*tenant, *person, *device),
+            Item::Answer { .. } | Item::Attached { .. } | Item::Stopped | Item::Records { .. } => {}
         }
     }
 
     /// Its stream has room again.
     pub fn writable(&mut self, session: u64) {
         if let Some(&key) = self.session_keys.get(&session) {
-            self.sessions[key].blocked = false;
-            self.make_ready(key);
+            self.unblock(key);
+            if let Some(gateway) = self.sessions[key].roster.gateway {
+                self.unblock(self.gateways[gateway].catch_up);
+            }
         }
     }
 
-    /// How many sessions are attached.
+    fn unblock(&mut self, key: Key<Session>) {
+        self.sessions[key].blocked = false;
+        self.make_ready(key);
+    }
+
+    /// How many sessions are attached; a gateway counts as two.
     #[must_use]
     pub fn sessions(&self) -> usize {
         self.sessions.len()
@@ -184,6 +225,7 @@ impl Core {
         let Some(&key) = self.group_keys.get(&(header.tenant(), header.group())) else {
             return;
         };
+        self.check_viewers(key, header);
         let group = &mut self.groups[key];
         let sequence = header.sequence().0;
         let bytes = envelope.bytes().clone();
@@ -223,9 +265,12 @@ impl Core {
     }
 
     fn make_ready(&mut self, key: Key<Session>) {
-        let session = &mut self.sessions[key];
-        if session.dirty.is_some() && !session.ready && !session.blocked {
-            session.ready = true;
+        let session = &self.sessions[key];
+        if session.ready || session.blocked {
+            return;
+        }
+        if session.dirty.is_some() || self.has_changes_to_tell(key) {
+            self.sessions[key].ready = true;
             self.ready.push_back(key);
         }
     }
