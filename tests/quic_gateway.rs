@@ -199,14 +199,13 @@ async fn who_is_detached_reads_no_more_and_may_come_again_with_a_cursor() {
     gateway.table.detach((1, 1));
     quic::until("one attached", || house.server.stats()[0].attached == 1).await;
     author.publish(group, "to 2 alone").await;
-    // On another device, whose changes cannot be taken for the first one's.
     let again = AttachEntry {
         person: PersonId(1),
-        device: DeviceId(2),
+        device: DeviceId(1),
         cursors: vec![throng::wire::Cursor::new(group, first)],
     };
     let (live_only, people) = (false, vec![again]);
-    gateway.table.attach((1, 2));
+    gateway.table.attach((1, 1));
     gateway
         .lane
         .send(
@@ -219,7 +218,7 @@ async fn who_is_detached_reads_no_more_and_may_come_again_with_a_cursor() {
     let last = author.publish(group, "to both again").await.sequence.0;
     let expected: Vec<_> = (first.0 + 1..=last).collect();
     gateway
-        .read_until(|table| table.given[&(1, 2)].get(&group.0) == Some(&expected))
+        .read_until(|table| table.given[&(1, 1)].get(&group.0) == Some(&expected))
         .await;
     assert!(gateway.table.given[&(2, 1)][&group.0].ends_with(&expected));
 }

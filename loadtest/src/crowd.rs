@@ -1,4 +1,5 @@
-//! All members together: most in the swarm, a few and all senders through the client library.
+//! All members together: most in the swarm or through gateways, a few and all senders through the
+//! client library.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use throng::client::{Credentials, Settings};
 use tokio::runtime::Runtime;
 
 use crate::check::Tally;
+use crate::gateways::{self, Gateways};
 use crate::ledger::Ledger;
 use crate::library::{Library, Seat};
 use crate::scenario::Scenario;
@@ -24,6 +26,7 @@ const WATCH_EVERY: Duration = Duration::from_millis(20);
 pub(crate) struct Crowd {
     library: Library,
     swarm: Swarm,
+    gateways: Option<Gateways>,
 }
 
 impl Crowd {
@@ -33,6 +36,7 @@ impl Crowd {
         server: SocketAddr,
         settings: &Settings,
         mut tokens: Vec<String>,
+        gateways: Option<&gateways::Options>,
         ledger: &Arc<Ledger>,
         runtime: &Runtime,
     ) -> anyhow::Result<Self> {
@@ -46,6 +50,7 @@ impl Crowd {
             handshakes_at_once: connections.handshakes_at_once,
             live_only: connections.live_only,
             members: others
+                .filter(|_| gateways.is_none())
                 .map(|(index, token)| (connections.library_clients + index, token))
                 .collect(),
         };
@@ -61,6 +66,9 @@ impl Crowd {
                 ledger.clone(),
             ),
             swarm: Swarm::start(options, ledger.clone())?,
+            gateways: gateways
+                .map(|options| Gateways::start(options, ledger))
+                .transpose()?,
         })
     }
 
@@ -71,11 +79,18 @@ impl Crowd {
 
     /// Whether the loop of most members has ended by itself.
     pub(crate) fn has_failed(&self) -> bool {
-        self.swarm.has_failed()
+        self.swarm.has_failed() || self.gateways.as_ref().is_some_and(Gateways::has_failed)
+    }
+
+    /// CPU time of the gateways so far, in microseconds.
+    pub(crate) fn gateways_cpu_us(&self) -> Option<u64> {
+        self.gateways.as_ref()?.cpu_us()
     }
 
     fn online(&self) -> usize {
-        self.library.online() + self.swarm.progress.online.load(Ordering::Relaxed)
+        let carried = self.gateways.as_ref().map_or(0, Gateways::online);
+        let own = self.swarm.progress.online.load(Ordering::Relaxed);
+        self.library.online() + own + carried
     }
 
     /// Why the last connection was lost or not made.
@@ -83,7 +98,8 @@ impl Crowd {
         let trouble = self
             .library
             .trouble()
-            .or_else(|| self.swarm.progress.trouble());
+            .or_else(|| self.swarm.progress.trouble())
+            .or_else(|| self.gateways.as_ref()?.trouble());
         trouble.unwrap_or_else(|| "no reason was given".to_owned())
     }
 
@@ -93,7 +109,7 @@ impl Crowd {
         let start = Instant::now();
         while self.online() < members {
             bar.set_position(self.online() as u64);
-            if start.elapsed() > ONLINE_DEADLINE || self.swarm.has_failed() {
+            if start.elapsed() > ONLINE_DEADLINE || self.has_failed() {
                 bail!(
                     "{} of {members} members came online within {:?}; the last that did not: {}",
                     self.online(),
@@ -115,6 +131,9 @@ impl Crowd {
     pub(crate) fn leave(self, runtime: &Runtime) -> anyhow::Result<Tally> {
         let mut tally = self.swarm.stop()?;
         tally.add(&runtime.block_on(self.library.stop())?);
+        if let Some(gateways) = self.gateways {
+            tally.add(&gateways.stop()?);
+        }
         Ok(tally)
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Client {
     groups: BTreeMap<u64, Table>,
     /// What each device that is here has been given, by group.
     pub(crate) given: BTreeMap<Who, BTreeMap<u64, Vec<u64>>>,
+    /// How often each was detached and the server has not said so yet.
+    leaving: BTreeMap<Who, usize>,
     /// Who was told to be gone.
     pub(crate) gone: Vec<Who>,
     /// Envelopes of groups, by group and sequence, and how often each came.
@@ -57,8 +59,15 @@ impl Client {
         self.given.insert(who, BTreeMap::new());
     }
 
-    /// Forgets somebody at once.
+    /// Forgets somebody at once; until the server has too, what it says is of then.
     pub(crate) fn detach(&mut self, who: Who) -> BTreeMap<u64, Vec<u64>> {
+        if self.given.contains_key(&who) {
+            *self.leaving.entry(who).or_default() += 1;
+        }
+        self.forget(who)
+    }
+
+    fn forget(&mut self, who: Who) -> BTreeMap<u64, Vec<u64>> {
         for table in self.groups.values_mut() {
             table.readers.remove(&who);
         }
@@ -96,8 +105,12 @@ impl Client {
             let who = (reader.person.0, reader.device.0);
             if reader.change == ReaderChange::Gone {
                 assert_eq!((group, live_next), (0, 0));
+                if let Some(count) = self.leaving.get_mut(&who).filter(|count| **count > 0) {
+                    *count -= 1;
+                    continue;
+                }
                 self.gone.push(who);
-                self.detach(who);
+                self.forget(who);
                 continue;
             }
             if reader.change == ReaderChange::ViewersEnd {
@@ -116,7 +129,8 @@ impl Client {
                 self.forget_unread();
                 continue;
             }
-            if !self.given.contains_key(&who) {
+            let is_leaving = self.leaving.get(&who).is_some_and(|count| *count > 0);
+            if is_leaving || !self.given.contains_key(&who) {
                 continue;
             }
             let table = self.groups.entry(group).or_insert(Table {

@@ -17,7 +17,9 @@ pub struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
-    pub(super) fn new(header: &'a Header, body: &'a [u8]) -> Self {
+    /// The envelope of this header and body.
+    #[must_use]
+    pub fn new(header: &'a Header, body: &'a [u8]) -> Self {
         Self {
             header,
             body,

@@ -42,10 +42,16 @@ impl Core {
         self.gateways[key].people.insert(who, readings);
     }
 
-    /// A person goes offline; the gateway knows, and is told nothing.
+    /// A person goes offline. The gateway knows, but not which of the changes it has yet to read were
+    /// told before: it is told that they are gone, so that those of a later attach are known from them.
     pub fn detach_through(&mut self, gateway: u64, person: PersonId, device: DeviceId) {
-        if let Some(key) = self.gateway_of(gateway) {
-            self.forget_person(key, (person, device));
+        let who = (person, device);
+        if let Some(key) = self.gateway_of(gateway)
+            && self.gateways[key].people.contains_key(&who)
+        {
+            self.forget_person(key, who);
+            self.change(key, GroupId(0), ReaderChange::Gone, (who, false), 0);
+            self.give_up_if_overrun(key);
         }
     }
 
