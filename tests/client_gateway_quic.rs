@@ -148,37 +148,36 @@ async fn who_goes_and_comes_again_misses_nothing_and_is_given_nothing_twice() {
     let house = House::open();
     let group = house.with_a_group(3).await;
     let (gateway, _driving, given) = gateway(&house).await;
-    gateway.attach(newcomers([1, 2])).await.unwrap();
-    let mut sequences = Vec::new();
-    let who = (PersonId(1), DeviceId(1));
+    let from_their_join = |people: &[u64]| Newcomers {
+        live_only: false,
+        ..newcomers(people.iter().copied())
+    };
+    gateway.attach(from_their_join(&[1, 2])).await.unwrap();
+    let (mut last, who) = (0, (PersonId(1), DeviceId(1)));
     for round in 0..20 {
-        let incarnation = Some(gateway.welcome().incarnation);
         let kept: Vec<GroupCursor> = gateway.detach(vec![who]).await.unwrap().remove(0).unwrap();
         let urgent = [Priority::Normal, Priority::Urgent][round % 2];
-        let sent = gateway.publish(
-            PersonId(3),
-            DeviceId(1),
-            message(group, round as u128, urgent),
-        );
-        sequences.push(sent.await.unwrap().sequence.0);
-        let mut again = newcomers([1]);
+        let message = message(group, round as u128, urgent);
+        let sent = gateway.publish(PersonId(3), DeviceId(1), message);
+        last = sent.await.unwrap().sequence.0;
+        let mut again = from_their_join(&[1]);
         again.people[0].cursors = kept;
-        again.incarnation = incarnation;
+        again.incarnation = Some(gateway.welcome().incarnation);
         // Nobody waits for anything in between: changes of the attach before are still on their way.
         gateway.attach(again).await.unwrap();
     }
-    given.wait(2, &sequences).await;
-    let waiting = async {
-        while given.of(1).len() < sequences.len() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    let _ = tokio::time::timeout(PATIENCE, waiting).await;
-    let mut of_one = given.of(1);
-    of_one.sort_unstable();
-    let mut all = sequences.clone();
-    all.sort_unstable();
-    assert_eq!(of_one, all);
+    let all: Vec<_> = (1..=last).collect();
+    for reader in [1, 2] {
+        let waiting = async {
+            while given.of(reader).len() < all.len() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let _ = tokio::time::timeout(PATIENCE, waiting).await;
+        let mut given = given.of(reader);
+        given.sort_unstable(); // Urgent ones came ahead.
+        assert_eq!(given, all, "reader {reader}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

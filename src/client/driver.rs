@@ -9,6 +9,7 @@ use std::future::pending;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use quinn::{Chunk, Connection, Endpoint, ReadError, RecvStream, SendStream, WriteError};
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,10 +19,12 @@ use super::lanes::Lane;
 use super::settings::{Credentials, Settings};
 use crate::wire::{DeliveryDecoder, Hello, Refused, TenantId, Welcome};
 
-/// The most taken from a stream at once.
+/// The most taken from a stream of frames at once.
 const CHUNK_MAX: usize = 64 * 1024;
 /// How long a server may take to close after a goodbye.
 const GOODBYE_DEADLINE: Duration = Duration::from_secs(5);
+/// Packets' worth taken from a delivery stream at once.
+const CHUNKS_MAX: usize = 32;
 /// Streams of deliveries: normal and urgent.
 const DELIVERY_STREAMS: usize = 2;
 /// Requests on their way from handles to the driver.
@@ -101,6 +104,7 @@ impl Waiting {
 struct DeliveryStream {
     stream: RecvStream,
     decoder: DeliveryDecoder,
+    chunks: [Bytes; CHUNKS_MAX],
 }
 
 /// A speaker on its connection.
@@ -220,13 +224,17 @@ impl<S: Speaker> Line<S> {
             }
             chunk = self.attach.1.read_chunk(CHUNK_MAX, true) => self.on_frames(Lane::Attach, chunk)?,
             stream = self.connection.accept_uni(), if has_place => {
-                let opened = DeliveryStream { stream: stream?, decoder: DeliveryDecoder::new() };
+                let opened = DeliveryStream {
+                    stream: stream?,
+                    decoder: DeliveryDecoder::new(),
+                    chunks: [const { Bytes::new() }; CHUNKS_MAX],
+                };
                 if let Some(place) = self.deliveries.iter_mut().find(|place| place.is_none()) {
                     *place = Some(opened);
                 }
             }
-            chunk = read(first), if reading => self.on_deliveries(0, chunk)?,
-            chunk = read(second), if reading => self.on_deliveries(1, chunk)?,
+            chunks = read(first), if reading => self.on_deliveries(0, chunks)?,
+            chunks = read(second), if reading => self.on_deliveries(1, chunks)?,
             () = self.speaker.room(), if !reading => self.speaker.hand_out(),
             () = sleep_until(self.speaker.timeout()) => self.speaker.on_timeout(),
             () = sleep_until(self.goodbye_at) => {
@@ -270,19 +278,21 @@ impl<S: Speaker> Line<S> {
     fn on_deliveries(
         &mut self,
         place: usize,
-        chunk: Result<Option<Chunk>, ReadError>,
+        chunks: Result<Option<usize>, ReadError>,
     ) -> Result<(), CloseReason> {
-        let chunk = chunk.map_err(read_failed)?;
+        let count = chunks.map_err(read_failed)?;
         let Some(open) = &mut self.deliveries[place] else {
             return Ok(());
         };
-        let Some(chunk) = chunk else {
+        let Some(count) = count else {
             open.decoder.finish().map_err(SessionError::from)?;
             self.deliveries[place] = None;
             return Ok(());
         };
-        self.speaker
-            .on_deliveries(&mut open.decoder, &chunk.bytes)?;
+        for chunk in &mut open.chunks[..count] {
+            let bytes = std::mem::take(chunk);
+            self.speaker.on_deliveries(&mut open.decoder, &bytes)?;
+        }
         Ok(())
     }
 
@@ -310,9 +320,10 @@ async fn next_ask<A>(asks: &mut Option<mpsc::Receiver<Ask<A>>>) -> Option<Ask<A>
     }
 }
 
-async fn read(place: &mut Option<DeliveryStream>) -> Result<Option<Chunk>, ReadError> {
+/// Fills a delivery stream's chunks: how many, none at its end.
+async fn read(place: &mut Option<DeliveryStream>) -> Result<Option<usize>, ReadError> {
     match place {
-        Some(open) => open.stream.read_chunk(CHUNK_MAX, true).await,
+        Some(open) => open.stream.read_chunks(&mut open.chunks).await,
         None => pending().await,
     }
 }
