@@ -127,14 +127,16 @@ impl Crowd {
         Ok(())
     }
 
-    /// Closes all connections and says what came over them.
-    pub(crate) fn leave(self, runtime: &Runtime) -> anyhow::Result<Tally> {
+    /// Closes all connections and says what came over them, and how much of it through gateways.
+    pub(crate) fn leave(self, runtime: &Runtime) -> anyhow::Result<(Tally, u64)> {
         let mut tally = self.swarm.stop()?;
         tally.add(&runtime.block_on(self.library.stop())?);
         if let Some(gateways) = self.gateways {
-            tally.add(&gateways.stop()?);
+            let carried = gateways.stop()?;
+            tally.add(&carried);
+            return Ok((tally, carried.deliveries));
         }
-        Ok(tally)
+        Ok((tally, 0))
     }
 }
 

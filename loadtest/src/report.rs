@@ -86,7 +86,8 @@ pub(crate) struct Report {
     pub(crate) server_pid_cpu_us_per_delivery: Option<f64>,
     pub(crate) client_cpu_us_per_delivery: Option<f64>,
     pub(crate) client_bound: Option<bool>,
-    /// CPU time of the gateways' own threads, where people come through gateways.
+    /// CPU time of the gateways' own threads for each delivery to somebody on them, where people come
+    /// through gateways.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) gateway_cpu_us_per_delivery: Option<f64>,
     /// What a second of one server core delivers, where people come through gateways.

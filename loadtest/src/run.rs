@@ -191,7 +191,7 @@ fn perform(
     let rss_before = stage.server_pid().and_then(rss_kib);
 
     let measured = measure(scenario, stage, &crowd, &ledger, runtime);
-    let tally = crowd.leave(runtime)?;
+    let (tally, carried) = crowd.leave(runtime)?;
     let measured = measured?;
 
     let mut violations = measured.violations;
@@ -228,7 +228,8 @@ fn perform(
         deliveries_per_s: deliveries as f64 / elapsed_s.max(1e-6),
         server_pid_cpu_us_per_delivery: per_delivery(measured.server_cpu_us),
         client_cpu_us_per_delivery: per_delivery(measured.client_cpu_us),
-        gateway_cpu_us_per_delivery: per_delivery(measured.gateways_cpu_us),
+        gateway_cpu_us_per_delivery: (measured.gateways_cpu_us)
+            .map(|us| us as f64 / carried.max(1) as f64),
         deliveries_per_server_core_s: (scenario.gateways.as_ref())
             .and(measured.server_cpu_us)
             .map(|us| deliveries as f64 / (us.max(1) as f64 / 1e6)),
