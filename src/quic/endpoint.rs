@@ -18,7 +18,7 @@ use quinn_proto::{Endpoint, EndpointConfig, Incoming, ServerConfig};
 use super::arrivals::{Forwarded, Newcomers, Peer};
 use super::cid::{ShardCodec, ShardIds};
 use super::close::CloseReason;
-use super::gateway::Waiting;
+use super::gateway::Backlog;
 use super::link::{Link, Phase};
 use super::links::{Links, Wave};
 use super::options::CheckToken;
@@ -109,7 +109,7 @@ pub(super) struct Shard {
     awaiting_room: bool,
     pub(super) next_serial: u32,
     pub(super) next_session: u32,
-    pub(super) waiting_gateways: Waiting,
+    pub(super) gateway_backlog: Backlog,
     stopping: Option<Stopping>,
     more_items: bool,
     items: Vec<Item>,
@@ -183,7 +183,7 @@ impl Shard {
             awaiting_room: false,
             next_serial: 0,
             next_session: 0,
-            waiting_gateways: Waiting::default(),
+            gateway_backlog: Backlog::default(),
             stopping: None,
             more_items: false,
             items: Vec::new(),
@@ -247,7 +247,7 @@ impl Shard {
         if more || (sessions_wait && !blocked) {
             return Duration::ZERO;
         }
-        let looks_again = !self.fetches.is_empty() || !self.waiting_gateways.is_empty();
+        let looks_again = !self.fetches.is_empty() || !self.gateway_backlog.is_empty();
         let longest = if self.stopping.is_some() || looks_again {
             LOOK_AGAIN
         } else {

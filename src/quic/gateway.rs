@@ -24,8 +24,10 @@ use crate::wire::{AttachEntry, Cursor, DeviceId, Frame, PersonId, RecordNumber, 
 
 /// Changes not yet told to a gateway above which nobody else is attached through it.
 const CHANGES_UNTOLD_MAX: usize = 16 * 1024;
-/// Groups that people are taken to be in before any has been attached.
-const GROUPS_FIRST: usize = 64;
+/// Attaches in the engine's hands before any answer tells in how many groups people are; and always
+/// at least the other.
+const ASKED_FIRST: usize = 64;
+const ASKED_MIN: usize = 8;
 /// Sessions taken offline in one turn of the loop: a gateway that goes is no storm to the sequencer.
 const DETACHES_PER_TURN: usize = 1024;
 
@@ -41,8 +43,8 @@ pub(super) struct Gateway {
     asked: FxHashMap<u64, Asked>,
     /// What is left of a frame.
     rest: Option<Rest>,
-    /// In how many groups whoever is in most of them is.
-    groups_max: usize,
+    /// In how many groups whoever is in most of them is, of those attached so far.
+    groups_max: Option<usize>,
 }
 
 /// What an attach waits with for its answer.
@@ -66,13 +68,14 @@ impl Gateway {
             people: BTreeMap::new(),
             asked: FxHashMap::default(),
             rest: None,
-            groups_max: GROUPS_FIRST,
+            groups_max: None,
         }
     }
 
-    /// Whether everything asked has been answered.
+    /// Whether everything the engine was asked has been answered; who is left of a frame when the
+    /// connection ends is not asked for any more.
     pub(super) fn is_quiet(&self) -> bool {
-        self.asked.is_empty() && self.rest.is_none()
+        self.asked.is_empty()
     }
 
     /// Whether the next frame may be read.
@@ -83,21 +86,25 @@ impl Gateway {
     /// How many may be in the engine's hands: if each were in as many groups as anybody so far, what they
     /// are answered and what is to be told would still be bounded.
     fn asked_max(&self, limits: &Limits) -> usize {
-        let fitting = CHANGES_UNTOLD_MAX / (self.groups_max + 1);
-        fitting.clamp(8, (limits.gateway_attaches_max as usize).max(8))
+        let fitting = |groups| CHANGES_UNTOLD_MAX / (groups + 1);
+        let fitting = self.groups_max.map_or(ASKED_FIRST, fitting);
+        fitting.clamp(
+            ASKED_MIN,
+            (limits.gateway_attaches_max as usize).max(ASKED_MIN),
+        )
     }
 }
 
 /// What gateways of a shard wait for that nobody will announce.
 #[derive(Default)]
-pub(super) struct Waiting {
+pub(super) struct Backlog {
     /// Connections whose people the engine had no room for.
     links: Vec<u32>,
     /// Sessions of gateways that have gone, to be taken offline turn by turn.
     detaching: Vec<u64>,
 }
 
-impl Waiting {
+impl Backlog {
     /// Whether to look again soon.
     pub(super) fn is_empty(&self) -> bool {
         self.links.is_empty() && self.detaching.is_empty()
@@ -206,7 +213,7 @@ impl Shard {
                 if let Some(rest) = &mut gateway.rest {
                     rest.people.push_front(entry);
                 }
-                self.waiting_gateways.links.push(index);
+                self.gateway_backlog.links.push(index);
                 return;
             }
             gateway.people.insert(who, number);
@@ -264,7 +271,7 @@ impl Shard {
         };
         match result {
             Ok(attached) => {
-                gateway.groups_max = gateway.groups_max.max(attached.groups.len());
+                gateway.groups_max = gateway.groups_max.max(Some(attached.groups.len()));
                 self.core
                     .attach_through(session, attached, &asked.cursors, asked.live_only);
                 self.stats.attached += 1;
@@ -350,16 +357,16 @@ impl Shard {
             self.core.close_gateway(session.number);
         }
         self.stats.attached -= (gateway.people.len() - gateway.asked.len()) as u64;
-        let detaching = &mut self.waiting_gateways.detaching;
+        let detaching = &mut self.gateway_backlog.detaching;
         detaching.extend(gateway.people.into_values());
     }
 
     /// Takes up what waited for a turn to pass, and gives up gateways that were too slow.
     pub(super) fn serve_gateways(&mut self, now: Instant) {
-        for index in core::mem::take(&mut self.waiting_gateways.links) {
+        for index in core::mem::take(&mut self.gateway_backlog.links) {
             self.links.mark_dirty(index);
         }
-        let detaching = &mut self.waiting_gateways.detaching;
+        let detaching = &mut self.gateway_backlog.detaching;
         let kept = detaching.len().saturating_sub(DETACHES_PER_TURN);
         for number in detaching.drain(kept..) {
             self.port.detach(number);

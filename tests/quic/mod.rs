@@ -10,7 +10,7 @@ use std::time::Duration;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use throng::engine::{Engine, SystemClock};
+use throng::engine::{Clock, Engine, SystemClock};
 use throng::model::command::{
     CreateGroupV1, CreateTenantV1, GroupKind, NewPersonV1, OrgRole, PersonKind, Platform, Reply,
     Succession, TaggedCommand,
@@ -109,8 +109,19 @@ impl House {
     }
 
     pub(crate) fn at(listen: SocketAddr, shards: u16, limits: Limits) -> Self {
+        let clock = Arc::new(SystemClock::default());
+        Self::with_clock(clock, listen, shards, limits)
+    }
+
+    /// One shard whose records are decided by `clock`.
+    pub(crate) fn by(clock: Arc<dyn Clock>) -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::with_clock(clock, listen, 1, Limits::default())
+    }
+
+    fn with_clock(clock: Arc<dyn Clock>, listen: SocketAddr, shards: u16, limits: Limits) -> Self {
         let (certificate, tls) = tls();
-        let engine = Engine::in_memory(Arc::new(SystemClock::default()), 1);
+        let engine = Engine::in_memory(clock, 1);
         let options = options(listen, shards, tls, limits);
         let server = Server::start(&engine, options).expect("the server starts");
         Self {

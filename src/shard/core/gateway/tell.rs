@@ -74,25 +74,14 @@ impl Core {
     fn next_changes(&mut self, key: Key<Gateway>) -> (Vec<Bytes>, Vec<usize>) {
         let gateway = &mut self.gateways[key];
         let changes = gateway.changes.make_contiguous();
-        let limit = changes.len().min(CHANGES_PER_WRITE);
-        let of_groups = changes[..limit]
-            .iter()
-            .position(|(group, _)| *group == GroupId(0));
-        let (end, is_gone) = match of_groups {
-            Some(0) => (
-                changes[..limit]
-                    .iter()
-                    .position(|(group, _)| *group != GroupId(0))
-                    .unwrap_or(limit),
-                true,
-            ),
-            Some(end) => (end, false),
-            None => (limit, false),
-        };
+        let is_gone = |change: &(GroupId, Reader)| change.0 == GroupId(0);
+        let first_is = changes.first().map(is_gone);
+        let alike = changes.iter().take(CHANGES_PER_WRITE);
+        let end = alike
+            .take_while(|change| Some(is_gone(change)) == first_is)
+            .count();
         let changes = &mut changes[..end];
-        if !is_gone {
-            changes.sort_by_key(|(group, _)| *group);
-        }
+        changes.sort_by_key(|(group, _)| *group);
         let mut room = self.config.write_bytes;
         let (mut chunks, mut counts) = (Vec::new(), Vec::new());
         let runs = changes.chunk_by(|one, other| one.0 == other.0);

@@ -1,97 +1,13 @@
-//! A gateway's connection seen from outside: many people on one stream, and each message on it once.
-#![cfg(all(feature = "server", feature = "client"))]
-#![allow(clippy::unwrap_used)] // What cannot be set up fails its test.
+//! Who comes, reads, goes and is refused through a gateway.
 
-mod quic;
-#[allow(dead_code)] // The core's own tests use all of it.
-#[path = "shard_gateways/client.rs"]
-mod table;
-
-use quic::{Client, Deliveries, GATEWAY, House, Lane, token_of};
-use table::Client as Table;
 use throng::model::command::{DeviceOfPersonV1, MembersV1, PersonV1, TaggedCommand};
 use throng::quic::Limits;
 use throng::wire::{
-    Ack, AckItem, Attach, AttachEntry, Attached, Detach, DeviceId, Frame, FrameKind, GroupId,
-    PersonId, Refused, Sequence, TenantId,
+    Ack, AckItem, Attach, AttachEntry, Cursor, Detach, DeviceId, FrameKind, GroupId, PersonId,
 };
 
-const TENANT: TenantId = TenantId(1);
-
-/// A gateway's connection and its table.
-struct Through {
-    client: Client,
-    lane: Lane,
-    deliveries: Option<Deliveries>,
-    table: Table,
-}
-
-fn entry(person: u64) -> AttachEntry {
-    AttachEntry {
-        person: PersonId(person),
-        device: DeviceId(1),
-        cursors: Vec::new(),
-    }
-}
-
-fn attach(people: impl Iterator<Item = u64>) -> Vec<u8> {
-    let people = people.map(entry).collect();
-    let live_only = true;
-    Attach { live_only, people }.encode()
-}
-
-impl Through {
-    async fn enter(house: &House) -> Self {
-        let client = house.enter(GATEWAY).await;
-        let lane = Lane::open(&client.connection).await;
-        Self {
-            client,
-            lane,
-            deliveries: None,
-            table: Table::default(),
-        }
-    }
-
-    /// Attaches people on device 1, live; how many groups each is in.
-    async fn attach(&mut self, people: std::ops::RangeInclusive<u64>) -> Vec<usize> {
-        self.lane
-            .send(FrameKind::Attach, 7, &attach(people.clone()))
-            .await;
-        let mut groups = Vec::new();
-        for person in people {
-            self.table.attach((person, 1));
-            let frame = self.lane.frame().await;
-            assert_eq!((frame.kind, frame.request), (FrameKind::Attached, 7));
-            let attached = Attached::read(frame.payload()).unwrap();
-            assert_eq!(
-                (attached.person, attached.device),
-                (PersonId(person), DeviceId(1))
-            );
-            groups.push(attached.groups.len());
-        }
-        groups
-    }
-
-    /// Reads deliveries until `holds` of the table.
-    async fn read_until(&mut self, holds: impl Fn(&Table) -> bool) {
-        if self.deliveries.is_none() {
-            self.deliveries = Some(self.client.deliveries().await);
-        }
-        let deliveries = self.deliveries.as_mut().unwrap();
-        while !holds(&self.table) {
-            let table = &mut self.table;
-            deliveries
-                .read(|header, body| table.read_one(header, body))
-                .await;
-        }
-    }
-
-    async fn refused(&mut self, request: u64) -> Refused {
-        let frame: Frame = self.lane.frame().await;
-        assert_eq!((frame.kind, frame.request), (FrameKind::Refused, request));
-        Refused::read(frame.payload()).unwrap()
-    }
-}
+use crate::quic::{self, House, token_of};
+use crate::through::{TENANT, Through, attach};
 
 fn members(group: GroupId, people: &[u64]) -> MembersV1 {
     MembersV1 {
@@ -202,7 +118,7 @@ async fn who_is_detached_reads_no_more_and_may_come_again_with_a_cursor() {
     let again = AttachEntry {
         person: PersonId(1),
         device: DeviceId(1),
-        cursors: vec![throng::wire::Cursor::new(group, first)],
+        cursors: vec![Cursor::new(group, first)],
     };
     let (live_only, people) = (false, vec![again]);
     gateway.table.attach((1, 1));
@@ -319,18 +235,4 @@ async fn an_attach_that_is_not_what_it_says_closes_the_connection() {
         assert_eq!(gateway.client.closed().await.0, code);
     }
     quic::until("nobody online", || house.engine.stats().sessions == 0).await;
-}
-
-impl Through {
-    /// Whose refusal comes next, and its code; attaches are passed over.
-    async fn refused_or_attached(&mut self, request: u64) -> (u64, u16) {
-        loop {
-            let frame = self.lane.frame().await;
-            assert_eq!(frame.request, request);
-            if frame.kind == FrameKind::Refused {
-                let refused = Refused::read(frame.payload()).unwrap();
-                return (refused.subject, refused.code);
-            }
-        }
-    }
 }
