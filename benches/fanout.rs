@@ -75,6 +75,7 @@ impl Hall {
                 person: PersonId(person),
                 device: DeviceId(1),
                 groups: vec![group],
+                watched: Vec::new(),
             };
             core.attach(person, &attached, &[], true);
         }

@@ -12,15 +12,13 @@ use throng::model::command::{
     QuotaPolicy, Succession, TaggedCommand,
 };
 use throng::model::event::{
-    ArchivePullSetV1, BatchAcceptedV1, BatchGroupCreatedV1, BatchGroupRefusedV1, GroupCreatedV2,
-    MatrixSetV1, MembersJoinedV2, RiskControlSetV1, ScopeSetV1, ViewerJoinedV1, ViewerLeftV1,
-    WatchHashV1, WatchPasswordWrongV1, WatchSetV1,
-};
-use throng::model::event::{
-    Event, FeatureV1, GroupCreatedV1, GroupDissolvedV1, GroupRenamedV1, GroupStatus, LeaveCause,
-    LeftGroupV1, MassSendAcceptedV1, MassSendTargetV1, MembersJoinedV1, MembersLeftV1,
-    OwnershipTransferredV1, PeopleAddedV1, PersonDepartedV1, PublishedV1, QuotaSetV1,
-    RoleChangedV1, TenantCreatedV1, decode_all, encode_all,
+    ArchivePullSetV1, BatchAcceptedV1, BatchGroupCreatedV1, BatchGroupRefusedV1, Event, FeatureV1,
+    GroupCreatedV1, GroupCreatedV2, GroupDissolvedV1, GroupRenamedV1, GroupStatus, LeaveCause,
+    LeftGroupV1, MassSendAcceptedV1, MassSendTargetV1, MatrixSetV1, MembersJoinedV1,
+    MembersJoinedV2, MembersLeftV1, OwnershipTransferredV1, PeopleAddedV1, PersonDepartedV1,
+    PublishedV1, QuotaSetV1, RiskControlSetV1, RoleChangedV1, ScopeSetV1, TenantCreatedV1,
+    ViewerJoinedV1, ViewerJoinedV2, ViewerLeftV1, WatchHashV1, WatchPasswordWrongV1, WatchSetV1,
+    decode_all, encode_all,
 };
 use throng::model::{Context, Stamp, State, apply, attach, decide, project, record_kind};
 use throng::wire::{
@@ -231,7 +229,7 @@ fn of_creation() -> impl Strategy<Value = Event> {
     );
     let created = created.boxed();
     let item = (0..40_u64, 0..3_u32, prop::option::of(created.clone()));
-    let watching = (group(), person(), 0..4_u32, 0..3_u8);
+    let watching = (group(), person(), 0..4_u32, 0..4_u8);
     prop_oneof![
         3 => created.prop_map(Event::GroupCreatedV2),
         1 => (group(), people()).prop_map(|(group, people)| {
@@ -273,7 +271,8 @@ fn of_creation() -> impl Strategy<Value = Event> {
         3 => watching.prop_map(|(group, viewer, seat, what)| match what {
             0 => Event::ViewerLeft(ViewerLeftV1 { group, viewer }),
             1 => Event::WatchPasswordWrong(WatchPasswordWrongV1 { group, viewer }),
-            _ => Event::ViewerJoined(ViewerJoinedV1 { group, viewer, seat }),
+            2 => Event::ViewerJoined(ViewerJoinedV1 { group, viewer, seat }),
+            _ => Event::ViewerJoinedV2(ViewerJoinedV2 { group, viewer, seat, first: Sequence(9), closes: Timestamp(9) }),
         }),
         1 => (group(), hash()).prop_map(|(group, watch)| Event::WatchSet(WatchSetV1 { group, watch })),
         1 => (person(), people(), number()).prop_map(|(person, people, department)| {

@@ -210,7 +210,7 @@ async fn another_tenant_is_out_of_reach() {
 async fn nobody_attaches_acknowledges_or_detaches_for_somebody_else() {
     let house = House::open();
     house.with_a_group(3).await;
-    for (token, person) in [(token_of(1), 2), ("1 1 0 0 3600".into(), 1)] {
+    for (token, person) in [(token_of(1), 2), ("2 1 0 0 3600".into(), 1)] {
         let client = house.enter(&token).await;
         let mut lane = Lane::open(&client.connection).await;
         lane.send(FrameKind::Attach, 3, &attach_of(person)).await;

@@ -237,6 +237,7 @@ fn the_same_group_number_in_another_tenant_is_another_group() {
         person: PersonId(ALICE),
         joined: false,
         view_only: false,
+        viewer: false,
         at: Sequence(4),
     }));
     world.publish(TEAM, b"ours");

@@ -1,4 +1,5 @@
-//! All members together: most in the swarm, a few and all senders through the client library.
+//! All members together: most in the swarm or through gateways, a few and all senders through the
+//! client library.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::away::Mode;
 use crate::check::Tally;
+use crate::gateways::{self, Gateways};
 use crate::ledger::Ledger;
 use crate::library::{Library, Seat};
 use crate::scenario::Scenario;
@@ -25,6 +27,7 @@ const WATCH_EVERY: Duration = Duration::from_millis(20);
 pub(crate) struct Crowd {
     library: Library,
     swarm: Swarm,
+    gateways: Option<Gateways>,
 }
 
 impl Crowd {
@@ -34,6 +37,7 @@ impl Crowd {
         server: SocketAddr,
         settings: &Settings,
         mut tokens: Vec<String>,
+        gateways: Option<&gateways::Options>,
         ledger: &Arc<Ledger>,
         runtime: &Runtime,
     ) -> anyhow::Result<Self> {
@@ -53,6 +57,7 @@ impl Crowd {
                 .as_ref()
                 .map(|away| away.first_away(scenario.people.members) - connections.library_clients),
             members: others
+                .filter(|_| gateways.is_none())
                 .map(|(index, token)| (connections.library_clients + index, token))
                 .collect(),
         };
@@ -68,6 +73,9 @@ impl Crowd {
                 ledger.clone(),
             ),
             swarm: Swarm::start(options, ledger.clone())?,
+            gateways: gateways
+                .map(|options| Gateways::start(options, ledger))
+                .transpose()?,
         })
     }
 
@@ -83,12 +91,19 @@ impl Crowd {
 
     /// Whether the loop of most members has ended by itself.
     pub(crate) fn has_failed(&self) -> bool {
-        self.swarm.has_failed()
+        self.swarm.has_failed() || self.gateways.as_ref().is_some_and(Gateways::has_failed)
+    }
+
+    /// CPU time of the gateways so far, in microseconds.
+    pub(crate) fn gateways_cpu_us(&self) -> Option<u64> {
+        self.gateways.as_ref()?.cpu_us()
     }
 
     /// Members online now.
     pub(crate) fn online(&self) -> usize {
-        self.library.online() + self.swarm.progress.online.load(Ordering::Relaxed)
+        let carried = self.gateways.as_ref().map_or(0, Gateways::online);
+        let own = self.swarm.progress.online.load(Ordering::Relaxed);
+        self.library.online() + own + carried
     }
 
     /// Why the last connection was lost or not made.
@@ -96,7 +111,8 @@ impl Crowd {
         let trouble = self
             .library
             .trouble()
-            .or_else(|| self.swarm.progress.trouble());
+            .or_else(|| self.swarm.progress.trouble())
+            .or_else(|| self.gateways.as_ref()?.trouble());
         trouble.unwrap_or_else(|| "no reason was given".to_owned())
     }
 
@@ -106,7 +122,7 @@ impl Crowd {
         let start = Instant::now();
         while self.online() < members {
             bar.set_position(self.online() as u64);
-            if start.elapsed() > ONLINE_DEADLINE || self.swarm.has_failed() {
+            if start.elapsed() > ONLINE_DEADLINE || self.has_failed() {
                 bail!(
                     "{} of {members} members came online within {:?}; the last that did not: {}",
                     self.online(),
@@ -124,11 +140,16 @@ impl Crowd {
         Ok(())
     }
 
-    /// Closes all connections and says what came over them.
-    pub(crate) fn leave(self, runtime: &Runtime) -> anyhow::Result<Tally> {
+    /// Closes all connections and says what came over them, and how much of it through gateways.
+    pub(crate) fn leave(self, runtime: &Runtime) -> anyhow::Result<(Tally, u64)> {
         let mut tally = self.swarm.stop()?;
         tally.add(&runtime.block_on(self.library.stop())?);
-        Ok(tally)
+        if let Some(gateways) = self.gateways {
+            let carried = gateways.stop()?;
+            tally.add(&carried);
+            return Ok((tally, carried.deliveries));
+        }
+        Ok((tally, 0))
     }
 }
 

@@ -73,7 +73,7 @@ impl Ledger {
     ) -> Self {
         let copies = (0..plan.messages.len()).flat_map(|number| {
             plan.copies_of(number).map(|(_, group)| {
-                let recipients = plan.groups[group].len() as u32;
+                let recipients = plan.recipients(group) as u32;
                 Copy {
                     recipients,
                     remaining: AtomicU32::new(recipients),
@@ -141,13 +141,26 @@ impl Ledger {
 
     /// One recipient more has `copy` of message `number`; returns the delivery's latency.
     pub(crate) fn delivered(&self, number: usize, copy: usize, now_us: u64) -> u64 {
+        self.delivered_to(1, number, copy, now_us)
+    }
+
+    /// So many recipients more have `copy` of message `number`; returns the deliveries' latency.
+    pub(crate) fn delivered_to(
+        &self,
+        recipients: u32,
+        number: usize,
+        copy: usize,
+        now_us: u64,
+    ) -> u64 {
         let latency = now_us.saturating_sub(self.sent_us[number].load(Ordering::Acquire));
-        self.delivered.fetch_add(1, Ordering::Relaxed);
-        let before = self.copies[copy].remaining.fetch_sub(1, Ordering::AcqRel);
+        self.delivered
+            .fetch_add(recipients as usize, Ordering::Relaxed);
+        let remaining = &self.copies[copy].remaining;
+        let before = remaining.fetch_sub(recipients, Ordering::AcqRel);
         if before == self.copies[copy].recipients {
             lock(&self.first_recipient).saturating_record(latency);
         }
-        if before == 1 {
+        if before == recipients {
             lock(&self.last_recipient).saturating_record(latency);
             self.finished_us.fetch_max(now_us, Ordering::AcqRel);
             self.completed.fetch_add(1, Ordering::AcqRel);
@@ -188,7 +201,7 @@ impl Ledger {
         let per_message = |number| {
             let copies = self.plan.copies_of(number);
             copies
-                .map(|(_, group)| self.plan.groups[group].len())
+                .map(|(_, group)| self.plan.recipients(group))
                 .sum::<usize>()
         };
         (0..self.plan.messages.len()).map(per_message).sum()

@@ -2,9 +2,9 @@
 //! disk, and checks every delivery and every record.
 //!
 //! A scenario is planned before anything is connected ([`plan`]); most members live in one sans-IO
-//! loop ([`swarm`]), a few and all senders use the client library ([`library`]); all keep the same
-//! books ([`ledger`]), which the log is compared with at the end ([`archive`]). The same load on other
-//! servers is in [`peers`].
+//! loop ([`swarm`]) or come through gateways ([`gateways`]), a few and all senders use the client
+//! library ([`library`]); all keep the same books ([`ledger`]), which the log is compared with at the
+//! end ([`archive`]). The same load on other servers is in [`peers`].
 
 mod archive;
 mod away;
@@ -12,6 +12,7 @@ mod check;
 mod conduct;
 mod corpus;
 mod crowd;
+mod gateways;
 mod ledger;
 mod library;
 mod mass_send;
@@ -84,6 +85,9 @@ struct RunArgs {
     /// Publishes for so long instead of what the scenario says.
     #[arg(long, value_name = "N")]
     seconds: Option<f64>,
+    /// So many viewers instead of what the scenario says.
+    #[arg(long, value_name = "N")]
+    viewers: Option<usize>,
     /// A built `throng` to start, instead of building one.
     #[arg(long, value_name = "FILE", conflicts_with = "server")]
     binary: Option<PathBuf>,
@@ -133,7 +137,7 @@ fn run_and_report(args: RunArgs) -> anyhow::Result<bool> {
         },
     };
     let outcome = run(&Options {
-        scenario: Scenario::load(&args.scenario, args.seconds)?,
+        scenario: Scenario::load(&args.scenario, args.seconds, args.viewers)?,
         corpus: args.corpus,
         target,
         keep: args.keep,

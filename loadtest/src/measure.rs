@@ -27,6 +27,18 @@ pub(crate) fn cpu_us(pid: u32) -> Option<u64> {
     parse_cpu_us(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
+/// User and system time of one thread of this process, in microseconds; `id` is as `/proc/thread-self`
+/// names it.
+pub(crate) fn thread_cpu_us(id: &str) -> Option<u64> {
+    let statistics = fs::read_to_string(format!("/proc/{id}/schedstat")).ok()?;
+    parse_schedstat_us(&statistics)
+}
+
+fn parse_schedstat_us(statistics: &str) -> Option<u64> {
+    let ns: u64 = statistics.split_whitespace().next()?.parse().ok()?;
+    Some(ns / 1_000)
+}
+
 fn parse_cpu_us(stat: &str) -> Option<u64> {
     // The name in parentheses may hold anything, spaces and parentheses too.
     let (_, fields) = stat.rsplit_once(") ")?;
@@ -182,6 +194,12 @@ mod tests {
         let stat = "42 (a ) b (c) S 1 42 42 0 -1 4194304 500 0 0 0 150 25 0 0 20 0 3 0 100";
         assert_eq!(parse_cpu_us(stat), Some(1_750_000));
         assert_eq!(parse_cpu_us("nothing"), None);
+    }
+
+    #[test]
+    fn a_threads_time_is_the_first_of_its_figures() {
+        assert_eq!(parse_schedstat_us("1234567 89 10\n"), Some(1_234));
+        assert_eq!(parse_schedstat_us(""), None);
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub(crate) struct Plan {
     nonce: u64,
     /// Each group's members, by number, senders first.
     pub(crate) groups: Vec<Vec<usize>>,
+    /// People who watch every group and are in none.
+    pub(crate) viewers: usize,
     /// The messages, in the order they are due.
     pub(crate) messages: Vec<Planned>,
     /// Copies of all messages, one a group.
@@ -47,6 +49,7 @@ impl Plan {
         let mut plan = Self {
             nonce,
             groups: layout(scenario),
+            viewers: scenario.viewers(),
             messages: Vec::new(),
             copies: 0,
             schedule: scenario
@@ -88,6 +91,11 @@ impl Plan {
             body,
             first_copy,
         });
+    }
+
+    /// Who is to be given what goes to `group`: its members, and who watches.
+    pub(crate) fn recipients(&self, group: usize) -> usize {
+        self.groups[group].len() + self.viewers
     }
 
     /// The name of message `number`.
@@ -180,6 +188,8 @@ pub(crate) mod tests {
             }),
             mass_sends: None,
             away: None,
+            gateways: None,
+            viewers: None,
             crashes: Crashes::default(),
             server: Server::default(),
         }

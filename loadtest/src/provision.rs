@@ -9,11 +9,14 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use throng::client::{Client, Credentials, RequestError, Settings};
 use throng::model::command::{
-    AddPeopleV1, CreateGroupV1, GroupKind, NewPersonV1, OrgRole, PersonKind, QuotaPolicy, Reply,
-    SetQuotaV1, TaggedCommand,
+    AddPeopleV1, Binding, CreateGroupV1, CreateTrainingGroupV1, GroupKind, JoinAsViewerV1,
+    NewGroupV1, NewPersonV1, OrgRole, PersonKind, QuotaPolicy, Reply, SetQuotaV1, TaggedCommand,
+    WatchV1,
 };
 use throng::quic::auth::TokenIssuer;
-use throng::wire::{DeviceId, GroupId, PersonId, TenantId, Timestamp};
+use throng::quic::tls::development::{Party, TlsDirectory, issue};
+use throng::wire::{DepartmentId, DeviceId, GroupId, PersonId, TenantId, Timestamp};
+use tokio::task::JoinSet;
 
 use crate::plan::Plan;
 use crate::server_process::Bootstrap;
@@ -23,6 +26,10 @@ use crate::swarm::SERVER_NAME;
 const PEOPLE_A_COMMAND: usize = 500;
 /// Tries of a command that finds the server busy.
 const TRIES: usize = 100;
+/// Viewers let in at a time.
+const JOINS_AT_ONCE: usize = 256;
+/// What viewers have to know.
+const WATCH_PASSWORD: &str = "晨会 0800";
 /// Tokens outlive any run.
 const TOKEN_TTL: Duration = Duration::from_secs(12 * 3_600);
 
@@ -41,6 +48,7 @@ fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
 }
 
 /// An operator's connection.
+#[derive(Clone)]
 pub(crate) struct Operator {
     client: Client,
 }
@@ -128,6 +136,59 @@ impl Operator {
         Ok(groups)
     }
 
+    /// Creates the plan's one group as a training group and lets `viewers` in by its password.
+    pub(crate) async fn create_hall(
+        &self,
+        plan: &Plan,
+        people: &[PersonId],
+        viewers: &[PersonId],
+        progress: impl Fn(u64),
+    ) -> anyhow::Result<GroupId> {
+        let members = plan.groups.first().context("no group is planned")?;
+        let mut members = members.iter().map(|member| people[*member]);
+        let command = CreateTrainingGroupV1 {
+            group: NewGroupV1 {
+                kind: GroupKind::Training,
+                name: "新员工培训".to_owned(),
+                owner: members.next().context("an empty group")?,
+                members: members.collect(),
+                departments: Vec::new(),
+                binding: Binding::None,
+                department: DepartmentId(0),
+                team: String::new(),
+                follows_department: false,
+            },
+            watch: WatchV1 {
+                password: WATCH_PASSWORD.to_owned(),
+                opens: Timestamp(0),
+                closes: Timestamp(i64::MAX),
+            },
+        };
+        let created = self.ask(TaggedCommand::CreateTrainingGroup(command));
+        let group = match created.await? {
+            Reply::GroupCreated(created) => created.group,
+            other => bail!("CreateTrainingGroup was answered with {other:?}"),
+        };
+        for (batch, viewers) in viewers.chunks(JOINS_AT_ONCE).enumerate() {
+            let mut joining = JoinSet::new();
+            for viewer in viewers {
+                let (operator, viewer) = (self.clone(), *viewer);
+                let password = WATCH_PASSWORD.to_owned();
+                let join = JoinAsViewerV1 {
+                    group,
+                    viewer,
+                    password,
+                };
+                joining.spawn(async move { operator.ask(TaggedCommand::JoinAsViewer(join)).await });
+            }
+            while let Some(joined) = joining.join_next().await {
+                joined??;
+            }
+            progress((batch * JOINS_AT_ONCE + viewers.len()) as u64);
+        }
+        Ok(group)
+    }
+
     /// Sets how many mass sends a day each sender has.
     pub(crate) async fn set_mass_sends_per_day(&self, limit: usize) -> anyhow::Result<()> {
         let command = TaggedCommand::SetQuota(SetQuotaV1 {
@@ -143,14 +204,33 @@ impl Operator {
     }
 }
 
+/// A gateway's certificate, from the development CA of the data directory.
+pub(crate) fn gateway_credentials(data: &Path, tenant: u32) -> anyhow::Result<Credentials> {
+    let tenant = TenantId(tenant);
+    let directory = TlsDirectory::at(&data.join("tls"));
+    let certified = issue(&directory, Party::Gateway(tenant), now()?)
+        .context("no gateway's certificate can be issued")?;
+    Ok(Credentials::Certificate {
+        chain: vec![CertificateDer::from_pem_slice(
+            certified.certificate_pem.as_bytes(),
+        )?],
+        key: PrivateKeyDer::from_pem_slice(certified.key_pem.as_bytes())?,
+        tenant,
+    })
+}
+
+fn now() -> anyhow::Result<Timestamp> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    Ok(Timestamp(i64::try_from(now.as_micros())?))
+}
+
 /// A token for each person.
 pub(crate) fn tokens(keys: &Bootstrap, people: &[PersonId]) -> anyhow::Result<Vec<String>> {
     let path = &keys.token_key;
     let pem = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the token key {}", path.display()))?;
     let issuer = TokenIssuer::from_pem(&pem)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    let now = Timestamp(i64::try_from(now.as_micros())?);
+    let now = now()?;
     let tenant = TenantId(keys.tenant);
     let token = |person: &PersonId| issuer.issue(tenant, *person, DeviceId(1), now, TOKEN_TTL);
     Ok(people.iter().map(token).collect())

@@ -88,6 +88,16 @@ pub(crate) struct Report {
     pub(crate) server_pid_cpu_us_per_delivery: Option<f64>,
     pub(crate) client_cpu_us_per_delivery: Option<f64>,
     pub(crate) client_bound: Option<bool>,
+    /// CPU time of the gateways' own threads for each delivery to somebody on them, where people come
+    /// through gateways.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) gateway_cpu_us_per_delivery: Option<f64>,
+    /// What a second of one server core delivers, where people come through gateways.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deliveries_per_server_core_s: Option<f64>,
+    /// What a viewer costs the server from the first message to the last, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server_cpu_us_per_viewer: Option<f64>,
     pub(crate) server_rss_mib: ServerRss,
     pub(crate) rss_kib_per_connection: Option<f64>,
     pub(crate) latency_us: Latency,
@@ -168,6 +178,17 @@ impl Report {
             "client CPU a delivery",
             format!("{} µs", figure(self.client_cpu_us_per_delivery)),
         );
+        if let Some(per_core) = self.deliveries_per_server_core_s {
+            row(
+                "deliveries a server core's second",
+                format!("{per_core:.0}"),
+            );
+            let own = figure(self.gateway_cpu_us_per_delivery);
+            row("gateways' own CPU a delivery", format!("{own} µs"));
+        }
+        if let Some(per_viewer) = self.server_cpu_us_per_viewer {
+            row("server CPU a viewer", format!("{per_viewer:.2} µs"));
+        }
         let bound = match self.client_bound {
             Some(true) => "yes: over 80 % of the CPUs were busy, read no latency from this run",
             Some(false) => "no",
@@ -310,6 +331,9 @@ mod tests {
             server_pid_cpu_us_per_delivery: Some(8.0),
             client_cpu_us_per_delivery: Some(7.0),
             client_bound: Some(false),
+            gateway_cpu_us_per_delivery: None,
+            deliveries_per_server_core_s: None,
+            server_cpu_us_per_viewer: None,
             server_rss_mib: ServerRss {
                 before: Some(60.0),
                 peak: Some(64.0),
@@ -363,6 +387,20 @@ mod tests {
              \"archive\":{\"records\":2605,\"verified\":true},\
              \"refused\":{\"Frozen\":1},\"restarts\":0}"
         );
+    }
+
+    #[test]
+    fn what_gateways_cost_is_said_where_there_are_any() {
+        let mut report = report();
+        let row = "deliveries a server core's second";
+        assert!(!report.table().contains(row));
+        report.deliveries_per_server_core_s = Some(16e6);
+        report.gateway_cpu_us_per_delivery = Some(0.02);
+        report.server_cpu_us_per_viewer = Some(1.5);
+        let table = report.table();
+        assert!(table.contains(row) && table.contains("server CPU a viewer"));
+        let json = serde_json::to_string(&report).unwrap();
+        assert!(json.contains("\"deliveries_per_server_core_s\":16000000.0"));
     }
 
     #[test]

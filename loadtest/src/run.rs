@@ -18,11 +18,11 @@ use crate::crowd::{Crowd, bar};
 use crate::ledger::Ledger;
 use crate::measure::{Machine, RssWatch, cpu_us, rss_kib};
 use crate::plan::Plan;
-use crate::provision::{Operator, roots, tokens, zone_at_noon};
+use crate::provision::{Operator, gateway_credentials, roots, tokens, zone_at_noon};
 use crate::report::{Archive, Latency, RecipientLatency, Report, ServerRss};
 use crate::scenario::Scenario;
 use crate::server_process::{Bootstrap, Launch, ServerProcess, build, end_on_signal, workspace};
-use crate::{mass_send, publish};
+use crate::{gateways, mass_send, publish};
 
 /// A run in which nothing happens for this long is over.
 const STALL: Duration = Duration::from_secs(30);
@@ -163,16 +163,38 @@ fn perform(
         .idle_timeout(Duration::from_millis(connections.idle_timeout_ms))
         .keep_alive(Duration::from_millis(connections.keep_alive_ms));
     let ledger = Arc::new(runtime.block_on(provision(scenario, plan, stage, &settings))?);
-    let tokens = tokens(&stage.keys, &ledger.person_ids)?;
+    let (members, viewers) = ledger.person_ids.split_at(scenario.people.members);
+    let tokens = tokens(&stage.keys, members)?;
     let rss_idle = stage.server_pid().and_then(rss_kib);
 
-    let crowd = Crowd::connect(scenario, stage.quic, &settings, tokens, &ledger, runtime)?;
-    crowd.wait_online(scenario.people.members)?;
+    let library = connections.library_clients;
+    let gateways = scenario.gateways.as_ref().map(|gateways| {
+        let tenant = stage.keys.tenant;
+        Ok::<_, anyhow::Error>(gateways::Options {
+            server: stage.quic,
+            settings: settings.clone(),
+            credentials: gateway_credentials(&stage.data, tenant)?,
+            connections: gateways.connections,
+            live_only: connections.live_only,
+            people: [&members[library..], viewers].concat(),
+        })
+    });
+    let gateways = gateways.transpose()?;
+    let crowd = Crowd::connect(
+        scenario,
+        stage.quic,
+        &settings,
+        tokens,
+        gateways.as_ref(),
+        &ledger,
+        runtime,
+    )?;
+    crowd.wait_online(scenario.people.members + scenario.viewers())?;
     std::thread::sleep(SETTLE);
     let rss_before = stage.server_pid().and_then(rss_kib);
 
     let measured = measure(scenario, stage, &crowd, &ledger, runtime);
-    let tally = crowd.leave(runtime)?;
+    let (tally, carried) = crowd.leave(runtime)?;
     let measured = measured?;
 
     let mut violations = measured.violations;
@@ -196,12 +218,16 @@ fn perform(
     let elapsed_s = measured.elapsed.as_secs_f64();
     let mib = |kib: u64| kib as f64 / 1024.0;
     let members = scenario.people.members;
+    let connections = match &scenario.gateways {
+        Some(gateways) => library + gateways.connections,
+        None => members,
+    };
     let busy = measured.server_cpu_us.zip(measured.client_cpu_us);
     let report = Report {
         scenario: scenario.name.clone(),
         system: "throng".to_owned(),
         members,
-        connections: members,
+        connections,
         payload_bytes: ledger.plan.payload_bytes(),
         messages: ledger.all_acknowledged().len(),
         deliveries,
@@ -213,6 +239,14 @@ fn perform(
         deliveries_per_s: deliveries as f64 / elapsed_s.max(1e-6),
         server_pid_cpu_us_per_delivery: per_delivery(measured.server_cpu_us),
         client_cpu_us_per_delivery: per_delivery(measured.client_cpu_us),
+        gateway_cpu_us_per_delivery: (measured.gateways_cpu_us)
+            .map(|us| us as f64 / carried.max(1) as f64),
+        deliveries_per_server_core_s: (scenario.gateways.as_ref())
+            .and(measured.server_cpu_us)
+            .map(|us| deliveries as f64 / (us.max(1) as f64 / 1e6)),
+        server_cpu_us_per_viewer: (scenario.viewers.as_ref())
+            .zip(measured.server_cpu_us)
+            .map(|(viewers, us)| us as f64 / viewers.count as f64),
         client_bound: busy.map(|(server, client)| {
             let available = elapsed_s * 1e6 * machine.cpus as f64;
             (server + client) as f64 > CLIENT_BOUND_ABOVE * available
@@ -223,7 +257,7 @@ fn perform(
         },
         rss_kib_per_connection: rss_before
             .zip(rss_idle)
-            .map(|(before, idle)| before.saturating_sub(idle) as f64 / members as f64),
+            .map(|(before, idle)| before.saturating_sub(idle) as f64 / connections as f64),
         latency_us: Latency::of(&tally.latency),
         first_recipient_latency_us: RecipientLatency::of(&ledger.first_recipient()),
         last_recipient_latency_us: RecipientLatency::of(&ledger.last_recipient()),
@@ -253,17 +287,26 @@ async fn provision(
 ) -> anyhow::Result<Ledger> {
     let members = scenario.people.members;
     let operator = Operator::connect(stage.quic, &stage.keys, settings).await?;
-    let bar = bar("people", members);
+    let everybody = members + scenario.viewers();
+    let bar = bar("people", everybody);
     let people = operator
-        .add_people(members, |added| bar.set_position(added as u64))
+        .add_people(everybody, |added| bar.set_position(added as u64))
         .await?;
+    let groups = if scenario.viewers.is_some() {
+        let (members, viewers) = people.split_at(members);
+        bar.set_message("viewers");
+        let joined = |joined| bar.set_position(joined);
+        let hall = operator.create_hall(&plan, members, viewers, joined);
+        vec![hall.await?]
+    } else {
+        operator.create_groups(&plan, &people).await?
+    };
     bar.finish_and_clear();
-    let groups = operator.create_groups(&plan, &people).await?;
     if let Some(mass_sends) = &scenario.mass_sends {
         operator.set_mass_sends_per_day(mass_sends.pass).await?;
     }
     operator.close().await;
-    eprintln!("{members} people in {} groups", groups.len());
+    eprintln!("{everybody} people, {} groups", groups.len());
     let window = match (&scenario.publish, &scenario.away) {
         // What those who are away have not had holds up nobody.
         (Some(publish), Some(_)) => publish.count(),
@@ -278,6 +321,7 @@ struct Measured {
     elapsed: Duration,
     server_cpu_us: Option<u64>,
     client_cpu_us: Option<u64>,
+    gateways_cpu_us: Option<u64>,
     rss_peak_kib: Option<u64>,
     restarts: usize,
     seen: Seen,
@@ -293,6 +337,7 @@ fn measure(
 ) -> anyhow::Result<Measured> {
     let rss = stage.server_pid().map(RssWatch::start);
     let client_cpu = cpu_us(std::process::id());
+    let gateways_cpu = crowd.gateways_cpu_us();
     // What servers that were killed since used, less what this one had used before.
     let mut server_cpu = stage.server_pid().and_then(cpu_us).map(|us| -(us as i64));
     let start_us = ledger.micros(Instant::now());
@@ -344,6 +389,7 @@ fn measure(
     }
     let used = stage.server_pid().and_then(cpu_us);
     let client_used = cpu_us(std::process::id());
+    let gateways_used = crowd.gateways_cpu_us();
     bar.finish_and_clear();
     if let Some(sending) = sending {
         sending.abort();
@@ -358,6 +404,9 @@ fn measure(
             .map(|(sum, used)| (sum + used as i64).max(0) as u64),
         client_cpu_us: client_cpu
             .zip(client_used)
+            .map(|(before, after)| after - before),
+        gateways_cpu_us: gateways_cpu
+            .zip(gateways_used)
             .map(|(before, after)| after - before),
         rss_peak_kib: rss.map(RssWatch::stop),
         restarts,

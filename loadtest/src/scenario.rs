@@ -24,6 +24,10 @@ pub(crate) struct Scenario {
     /// How they connect.
     #[serde(default)]
     pub(crate) connections: Connections,
+    /// Gateways, which carry all members but the library's clients, and all viewers.
+    pub(crate) gateways: Option<Gateways>,
+    /// People who watch and are no members; then there is one group, a training group.
+    pub(crate) viewers: Option<Viewers>,
     /// What messages say.
     #[serde(default)]
     pub(crate) texts: Texts,
@@ -84,6 +88,22 @@ impl Default for Connections {
             keep_alive_ms: 10_000,
         }
     }
+}
+
+/// Connections that carry many people each.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Gateways {
+    /// Gateway connections, each with a thread here; people are spread evenly. 1 to 64.
+    pub(crate) connections: usize,
+}
+
+/// Who watches a training group, by its watch password. They come through gateways.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Viewers {
+    /// How many, beside the members. 1 to 100,000.
+    pub(crate) count: usize,
 }
 
 /// What messages say, when no corpus is given.
@@ -169,15 +189,19 @@ fn sixty_four() -> usize {
 }
 
 impl Scenario {
-    /// Reads and checks the file at `path`; `seconds` replaces the one it says.
-    pub(crate) fn load(path: &Path, seconds: Option<f64>) -> anyhow::Result<Self> {
+    /// Reads and checks the file at `path`; `seconds` and `viewers` replace what it says.
+    pub(crate) fn load(
+        path: &Path,
+        seconds: Option<f64>,
+        viewers: Option<usize>,
+    ) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read scenario {}", path.display()))?;
-        Self::parse(&text, seconds)
+        Self::parse(&text, seconds, viewers)
             .with_context(|| format!("scenario {} cannot be run", path.display()))
     }
 
-    fn parse(text: &str, seconds: Option<f64>) -> anyhow::Result<Self> {
+    fn parse(text: &str, seconds: Option<f64>, viewers: Option<usize>) -> anyhow::Result<Self> {
         let mut scenario: Self = toml::from_str(text)?;
         if let (Some(publish), Some(seconds)) = (&mut scenario.publish, seconds) {
             publish.seconds = seconds;
@@ -187,6 +211,12 @@ impl Scenario {
         }
         if let (Some(publish), Some(away)) = (&mut scenario.publish, &scenario.away) {
             publish.seconds = away.publish_seconds();
+        }
+        if let Some(count) = viewers {
+            match &mut scenario.viewers {
+                Some(viewers) => viewers.count = count,
+                None => bail!("--viewers is for scenarios with [viewers]"),
+            }
         }
         scenario.check()?;
         Ok(scenario)
@@ -234,6 +264,7 @@ impl Scenario {
                 bail!("[away] needs [publish] with a rate");
             }
         }
+        self.check_gateways()?;
         match (&self.publish, &self.mass_sends) {
             (Some(publish), None) => publish.check(),
             (None, Some(mass_sends)) => {
@@ -242,6 +273,49 @@ impl Scenario {
             }
             _ => bail!("a scenario has one of [publish] and [mass_sends]"),
         }
+    }
+
+    fn check_gateways(&self) -> anyhow::Result<()> {
+        let viewers = self.viewers();
+        let Some(gateways) = &self.gateways else {
+            if self.viewers.is_some() {
+                bail!("[viewers] come through [gateways], of which there are none");
+            }
+            return Ok(());
+        };
+        if !(1..=64).contains(&gateways.connections) {
+            let given = gateways.connections;
+            bail!("gateways.connections is {given}; it must be 1 to 64");
+        }
+        if self.viewers.is_some() && !(1..=100_000).contains(&viewers) {
+            bail!("viewers.count is {viewers}; it must be 1 to 100000");
+        }
+        if self.viewers.is_some() && self.people.groups != 1 {
+            bail!("people.groups must be 1 where there are [viewers]");
+        }
+        if self.people.groups > 64 {
+            bail!("people.groups must be at most 64 where there are [gateways]");
+        }
+        if self.crashes.kills > 0 || self.mass_sends.is_some() {
+            bail!("[gateways] are for [publish] without [crashes]");
+        }
+        if self.carried() == 0 {
+            bail!("nobody would come through [gateways]: everybody is a library client");
+        }
+        Ok(())
+    }
+
+    /// People who watch.
+    pub(crate) fn viewers(&self) -> usize {
+        self.viewers.as_ref().map_or(0, |viewers| viewers.count)
+    }
+
+    /// People who come through gateways.
+    pub(crate) fn carried(&self) -> usize {
+        if self.gateways.is_none() {
+            return 0;
+        }
+        self.people.members - self.connections.library_clients + self.viewers()
     }
 
     /// People who send anything.
@@ -294,7 +368,7 @@ mod tests {
     ";
 
     fn error(text: &str) -> String {
-        format!("{:#}", Scenario::parse(text, None).unwrap_err())
+        format!("{:#}", Scenario::parse(text, None, None).unwrap_err())
     }
 
     #[test]
@@ -305,14 +379,16 @@ mod tests {
             include_str!("../scenarios/crash.toml"),
             include_str!("../scenarios/stalled.toml"),
             include_str!("../scenarios/storm.toml"),
+            include_str!("../scenarios/gateway.toml"),
+            include_str!("../scenarios/broadcast.toml"),
         ] {
-            Scenario::parse(text, None).unwrap();
+            Scenario::parse(text, None, None).unwrap();
         }
     }
 
     #[test]
     fn what_is_not_said_has_its_documented_default() {
-        let scenario = Scenario::parse(SHORT, None).unwrap();
+        let scenario = Scenario::parse(SHORT, None, None).unwrap();
         assert_eq!(scenario.members_per_group(), 10);
         assert_eq!(scenario.connections.library_clients, 8);
         assert_eq!(scenario.publish.unwrap().count(), 600);
@@ -320,19 +396,31 @@ mod tests {
 
     #[test]
     fn seconds_on_the_command_line_replace_those_of_the_file() {
-        let scenario = Scenario::parse(SHORT, Some(2.0)).unwrap();
+        let scenario = Scenario::parse(SHORT, Some(2.0), None).unwrap();
         assert_eq!(scenario.publish.unwrap().count(), 40);
     }
 
     #[test]
+    #[test]
     fn messages_are_published_for_as_long_as_members_are_away() {
         let away = "\n[away]\nkind = 'stall'\nshare = 0.1\nseconds = 60\nrecover_seconds = 20\nratio_max = 1.5";
         let text = format!("{SHORT}{away}");
-        let scenario = Scenario::parse(&text, None).unwrap();
+        let scenario = Scenario::parse(&text, None, None).unwrap();
         assert_eq!(scenario.publish.unwrap().count(), 20 * 160);
-        let scenario = Scenario::parse(&text, Some(5.0)).unwrap();
+        let scenario = Scenario::parse(&text, Some(5.0), None).unwrap();
         assert_eq!(scenario.publish.unwrap().count(), 20 * 50);
         assert!(error(&text.replace("share = 0.1", "share = 0.5")).contains("away.share"));
+    }
+
+    #[test]
+    fn viewers_on_the_command_line_replace_those_of_the_file_and_need_gateways() {
+        let text = include_str!("../scenarios/broadcast.toml");
+        let scenario = Scenario::parse(text, None, Some(70)).unwrap();
+        assert_eq!(scenario.carried(), 70);
+        let error = |text| format!("{:#}", Scenario::parse(text, None, Some(7)).unwrap_err());
+        assert!(error(SHORT).contains("--viewers"));
+        let without = text.replace("[gateways]\nconnections = 1\n", "");
+        assert!(error(&without).contains("[gateways]"));
     }
 
     #[test]

@@ -3,29 +3,27 @@
 //! Both only talk to the [`Driver`] through bounded channels, so an application that waits never
 //! holds up the connection's other half, nor grows it.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::cursors::Cursors;
-use super::driver::{Ask, Driver};
+use super::driver::{Ask, Line, Waiter};
 use super::error::{CloseReason, ConnectError, RequestError};
 use super::event::{Answer, Attachment, Message};
+use super::person::{Driver, Person, PersonAsk};
 use super::session::Session;
 use super::settings::{Credentials, Settings};
 use crate::model::command::{Reply, TaggedCommand};
-use crate::wire::{Envelope, GroupId, Hello, Priority, Published, SkipBody, TenantId, Welcome};
-
-/// Requests on their way from handles to the driver.
-const ASKS_MAX: usize = 64;
+use crate::wire::{Envelope, GroupId, Hello, Priority, Published, SkipBody, Welcome};
 
 /// One connection to a server. Clones speak on the same connection; requests are pipelined, so many
 /// may be awaited at once. When the last clone is dropped, the driver says goodbye.
 #[derive(Clone, Debug)]
 pub struct Client {
-    asks: mpsc::Sender<Ask>,
+    asks: mpsc::Sender<Ask<PersonAsk>>,
     deliveries_max: usize,
     welcome: Welcome,
 }
@@ -38,39 +36,15 @@ impl Client {
         credentials: &Credentials,
         settings: &Settings,
     ) -> Result<(Self, Driver), ConnectError> {
-        let deadline = settings.welcome_deadline;
-        let connecting = Self::connect_without_deadline(addr, server_name, credentials, settings);
-        tokio::time::timeout(deadline, connecting)
-            .await
-            .unwrap_or(Err(ConnectError::Deadline(deadline)))
-    }
-
-    async fn connect_without_deadline(
-        addr: SocketAddr,
-        server_name: &str,
-        credentials: &Credentials,
-        settings: &Settings,
-    ) -> Result<(Self, Driver), ConnectError> {
-        let endpoint = match &settings.endpoint {
-            Some(endpoint) => endpoint.clone(),
-            None if addr.is_ipv4() => quinn::Endpoint::client((Ipv4Addr::UNSPECIFIED, 0).into())?,
-            None => quinn::Endpoint::client((Ipv6Addr::UNSPECIFIED, 0).into())?,
-        };
-        let (token, tenant) = match credentials {
-            Credentials::Token(token) => (token.as_str(), TenantId(0)),
-            Credentials::Certificate { tenant, .. } => ("", *tenant),
-        };
-        let session = Session::new(&Hello { token, tenant }, settings.limits);
-        let connecting = endpoint.connect_with(settings.quic(credentials)?, addr, server_name)?;
-        let connection = connecting.await.map_err(CloseReason::from)?;
-        let (asks, asked) = mpsc::channel(ASKS_MAX);
-        let (driver, welcome) = Driver::greet(connection, endpoint, session, asked).await?;
+        let speaker = |hello: &Hello<'_>| Person::new(Session::new(hello, settings.limits));
+        let (asks, line, welcome) =
+            Line::open(addr, server_name, credentials, settings, speaker).await?;
         let client = Self {
             asks,
             deliveries_max: settings.deliveries_max,
             welcome,
         };
-        Ok((client, driver))
+        Ok((client, Driver(line)))
     }
 
     /// Who the server says this is, and until when.
@@ -81,21 +55,19 @@ impl Client {
 
     /// Publishes `message`. When this returns its record is durable (SPEC A2).
     pub async fn publish(&self, message: Message) -> Result<Published, RequestError> {
-        let answer = self.ask(|answer| Ask::Publish { message, answer }).await?;
-        match answer {
-            Answer::Published(published) => Ok(published),
-            other => Err(failed(other)),
-        }
+        let answer = self
+            .ask(|answer| PersonAsk::Publish { message, answer })
+            .await?;
+        published(answer)
     }
 
     /// Asks `command`. When this returns, what the reply says is durable (SPEC A2).
     pub async fn command(&self, command: TaggedCommand) -> Result<Reply, RequestError> {
         let command = Box::new(command);
-        let answer = self.ask(|answer| Ask::Command { command, answer }).await?;
-        match answer {
-            Answer::Reply(reply) => Ok(*reply),
-            other => Err(failed(other)),
-        }
+        let answer = self
+            .ask(|answer| PersonAsk::Command { command, answer })
+            .await?;
+        replied(answer)
     }
 
     /// Brings the person online from where `cursors` say they have got. `live_only` starts groups
@@ -108,13 +80,14 @@ impl Client {
         let (sender, receiver) = mpsc::channel(self.deliveries_max);
         let (answer, attached) = oneshot::channel();
         let redelivered = Arc::new(AtomicU64::new(0));
-        let ask = Ask::Attach {
+        let ask = PersonAsk::Attach {
             cursors: cursors.clone(),
             live_only,
             deliveries: sender,
             redelivered: redelivered.clone(),
             answer,
         };
+        let ask = Ask::Of(ask);
         self.asks.send(ask).await.map_err(|_| RequestError::Over)?;
         let attachment = attached.await.map_err(|_| RequestError::Over)??;
         let mut cursors = cursors;
@@ -140,12 +113,28 @@ impl Client {
 
     async fn ask(
         &self,
-        ask: impl FnOnce(oneshot::Sender<Result<Answer, RequestError>>) -> Ask,
+        ask: impl FnOnce(Waiter<Answer>) -> PersonAsk,
     ) -> Result<Answer, RequestError> {
         let (answer, answered) = oneshot::channel();
-        let ask = ask(answer);
+        let ask = Ask::Of(ask(answer));
         self.asks.send(ask).await.map_err(|_| RequestError::Over)?;
         answered.await.map_err(|_| RequestError::Over)?
+    }
+}
+
+/// Where the message went.
+pub(super) fn published(answer: Answer) -> Result<Published, RequestError> {
+    match answer {
+        Answer::Published(published) => Ok(published),
+        other => Err(failed(other)),
+    }
+}
+
+/// What the command is answered.
+pub(super) fn replied(answer: Answer) -> Result<Reply, RequestError> {
+    match answer {
+        Answer::Reply(reply) => Ok(*reply),
+        other => Err(failed(other)),
     }
 }
 

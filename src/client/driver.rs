@@ -1,120 +1,194 @@
 //! The one future that moves a connection: streams in, session, streams out.
 //!
-//! Bounded throughout: requests wait in the handles when the session is full, and the delivery
-//! streams are left unread while the application has not taken what came.
+//! What a person's connection and a gateway's have in common; what each does with it is a [`Speaker`].
+//! Bounded throughout: requests wait in the handles when the session is full, and the delivery streams
+//! are left unread while what came has not been taken.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::pending;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use quinn::{Chunk, Connection, Endpoint, ReadError, RecvStream, SendStream, WriteError};
 use tokio::sync::{mpsc, oneshot};
 
-use super::connection::{Delivery, failed};
-use super::cursors::Cursors;
 use super::error::{CloseCode, CloseReason, ConnectError, NotMade, RequestError, SessionError};
-use super::event::{Answer, Arrival, Attachment, Event, Message};
-use super::session::{Lane, Session};
-use crate::model::command::TaggedCommand;
-use crate::wire::{DeliveryDecoder, Envelope, Refused, Welcome};
+use super::event::Answer;
+use super::lanes::Lane;
+use super::settings::{Credentials, Settings};
+use crate::wire::{DeliveryDecoder, Hello, Refused, TenantId, Welcome};
 
-/// The most taken from a stream at once.
+/// The most taken from a stream of frames at once.
 const CHUNK_MAX: usize = 64 * 1024;
 /// How long a server may take to close after a goodbye.
 const GOODBYE_DEADLINE: Duration = Duration::from_secs(5);
+/// Packets' worth taken from a delivery stream at once.
+const CHUNKS_MAX: usize = 32;
 /// Streams of deliveries: normal and urgent.
 const DELIVERY_STREAMS: usize = 2;
+/// Requests on their way from handles to the driver.
+const ASKS_MAX: usize = 64;
+
+/// Where a handle waits for an answer.
+pub(super) type Waiter<T> = oneshot::Sender<Result<T, RequestError>>;
 
 /// What a handle wants of the driver.
 #[derive(Debug)]
-pub(super) enum Ask {
-    Publish {
-        message: Message,
-        answer: oneshot::Sender<Result<Answer, RequestError>>,
-    },
-    Command {
-        command: Box<TaggedCommand>,
-        answer: oneshot::Sender<Result<Answer, RequestError>>,
-    },
-    Attach {
-        cursors: Cursors,
-        live_only: bool,
-        deliveries: mpsc::Sender<Delivery>,
-        redelivered: Arc<AtomicU64>,
-        answer: oneshot::Sender<Result<Attachment, RequestError>>,
-    },
+pub(super) enum Ask<A> {
+    Of(A),
     Goodbye,
+}
+
+/// A session, and what its handles wait for.
+pub(super) trait Speaker {
+    /// What handles may ask.
+    type Ask;
+
+    fn welcome(&self) -> Option<&Welcome>;
+    fn has_room(&self) -> bool;
+    fn on_ask(&mut self, ask: Self::Ask);
+    fn goodbye(&mut self);
+    fn unsent(&self, lane: Lane) -> &[u8];
+    fn sent(&mut self, lane: Lane, len: usize);
+    /// Why the server is about to close, if `bytes` say so.
+    fn on_frames(&mut self, lane: Lane, bytes: &[u8]) -> Result<Option<Refused>, SessionError>;
+    fn on_deliveries(
+        &mut self,
+        decoder: &mut DeliveryDecoder,
+        bytes: &[u8],
+    ) -> Result<(), SessionError>;
+    /// Whether everything that came has been taken.
+    fn reads_on(&self) -> bool;
+    /// Until some of it can be.
+    fn room(&self) -> impl Future<Output = ()>;
+    fn hand_out(&mut self);
+    fn timeout(&self) -> Option<Instant>;
+    fn on_timeout(&mut self);
+    /// Whoever waits is told that the connection is over.
+    fn fail(&mut self, reason: &CloseReason);
+}
+
+/// Who waits for which request.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(HashMap<u64, Waiter<Answer>>);
+
+impl Waiting {
+    /// A request was made, or not.
+    pub(super) fn made(&mut self, made: Result<u64, NotMade>, waiter: Waiter<Answer>) {
+        match made {
+            Ok(request) => {
+                self.0.insert(request, waiter);
+            }
+            Err(not_made) => {
+                let _ = waiter.send(Err(not_made.into()));
+            }
+        }
+    }
+
+    /// A handle that no longer waits is no error.
+    pub(super) fn answered(&mut self, request: u64, answer: Answer) {
+        if let Some(waiter) = self.0.remove(&request) {
+            let _ = waiter.send(Ok(answer));
+        }
+    }
+
+    pub(super) fn fail(&mut self, reason: &CloseReason) {
+        for (_, waiter) in self.0.drain() {
+            let _ = waiter.send(Err(RequestError::Closed(reason.clone())));
+        }
+    }
 }
 
 #[derive(Debug)]
 struct DeliveryStream {
     stream: RecvStream,
     decoder: DeliveryDecoder,
+    chunks: [Bytes; CHUNKS_MAX],
 }
 
-/// What moves a connection. Run it beside the handles, on a task or in a `select!`.
+/// A speaker on its connection.
 #[derive(Debug)]
-pub struct Driver {
+pub(super) struct Line<S: Speaker> {
+    pub(super) speaker: S,
     connection: Connection,
     // An endpoint of one's own must live as long as its connection.
     _endpoint: Endpoint,
     requests: (SendStream, RecvStream),
     attach: (SendStream, RecvStream),
     deliveries: [Option<DeliveryStream>; DELIVERY_STREAMS],
-    session: Session,
-    asks: Option<mpsc::Receiver<Ask>>,
-    waiting: HashMap<u64, oneshot::Sender<Result<Answer, RequestError>>>,
-    attaching: Option<oneshot::Sender<Result<Attachment, RequestError>>>,
-    receiver: Option<mpsc::Sender<Delivery>>,
-    arrived: VecDeque<Delivery>,
-    redelivered: Arc<AtomicU64>,
+    asks: Option<mpsc::Receiver<Ask<S::Ask>>>,
     goodbye_at: Option<Instant>,
     closing: Option<Refused>,
 }
 
-impl Driver {
-    /// Opens the two streams and waits for the welcome.
-    pub(super) async fn greet(
-        connection: Connection,
-        endpoint: Endpoint,
-        session: Session,
-        asks: mpsc::Receiver<Ask>,
-    ) -> Result<(Self, Welcome), ConnectError> {
+/// What a handle asks through, a line that has been welcomed, and the welcome.
+pub(super) type Opened<S> = (mpsc::Sender<Ask<<S as Speaker>::Ask>>, Line<S>, Welcome);
+
+impl<S: Speaker> Line<S> {
+    /// Connects and waits for the welcome.
+    pub(super) async fn open(
+        addr: SocketAddr,
+        server_name: &str,
+        credentials: &Credentials,
+        settings: &Settings,
+        speaker: impl FnOnce(&Hello<'_>) -> S,
+    ) -> Result<Opened<S>, ConnectError> {
+        let deadline = settings.welcome_deadline;
+        let opening =
+            Self::open_without_deadline(addr, server_name, credentials, settings, speaker);
+        tokio::time::timeout(deadline, opening)
+            .await
+            .unwrap_or(Err(ConnectError::Deadline(deadline)))
+    }
+
+    async fn open_without_deadline(
+        addr: SocketAddr,
+        server_name: &str,
+        credentials: &Credentials,
+        settings: &Settings,
+        speaker: impl FnOnce(&Hello<'_>) -> S,
+    ) -> Result<Opened<S>, ConnectError> {
+        let endpoint = match &settings.endpoint {
+            Some(endpoint) => endpoint.clone(),
+            None if addr.is_ipv4() => Endpoint::client((Ipv4Addr::UNSPECIFIED, 0).into())?,
+            None => Endpoint::client((Ipv6Addr::UNSPECIFIED, 0).into())?,
+        };
+        let (token, tenant) = match credentials {
+            Credentials::Token(token) => (token.as_str(), TenantId(0)),
+            Credentials::Certificate { tenant, .. } => ("", *tenant),
+        };
+        let speaker = speaker(&Hello { token, tenant });
+        let connecting = endpoint.connect_with(settings.quic(credentials)?, addr, server_name)?;
+        let connection = connecting.await.map_err(CloseReason::from)?;
         let requests = connection.open_bi().await.map_err(CloseReason::from)?;
         let attach = connection.open_bi().await.map_err(CloseReason::from)?;
-        let mut driver = Self {
+        let (handle, asks) = mpsc::channel(ASKS_MAX);
+        let mut line = Self {
+            speaker,
             connection,
             _endpoint: endpoint,
             requests,
             attach,
             deliveries: [const { None }; DELIVERY_STREAMS],
-            session,
             asks: Some(asks),
-            waiting: HashMap::new(),
-            attaching: None,
-            receiver: None,
-            arrived: VecDeque::new(),
-            redelivered: Arc::default(),
             goodbye_at: None,
             closing: None,
         };
         loop {
-            let turned = driver.turn(false).await;
-            if let Some(refused) = driver.closing.take() {
+            let turned = line.turn(false).await;
+            if let Some(refused) = line.closing.take() {
                 return Err(ConnectError::Refused(refused));
             }
             turned?;
-            if let Some(welcome) = driver.session.welcome().copied() {
-                return Ok((driver, welcome));
+            if let Some(welcome) = line.speaker.welcome().copied() {
+                return Ok((handle, line, welcome));
             }
         }
     }
 
-    /// Runs the connection until it is over and says why. Requests that are still waiting get the
-    /// same reason; deliveries that have arrived can still be taken.
-    pub async fn run(mut self) -> CloseReason {
+    /// Runs the connection until it is over and says why.
+    pub(super) async fn run(&mut self) -> CloseReason {
         let reason = loop {
             if let Err(reason) = self.turn(true).await {
                 break reason;
@@ -125,53 +199,44 @@ impl Driver {
             self.connection
                 .close(code.unwrap_or_default(), error.to_string().as_bytes());
         }
-        let closed = || RequestError::Closed(reason.clone());
-        for (_, answer) in self.waiting.drain() {
-            let _ = answer.send(Err(closed()));
-        }
-        if let Some(answer) = self.attaching.take() {
-            let _ = answer.send(Err(closed()));
-        }
-        if let Some(receiver) = &self.receiver {
-            for delivery in self.arrived.drain(..) {
-                if receiver.send(delivery).await.is_err() {
-                    break;
-                }
-            }
-        }
+        self.speaker.fail(&reason);
         reason
     }
 
     /// Waits for one thing to do and does it. Requests are taken only when `taking_asks`.
     async fn turn(&mut self, taking_asks: bool) -> Result<(), CloseReason> {
-        let to_request = self.session.unsent(Lane::Requests);
-        let to_attach = self.session.unsent(Lane::Attach);
-        let taking_asks = taking_asks && self.session.has_room();
-        let reading = self.arrived.is_empty();
+        let to_request = self.speaker.unsent(Lane::Requests);
+        let to_attach = self.speaker.unsent(Lane::Attach);
+        let taking_asks = taking_asks && self.speaker.has_room();
+        let reading = self.speaker.reads_on();
         let [first, second] = &mut self.deliveries;
         let has_place = first.is_none() || second.is_none();
         tokio::select! {
             ask = next_ask(&mut self.asks), if taking_asks => self.on_ask(ask),
             written = self.requests.0.write(to_request), if !to_request.is_empty() => {
-                self.session.sent(Lane::Requests, written.map_err(write_failed)?);
+                self.speaker.sent(Lane::Requests, written.map_err(write_failed)?);
             }
             written = self.attach.0.write(to_attach), if !to_attach.is_empty() => {
-                self.session.sent(Lane::Attach, written.map_err(write_failed)?);
+                self.speaker.sent(Lane::Attach, written.map_err(write_failed)?);
             }
             chunk = self.requests.1.read_chunk(CHUNK_MAX, true) => {
                 self.on_frames(Lane::Requests, chunk)?;
             }
             chunk = self.attach.1.read_chunk(CHUNK_MAX, true) => self.on_frames(Lane::Attach, chunk)?,
             stream = self.connection.accept_uni(), if has_place => {
-                let opened = DeliveryStream { stream: stream?, decoder: DeliveryDecoder::new() };
+                let opened = DeliveryStream {
+                    stream: stream?,
+                    decoder: DeliveryDecoder::new(),
+                    chunks: [const { Bytes::new() }; CHUNKS_MAX],
+                };
                 if let Some(place) = self.deliveries.iter_mut().find(|place| place.is_none()) {
                     *place = Some(opened);
                 }
             }
-            chunk = read(first), if reading => self.on_deliveries(0, chunk)?,
-            chunk = read(second), if reading => self.on_deliveries(1, chunk)?,
-            () = has_room(self.receiver.as_ref()), if !reading => self.hand_out(),
-            () = sleep_until(self.session.timeout()) => self.session.on_timeout(Instant::now()),
+            chunks = read(first), if reading => self.on_deliveries(0, chunks)?,
+            chunks = read(second), if reading => self.on_deliveries(1, chunks)?,
+            () = self.speaker.room(), if !reading => self.speaker.hand_out(),
+            () = sleep_until(self.speaker.timeout()) => self.speaker.on_timeout(),
             () = sleep_until(self.goodbye_at) => {
                 self.connection.close(0u32.into(), b"done");
                 return Err(CloseReason::Done);
@@ -181,45 +246,17 @@ impl Driver {
         Ok(())
     }
 
-    fn on_ask(&mut self, ask: Option<Ask>) {
-        let (made, answer) = match ask {
-            Some(Ask::Publish { message, answer }) => (self.session.publish(&message), answer),
-            Some(Ask::Command { command, answer }) => (self.session.command(&command), answer),
-            Some(Ask::Attach {
-                cursors,
-                live_only,
-                deliveries,
-                redelivered,
-                answer,
-            }) => {
-                if self.attaching.is_some() {
-                    let _ = answer.send(Err(NotMade::AlreadyAttached.into()));
-                } else if let Err(not_made) = self.session.attach(cursors, live_only) {
-                    let _ = answer.send(Err(not_made.into()));
-                } else {
-                    self.receiver = Some(deliveries);
-                    self.redelivered = redelivered;
-                    self.attaching = Some(answer);
-                }
-                return;
-            }
+    fn on_ask(&mut self, ask: Option<Ask<S::Ask>>) {
+        if ask.is_none() {
+            self.asks = None;
+        }
+        match ask {
+            Some(Ask::Of(ask)) => self.speaker.on_ask(ask),
             Some(Ask::Goodbye) | None => {
-                if ask.is_none() {
-                    self.asks = None;
-                }
                 if self.goodbye_at.is_none() {
-                    self.session.goodbye();
+                    self.speaker.goodbye();
                     self.goodbye_at = Some(Instant::now() + GOODBYE_DEADLINE);
                 }
-                return;
-            }
-        };
-        match made {
-            Ok(request) => {
-                self.waiting.insert(request, answer);
-            }
-            Err(not_made) => {
-                let _ = answer.send(Err(not_made.into()));
             }
         }
     }
@@ -232,84 +269,31 @@ impl Driver {
         let Some(chunk) = chunk.map_err(read_failed)? else {
             return Err(self.ended());
         };
-        let (waiting, attaching) = (&mut self.waiting, &mut self.attaching);
-        let (receiver, closing) = (&mut self.receiver, &mut self.closing);
-        self.session
-            .on_frames(lane, &chunk.bytes, |event| match event {
-                Event::Welcome(_) => {}
-                Event::Answered { request, answer } => {
-                    // A handle that no longer waits is no error.
-                    if let Some(waiter) = waiting.remove(&request) {
-                        let _ = waiter.send(Ok(answer));
-                    }
-                }
-                Event::Attached(attachment) => {
-                    if let Some(waiter) = attaching.take() {
-                        let _ = waiter.send(Ok(attachment));
-                    }
-                }
-                Event::AttachFailed(answer) => {
-                    *receiver = None;
-                    if let Some(waiter) = attaching.take() {
-                        let _ = waiter.send(Err(failed(answer)));
-                    }
-                }
-                Event::Closing(refused) => *closing = Some(refused),
-            })?;
+        if let Some(closing) = self.speaker.on_frames(lane, &chunk.bytes)? {
+            self.closing = Some(closing);
+        }
         Ok(())
     }
 
     fn on_deliveries(
         &mut self,
         place: usize,
-        chunk: Result<Option<Chunk>, ReadError>,
+        chunks: Result<Option<usize>, ReadError>,
     ) -> Result<(), CloseReason> {
-        let chunk = chunk.map_err(read_failed)?;
+        let count = chunks.map_err(read_failed)?;
         let Some(open) = &mut self.deliveries[place] else {
             return Ok(());
         };
-        let Some(chunk) = chunk else {
+        let Some(count) = count else {
             open.decoder.finish().map_err(SessionError::from)?;
             self.deliveries[place] = None;
             return Ok(());
         };
-        let arrived = &mut self.arrived;
-        self.session
-            .on_deliveries(&mut open.decoder, &chunk.bytes, Instant::now(), |arrival| {
-                arrived.push_back(match arrival {
-                    Arrival::Envelope { header, body } => {
-                        let envelope = Envelope::new(&header.fields(), body);
-                        Delivery::Envelope(envelope.expect("the body's length was checked"))
-                    }
-                    Arrival::Skip { group, skip } => Delivery::Skip { group, skip },
-                });
-            })?;
-        let redelivered = self.session.redelivered();
-        self.redelivered.store(redelivered, Ordering::Relaxed);
-        self.hand_out();
-        Ok(())
-    }
-
-    /// Hands over what the application has room for; without one listening it is dropped.
-    fn hand_out(&mut self) {
-        let Some(receiver) = &self.receiver else {
-            self.arrived.clear();
-            return;
-        };
-        while let Some(delivery) = self.arrived.pop_front() {
-            match receiver.try_send(delivery) {
-                Ok(()) => {}
-                Err(mpsc::error::TrySendError::Full(delivery)) => {
-                    self.arrived.push_front(delivery);
-                    return;
-                }
-                Err(mpsc::error::TrySendError::Closed(_)) => {
-                    self.arrived.clear();
-                    self.receiver = None;
-                    return;
-                }
-            }
+        for chunk in &mut open.chunks[..count] {
+            let bytes = std::mem::take(chunk);
+            self.speaker.on_deliveries(&mut open.decoder, &bytes)?;
         }
+        Ok(())
     }
 
     /// The server ended a stream it may not end while the connection lives.
@@ -330,24 +314,18 @@ impl Driver {
 }
 
 /// The next request; none, once, when every handle is gone.
-async fn next_ask(asks: &mut Option<mpsc::Receiver<Ask>>) -> Option<Ask> {
+async fn next_ask<A>(asks: &mut Option<mpsc::Receiver<Ask<A>>>) -> Option<Ask<A>> {
     match asks {
         Some(asks) => asks.recv().await,
         None => pending().await,
     }
 }
 
-async fn read(place: &mut Option<DeliveryStream>) -> Result<Option<Chunk>, ReadError> {
+/// Fills a delivery stream's chunks: how many, none at its end.
+async fn read(place: &mut Option<DeliveryStream>) -> Result<Option<usize>, ReadError> {
     match place {
-        Some(open) => open.stream.read_chunk(CHUNK_MAX, true).await,
+        Some(open) => open.stream.read_chunks(&mut open.chunks).await,
         None => pending().await,
-    }
-}
-
-/// Until the application has room for a delivery, or is gone.
-async fn has_room(receiver: Option<&mpsc::Sender<Delivery>>) {
-    if let Some(receiver) = receiver {
-        let _ = receiver.reserve().await;
     }
 }
 

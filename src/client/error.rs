@@ -4,11 +4,12 @@ use std::io;
 use std::time::Duration;
 
 use super::cursors::CursorError;
-use super::session::Lane;
+use super::gateway::TableError;
+use super::lanes::Lane;
 use crate::wire::tagged::TaggedError;
 use crate::wire::{
-    DeliveryError, FrameError, FrameKind, GroupId, MessageError, Refused, TenantId,
-    read_close_number,
+    DeliveryError, DeviceId, FrameError, FrameKind, GroupId, MessageError, PersonId, Refused, Role,
+    TenantId, read_close_number,
 };
 
 /// Why a request was not made; nothing was sent.
@@ -32,12 +33,42 @@ pub enum NotMade {
     /// The session is attached, or about to be.
     #[error("the session is attached already: one attach a connection")]
     AlreadyAttached,
-    /// More cursors than a frame takes.
+    /// Person 0 or device 0, which are nobody.
+    #[error("person {person} on device {device} is nobody: both are counted from 1")]
+    Nobody {
+        /// As given.
+        person: PersonId,
+        /// As given.
+        device: DeviceId,
+    },
+    /// A gateway attaches a person's device once.
+    #[error("person {person} is attached on device {device} already: detach them first")]
+    AttachedTwice {
+        /// Who.
+        person: PersonId,
+        /// On which device.
+        device: DeviceId,
+    },
+    /// More people in one call than [`super::gateway::PEOPLE_PER_CALL_MAX`].
+    #[error("{have} people are over the limit of {limit} a call: make several")]
+    TooManyAtOnce {
+        /// How many were given.
+        have: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// [`super::gateway::TableLimits::readers_max`] or [`super::gateway::TableLimits::people_max`].
+    #[error("a gateway connection carries {limit} people at most: open another")]
+    TooManyReaders {
+        /// How many there may be.
+        limit: usize,
+    },
+    /// More cursors than a frame takes, or than a gateway keeps.
     #[error("{have} cursors are over the limit of {limit}: drop those of groups long left")]
     TooManyCursors {
         /// Cursors given.
         have: usize,
-        /// Cursors a frame takes.
+        /// Cursors there is room for.
         limit: usize,
     },
 }
@@ -61,6 +92,9 @@ pub enum SessionError {
     /// Sequences no bounded client can follow.
     #[error(transparent)]
     Cursor(#[from] CursorError),
+    /// Who reads what through a gateway cannot be as the server says.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// A frame that has no place here.
     #[error("a {kind:?} frame has no place on the {lane:?} stream")]
     UnexpectedFrame {
@@ -247,6 +281,9 @@ pub enum ConnectError {
     /// The connection ended before the welcome.
     #[error("the connection ended before the welcome: {0}")]
     Closed(#[from] CloseReason),
+    /// The certificate is not a gateway's.
+    #[error("the server welcomes a {0:?}, not a gateway: connect with a gateway's certificate")]
+    NotAGateway(Role),
     /// No welcome in time.
     #[error("no welcome from the server within {0:?}")]
     Deadline(Duration),

@@ -11,6 +11,10 @@ mod cursors;
 mod driver;
 mod error;
 mod event;
+pub mod gateway;
+mod lanes;
+mod person;
+mod requests;
 mod session;
 mod settings;
 mod tickets;
@@ -18,10 +22,12 @@ mod tickets;
 pub use backoff::Backoff;
 pub use connection::{Client, Deliveries, Delivery};
 pub use cursors::{CursorError, CursorLimits, Cursors, GroupCursor};
-pub use driver::Driver;
 pub use error::{CloseCode, CloseReason, ConnectError, NotMade, RequestError, SessionError};
 pub use event::{Answer, Arrival, Attachment, Event, Message};
-pub use session::{Lane, Limits, Session};
+pub use gateway::Gateway;
+pub use lanes::Lane;
+pub use person::Driver;
+pub use session::{Limits, Session};
 pub use settings::{Credentials, Settings};
 
 /// Streams a server may open: normal deliveries, urgent ones, and one to spare.

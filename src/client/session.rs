@@ -6,21 +6,23 @@
 
 use std::time::{Duration, Instant};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use super::cursors::{CursorLimits, Cursors};
 use super::error::{NotMade, SessionError};
 use super::event::{Answer, Arrival, Attachment, Event, Message};
-use crate::model::command::{Reply, TaggedCommand};
+use super::lanes::{FrameStream, Lane};
+use super::requests::Requests;
+use crate::model::command::TaggedCommand;
 use crate::wire::{
-    Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, BODY_LEN_MAX, Busy, Cursor,
-    DeliveryDecoder, Draft, FRAME_LEN_MAX, Frame, FrameDecoder, FrameKind, GroupId, Header,
-    HeaderFields, Hello, Kind, Priority, Published, Refused, SkipBody, Welcome, encode_frame,
+    Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, DeliveryDecoder,
+    FRAME_LEN_MAX, Frame, FrameKind, GroupId, Header, Hello, Kind, Priority, Refused, SkipBody,
+    Welcome,
 };
 
 /// Cursors of one attach and items of one acknowledgement that fit a frame.
-const CURSORS_PER_FRAME_MAX: usize = (FRAME_LEN_MAX as usize - 64) / size_of::<Cursor>();
-const ACKS_PER_FRAME: usize = (FRAME_LEN_MAX as usize - 64) / size_of::<AckItem>();
+pub(super) const CURSORS_PER_FRAME_MAX: usize = (FRAME_LEN_MAX as usize - 64) / size_of::<Cursor>();
+pub(super) const ACKS_PER_FRAME: usize = (FRAME_LEN_MAX as usize - 64) / size_of::<AckItem>();
 
 /// What one session may hold and how often it acknowledges.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,36 +49,6 @@ impl Default for Limits {
     }
 }
 
-/// One of the two streams a client opens.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Lane {
-    /// Requests and their answers; opened first.
-    Requests,
-    /// Attaches, detaches, acknowledgements and the answers to attaches; opened second.
-    Attach,
-}
-
-#[derive(Debug)]
-struct Stream {
-    decoder: FrameDecoder,
-    unsent: Vec<u8>,
-    sent: usize,
-}
-
-impl Stream {
-    fn new() -> Self {
-        Self {
-            decoder: FrameDecoder::new(FRAME_LEN_MAX),
-            unsent: Vec::new(),
-            sent: 0,
-        }
-    }
-
-    fn unsent(&self) -> &[u8] {
-        &self.unsent[self.sent..]
-    }
-}
-
 #[derive(Debug)]
 enum Attaching {
     No,
@@ -93,11 +65,8 @@ enum Attaching {
 #[derive(Debug)]
 pub struct Session {
     limits: Limits,
-    welcome: Option<Welcome>,
-    requests: Stream,
-    attach: Stream,
-    last_request: u64,
-    in_flight: FxHashMap<u64, FrameKind>,
+    requests: Requests,
+    attach: FrameStream,
     attaching: Attaching,
     cursors: Cursors,
     unacknowledged: FxHashSet<GroupId>,
@@ -109,15 +78,10 @@ impl Session {
     /// A session that begins with `hello`.
     #[must_use]
     pub fn new(hello: &Hello<'_>, limits: Limits) -> Self {
-        let mut requests = Stream::new();
-        encode_frame(FrameKind::Hello, 0, &hello.encode(), &mut requests.unsent);
         Self {
             limits,
-            welcome: None,
-            requests,
-            attach: Stream::new(),
-            last_request: 0,
-            in_flight: FxHashMap::default(),
+            requests: Requests::new(hello, &limits),
+            attach: FrameStream::new(),
             attaching: Attaching::No,
             cursors: Cursors::new(limits.cursors),
             unacknowledged: FxHashSet::default(),
@@ -129,7 +93,7 @@ impl Session {
     /// Who this is, once the server has said so.
     #[must_use]
     pub fn welcome(&self) -> Option<&Welcome> {
-        self.welcome.as_ref()
+        self.requests.welcome.as_ref()
     }
 
     /// Deliveries that had come before, on this connection or an earlier one, and were dropped.
@@ -153,48 +117,23 @@ impl Session {
     /// Whether a request would be taken now.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.in_flight.len() < self.limits.in_flight_max
-            && self.requests.unsent().len() < self.limits.unsent_bytes_max
+        self.requests.has_room()
     }
 
     /// Publishes `message` and returns the request's number.
     pub fn publish(&mut self, message: &Message) -> Result<u64, NotMade> {
-        let welcome = self.ready()?;
-        let fields = HeaderFields {
-            kind: message.kind,
-            priority: message.priority,
-            tenant: welcome.tenant,
-            group: message.group,
-            sender: welcome.person,
-            device: welcome.device,
-            client_message_id: message.client_message_id,
-            ..HeaderFields::default()
-        };
-        let draft = Draft::new(&message.body).map_err(|_| NotMade::TooLong {
-            len: message.body.len(),
-            limit: BODY_LEN_MAX,
-        })?;
-        let envelope = draft.seal(&fields);
-        Ok(self.request(FrameKind::Publish, envelope.bytes()))
+        self.requests.publish(message, None)
     }
 
     /// Asks `command` and returns the request's number.
     pub fn command(&mut self, command: &TaggedCommand) -> Result<u64, NotMade> {
-        self.ready()?;
-        let body = command.encode();
-        if body.len() > FRAME_LEN_MAX as usize {
-            return Err(NotMade::TooLong {
-                len: body.len(),
-                limit: FRAME_LEN_MAX as usize,
-            });
-        }
-        Ok(self.request(FrameKind::command(command.tag()), &body))
+        self.requests.command(command)
     }
 
     /// Brings the person online from where `cursors` say they have got; `live_only` starts groups
     /// without a cursor at their head instead of at one's own join.
     pub fn attach(&mut self, mut cursors: Cursors, live_only: bool) -> Result<(), NotMade> {
-        let welcome = *self.welcome.as_ref().ok_or(NotMade::NotWelcomed)?;
+        let welcome = self.requests.welcome.ok_or(NotMade::NotWelcomed)?;
         if !matches!(self.attaching, Attaching::No) {
             return Err(NotMade::AlreadyAttached);
         }
@@ -215,10 +154,9 @@ impl Session {
             }],
         };
         self.cursors = cursors;
-        self.last_request += 1;
-        let request = self.last_request;
-        let unsent = &mut self.attach.unsent;
-        encode_frame(FrameKind::Attach, request, &attach.encode(), unsent);
+        let request = self.requests.next_number();
+        self.attach
+            .push(FrameKind::Attach, request, &attach.encode());
         self.attaching = Attaching::Asked {
             request,
             live_only,
@@ -230,27 +168,21 @@ impl Session {
 
     /// Says goodbye: what is in flight is answered, then the server closes.
     pub fn goodbye(&mut self) {
-        encode_frame(FrameKind::Goodbye, 0, &[], &mut self.requests.unsent);
+        self.requests.goodbye();
     }
 
     /// Bytes to send on `lane`.
     #[must_use]
     pub fn unsent(&self, lane: Lane) -> &[u8] {
         match lane {
-            Lane::Requests => self.requests.unsent(),
+            Lane::Requests => self.requests.stream.unsent(),
             Lane::Attach => self.attach.unsent(),
         }
     }
 
     /// The first `len` of the unsent bytes of `lane` are sent.
     pub fn sent(&mut self, lane: Lane, len: usize) {
-        let stream = self.stream(lane);
-        stream.sent += len;
-        debug_assert!(stream.sent <= stream.unsent.len());
-        if stream.sent == stream.unsent.len() {
-            stream.unsent.clear();
-            stream.sent = 0;
-        }
+        self.stream(lane).sent(len);
     }
 
     /// Reads what arrived on `lane` and hands out what it says.
@@ -262,7 +194,7 @@ impl Session {
     ) -> Result<(), SessionError> {
         while let Some(frame) = self.stream(lane).decoder.next(&mut bytes)? {
             let event = match lane {
-                Lane::Requests => Some(self.on_answer(&frame)?),
+                Lane::Requests => Some(self.requests.on_frame(&frame)?),
                 Lane::Attach => self.on_attach_answer(&frame)?,
             };
             if let Some(event) = event {
@@ -306,7 +238,9 @@ impl Session {
             return;
         }
         self.ack_due = None;
-        let Some(welcome) = &self.welcome else { return };
+        let Some(welcome) = self.requests.welcome else {
+            return;
+        };
         if self.attach.unsent().len() > self.limits.unsent_bytes_max {
             self.ack_due = Some(now + self.limits.ack_delay);
             return;
@@ -323,65 +257,15 @@ impl Session {
             if ack.items.is_empty() {
                 return;
             }
-            encode_frame(FrameKind::Ack, 0, &ack.encode(), &mut self.attach.unsent);
+            self.attach.push(FrameKind::Ack, 0, &ack.encode());
         }
     }
 
-    fn stream(&mut self, lane: Lane) -> &mut Stream {
+    fn stream(&mut self, lane: Lane) -> &mut FrameStream {
         match lane {
-            Lane::Requests => &mut self.requests,
+            Lane::Requests => &mut self.requests.stream,
             Lane::Attach => &mut self.attach,
         }
-    }
-
-    fn ready(&self) -> Result<Welcome, NotMade> {
-        let welcome = self.welcome.ok_or(NotMade::NotWelcomed)?;
-        if self.has_room() {
-            Ok(welcome)
-        } else {
-            Err(NotMade::Full)
-        }
-    }
-
-    fn request(&mut self, kind: FrameKind, payload: &[u8]) -> u64 {
-        self.last_request += 1;
-        self.in_flight.insert(self.last_request, kind);
-        encode_frame(kind, self.last_request, payload, &mut self.requests.unsent);
-        self.last_request
-    }
-
-    fn on_answer(&mut self, frame: &Frame) -> Result<Event, SessionError> {
-        let unexpected = SessionError::UnexpectedFrame {
-            kind: frame.kind,
-            lane: Lane::Requests,
-        };
-        match frame.kind {
-            FrameKind::Closing => return Ok(Event::Closing(Refused::read(frame.payload())?)),
-            FrameKind::Refused if self.welcome.is_none() => {
-                return Ok(Event::Closing(Refused::read(frame.payload())?));
-            }
-            FrameKind::Welcome if self.welcome.is_none() => {
-                let welcome = Welcome::read(frame.payload())?;
-                self.welcome = Some(welcome);
-                return Ok(Event::Welcome(welcome));
-            }
-            _ => {}
-        }
-        let request = frame.request;
-        let asked = self.in_flight.remove(&request);
-        let asked = asked.ok_or(SessionError::UnknownRequest { request })?;
-        let answer = match (asked, frame.kind) {
-            (FrameKind::Publish, FrameKind::Published) => {
-                Answer::Published(Published::read(frame.payload())?)
-            }
-            (FrameKind::Command(_), FrameKind::Reply(tag)) => {
-                Answer::Reply(Box::new(Reply::decode(tag, frame.payload())?))
-            }
-            (_, FrameKind::Refused) => Answer::Refused(Refused::read(frame.payload())?),
-            (_, FrameKind::Busy) => Answer::Busy(Busy::read(frame.payload())?),
-            _ => return Err(unexpected),
-        };
-        Ok(Event::Answered { request, answer })
     }
 
     fn on_attach_answer(&mut self, frame: &Frame) -> Result<Option<Event>, SessionError> {
@@ -405,7 +289,10 @@ impl Session {
         let answer = match frame.kind {
             FrameKind::Attached => {
                 let page = Attached::read(frame.payload())?;
-                let before = self.welcome.map_or(0, |welcome| welcome.incarnation);
+                let before = self
+                    .requests
+                    .welcome
+                    .map_or(0, |welcome| welcome.incarnation);
                 if page.incarnation != before {
                     return Err(SessionError::Incarnation {
                         before,
@@ -448,7 +335,10 @@ impl Session {
         now: Instant,
     ) -> Result<Option<Arrival<'a>>, SessionError> {
         let group = header.group();
-        let mine = self.welcome.is_some_and(|w| w.tenant == header.tenant())
+        let mine = self
+            .requests
+            .welcome
+            .is_some_and(|w| w.tenant == header.tenant())
             && !matches!(self.attaching, Attaching::No);
         let sequenced = header.kind() == Kind::Skip || header.sequence().0 > 0;
         if !mine || !sequenced {

@@ -122,6 +122,13 @@ sections! {
         /// its next request is not read. 256 KiB is 1,000 publishes or 8 other commands at a time.
         answer_bytes_max: ByteSize = "256 KiB" in "64 KiB" to "16 MiB",
         costs "up to this much memory per connection that does not read its answers";
+        /// People attached through one gateway's connection; more are refused.
+        gateway_people_max: u32 = "200000" in "1" to "10000000",
+        costs "about 400 bytes a person, and 150 for each further group they are in";
+        /// Attaches of one gateway in the engine's hands at a time; fewer where its people are in
+        /// many groups.
+        gateway_attaches_max: u32 = "1024" in "8" to "16384",
+        costs "up to this many of `engine.attaches_max`, which others wait for";
         /// The UDP payload a connection begins with: 1452 fits Ethernet with IPv6, 1200 is always
         /// safe, and what a connection falls back to where packets vanish.
         initial_mtu_bytes: u16 = "1452" in "1200" to "9000",

@@ -118,6 +118,7 @@ fn records(
         let shown = projection(&record);
         let ended: Vec<_> = shown.ended().collect();
         items.extend(shown.deltas.into_iter().map(Item::Membership));
+        items.extend(shown.windows.into_iter().map(Item::Window));
         items.extend(shown.envelopes.into_iter().map(Item::Deliver));
         let tenant = record.envelope.header().tenant();
         items.extend(ended.into_iter().map(|(person, device)| Item::Ended {

@@ -18,6 +18,8 @@ pub(crate) struct Online {
     sessions: FxHashMap<(PortId, u64), (TenantId, PersonId)>,
     people: FxHashMap<(TenantId, PersonId), PerPort>,
     groups: FxHashMap<(TenantId, GroupId), PerPort>,
+    /// What people online watch without being members: counted in `groups` for each of their sessions.
+    seats: FxHashMap<(TenantId, PersonId), Vec<GroupId>>,
 }
 
 fn add(counts: &mut PerPort, port: PortId, by: u32) {
@@ -37,13 +39,15 @@ fn remove(counts: &mut PerPort, port: PortId, by: u32) -> bool {
 }
 
 impl Online {
-    /// A session comes online; `groups` are those its person is a member of, seen or not. A session that is already there is replaced.
+    /// A session comes online; `groups` are those its person is a member of, seen or not, and `seats` those
+    /// they watch, open or not. A session that is already there is replaced.
     pub(crate) fn attach(
         &mut self,
         port: PortId,
         session: u64,
         who: (TenantId, PersonId),
         groups: impl Iterator<Item = GroupId>,
+        seats: Vec<GroupId>,
     ) {
         debug_assert!(
             !self.sessions.contains_key(&(port, session)),
@@ -51,8 +55,11 @@ impl Online {
         );
         self.sessions.insert((port, session), who);
         add(self.people.entry(who).or_default(), port, 1);
-        for group in groups {
+        for group in groups.chain(seats.iter().copied()) {
             add(self.groups.entry((who.0, group)).or_default(), port, 1);
+        }
+        if !seats.is_empty() {
+            self.seats.insert(who, seats);
         }
     }
 
@@ -81,6 +88,14 @@ impl Online {
         for group in groups {
             self.take_from_group((who.0, group), port, 1);
         }
+        // Whatever has become of the seats since: this is what was counted.
+        let seats = self.seats.get(&who).cloned().unwrap_or_default();
+        for group in seats {
+            self.take_from_group((who.0, group), port, 1);
+        }
+        if !self.people.contains_key(&who) {
+            self.seats.remove(&who);
+        }
     }
 
     /// All sessions of a port.
@@ -95,11 +110,25 @@ impl Online {
     /// A membership changes. Who only sees a group no more is still counted as its member: so nothing
     /// is ever taken off twice.
     pub(crate) fn change(&mut self, delta: &MembershipDelta) {
-        let Some(ports) = self.people.get(&(delta.tenant, delta.person)) else {
+        let who = (delta.tenant, delta.person);
+        let Some(ports) = self.people.get(&who) else {
             return;
         };
         let key = (delta.tenant, delta.group);
         if delta.view_only {
+            return;
+        }
+        let had_seat = self.seats.get_mut(&who).is_some_and(|seats| {
+            let before = seats.len();
+            seats.retain(|group| *group != delta.group);
+            seats.len() < before
+        });
+        if delta.viewer && delta.joined {
+            self.seats.entry(who).or_default().push(delta.group);
+        }
+        // A viewer who becomes a member was counted, and a member who watches no more was not as a viewer.
+        let is_counted = had_seat || (!delta.joined && !delta.viewer);
+        if is_counted == delta.joined {
             return;
         }
         if delta.joined {
@@ -115,6 +144,11 @@ impl Online {
                 self.groups.remove(&key);
             }
         }
+    }
+
+    /// A group is over: it has no members and no viewers.
+    pub(crate) fn end_group(&mut self, tenant: TenantId, group: GroupId) {
+        self.groups.remove(&(tenant, group));
     }
 
     /// The ports with an attached member of the group.
@@ -159,6 +193,7 @@ mod tests {
             person: ALICE,
             joined,
             view_only: false,
+            viewer: false,
             at: Sequence(1),
         }
     }
@@ -166,8 +201,20 @@ mod tests {
     #[test]
     fn a_group_is_online_where_its_members_sessions_are() {
         let mut online = Online::default();
-        online.attach(PortId(0), 7, (TENANT, ALICE), [TEAM].into_iter());
-        online.attach(PortId(1), 7, (TENANT, ALICE), [TEAM].into_iter());
+        online.attach(
+            PortId(0),
+            7,
+            (TENANT, ALICE),
+            [TEAM].into_iter(),
+            Vec::new(),
+        );
+        online.attach(
+            PortId(1),
+            7,
+            (TENANT, ALICE),
+            [TEAM].into_iter(),
+            Vec::new(),
+        );
         assert_eq!(online.ports(TENANT, TEAM), [(PortId(0), 1), (PortId(1), 1)]);
         online.detach(PortId(0), 7, [TEAM].into_iter());
         assert_eq!(online.ports(TENANT, TEAM), [(PortId(1), 1)]);
@@ -182,7 +229,7 @@ mod tests {
     #[test]
     fn joining_and_leaving_while_online_moves_the_group_with_the_person() {
         let mut online = Online::default();
-        online.attach(PortId(2), 1, (TENANT, ALICE), [].into_iter());
+        online.attach(PortId(2), 1, (TENANT, ALICE), [].into_iter(), Vec::new());
         online.change(&delta(true));
         assert_eq!(online.ports(TENANT, TEAM), [(PortId(2), 1)]);
         online.change(&delta(false));
@@ -194,7 +241,13 @@ mod tests {
     #[test]
     fn who_sees_a_group_no_more_is_still_counted_as_its_member() {
         let mut online = Online::default();
-        online.attach(PortId(2), 1, (TENANT, ALICE), [TEAM].into_iter());
+        online.attach(
+            PortId(2),
+            1,
+            (TENANT, ALICE),
+            [TEAM].into_iter(),
+            Vec::new(),
+        );
         for again in [false, true] {
             let seen = MembershipDelta {
                 view_only: true,
@@ -213,5 +266,32 @@ mod tests {
         online.change(&delta(true));
         assert!(online.ports_of((TENANT, ALICE)).is_empty());
         assert!(online.groups.is_empty());
+    }
+
+    #[test]
+    fn a_viewers_seat_counts_until_it_is_given_up_or_the_viewer_goes() {
+        let mut online = Online::default();
+        let seat = |joined| MembershipDelta {
+            viewer: true,
+            ..delta(joined)
+        };
+        online.attach(PortId(2), 1, (TENANT, ALICE), [].into_iter(), vec![TEAM]);
+        online.attach(PortId(2), 2, (TENANT, ALICE), [].into_iter(), vec![TEAM]);
+        online.change(&seat(true));
+        assert_eq!(online.ports(TENANT, TEAM), [(PortId(2), 2)], "once each");
+        online.change(&seat(false));
+        online.change(&seat(false));
+        assert!(online.ports(TENANT, TEAM).is_empty());
+        online.change(&seat(true));
+        online.change(&delta(true));
+        assert_eq!(online.ports(TENANT, TEAM), [(PortId(2), 2)], "a member now");
+        online.change(&delta(false));
+        assert!(online.ports(TENANT, TEAM).is_empty());
+        online.change(&seat(true));
+        online.detach(PortId(2), 1, [].into_iter());
+        assert_eq!(online.ports(TENANT, TEAM), [(PortId(2), 1)]);
+        // Let out of everything with the company: the state knows of no seat any more.
+        online.detach(PortId(2), 2, [].into_iter());
+        assert!(online.groups.is_empty() && online.seats.is_empty());
     }
 }

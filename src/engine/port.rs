@@ -18,9 +18,10 @@ use super::sequencer::Control;
 use super::sign_in::SignIn;
 use crate::log::ReadError;
 use crate::model::command::{Command, Reply};
-use crate::model::{MembershipDelta, Refusal};
+use crate::model::{MembershipDelta, Refusal, WatchWindow};
 use crate::wire::{
     AttachedGroup, DeviceId, Draft, Envelope, GroupId, PersonId, RecordNumber, Sequence, TenantId,
+    Timestamp,
 };
 
 /// A port's number.
@@ -68,8 +69,21 @@ pub struct AttachedPerson {
     pub person: PersonId,
     /// On which device.
     pub device: DeviceId,
-    /// Their groups at the answer's position.
+    /// Their groups at the answer's position, those they watch among them; in group order.
     pub groups: Vec<AttachedGroup>,
+    /// Which of them they watch, and until when (SPEC L1); in group order.
+    pub watched: Vec<(GroupId, Timestamp)>,
+}
+
+impl AttachedPerson {
+    /// Until when they read a group that they watch; none for a group they are a member of.
+    #[must_use]
+    pub fn watches_until(&self, group: GroupId) -> Option<Timestamp> {
+        let index = self
+            .watched
+            .binary_search_by_key(&group, |watched| watched.0);
+        index.ok().map(|index| self.watched[index].1)
+    }
 }
 
 /// What a port yields.
@@ -82,6 +96,8 @@ pub enum Item {
     /// Somebody's membership changed. May be about somebody who is not here: ignore it then. Comes
     /// before the envelope of the same record; after an overflow both may come a second time.
     Membership(MembershipDelta),
+    /// A training group's viewers read until another time, or no more.
+    Window(WatchWindow),
     /// The answer to a command.
     Answer {
         /// The owner's number for it.
@@ -134,7 +150,7 @@ impl Item {
     pub(crate) fn projection_bytes(&self) -> usize {
         match self {
             Self::Deliver(envelope) => envelope.bytes().len(),
-            Self::Membership(_) | Self::Ended { .. } => DELTA_BYTES,
+            Self::Membership(_) | Self::Ended { .. } | Self::Window(_) => DELTA_BYTES,
             Self::Answer { .. }
             | Self::Attached { .. }
             | Self::Fetched { .. }

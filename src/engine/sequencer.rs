@@ -28,7 +28,7 @@ use crate::log::{Reader, Space, entry_len};
 use crate::model::command::{Command, CommandBody, Reply};
 use crate::model::{self, Context, Decision, OpenCall, Refusal, Stamp, State};
 use crate::wire::{
-    DeviceId, Draft, Envelope, Header, Kind, PersonId, RecordNumber, Take, TenantId,
+    AttachedGroup, DeviceId, Draft, Envelope, Header, Kind, PersonId, RecordNumber, Take, TenantId,
 };
 
 /// Who is answered.
@@ -176,19 +176,7 @@ impl Sequencer {
                 permit,
             } => {
                 self.detach(port, session);
-                let groups = model::attach(&self.state, tenant, person);
-                if groups.is_ok() {
-                    let member_of = model::memberships(&self.state, tenant, person);
-                    let who = (tenant, person);
-                    self.online
-                        .attach(port, session, who, member_of.into_iter());
-                }
-                let result = groups.map(|groups| AttachedPerson {
-                    tenant,
-                    person,
-                    device,
-                    groups,
-                });
+                let result = self.attach(port, session, (tenant, person), device);
                 let item = Item::Attached {
                     session,
                     position: self.next,
@@ -226,6 +214,39 @@ impl Sequencer {
             .sessions
             .store(self.online.session_count() as u64, Ordering::Relaxed);
         false
+    }
+
+    /// Counts a person as online, if they may be, and says what they may read.
+    fn attach(
+        &mut self,
+        port: PortId,
+        session: u64,
+        who: (TenantId, PersonId),
+        device: DeviceId,
+    ) -> Result<AttachedPerson, Refusal> {
+        let (tenant, person) = who;
+        let mut groups = model::attach(&self.state, tenant, person)?;
+        model::check_device(&self.state, tenant, person, device)?;
+        let member_of = model::memberships(&self.state, tenant, person);
+        let seats = model::seats(&self.state, tenant, person);
+        let mut watched = Vec::new();
+        if !seats.is_empty() {
+            let now = self.decision_clock.now(&*self.clock);
+            for open in model::watched(&self.state, tenant, person, now) {
+                groups.push(open.group);
+                watched.push((open.group.group(), open.closes));
+            }
+            groups.sort_unstable_by_key(AttachedGroup::group);
+        }
+        self.online
+            .attach(port, session, who, member_of.into_iter(), seats);
+        Ok(AttachedPerson {
+            tenant,
+            person,
+            device,
+            groups,
+            watched,
+        })
     }
 
     fn detach(&mut self, port: PortId, session: u64) {
@@ -388,6 +409,10 @@ impl Sequencer {
                 self.online.change(&delta);
             }
         }
+        for window in shown.windows {
+            let ports = self.online.ports(window.tenant, window.group).iter();
+            items.extend(ports.map(|(port, _)| (*port, Item::Window(window))));
+        }
         for envelope in shown.envelopes {
             let header = envelope.header();
             let ports = self.online.ports(header.tenant(), header.group());
@@ -401,6 +426,9 @@ impl Sequencer {
             self.online.change(delta);
         }
         let tenant = envelope.header().tenant();
+        for group in ends {
+            self.online.end_group(tenant, group);
+        }
         for (person, device) in ended {
             let ports = self.online.ports_of((tenant, person));
             let ended = |(port, _): &(PortId, _)| {

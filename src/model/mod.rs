@@ -41,8 +41,8 @@ pub use decide::{decide, decide_counting};
 pub use decision::{Context, Decision};
 pub use directory::{admission, phone};
 pub use limits::Limits;
-pub use project::{MembershipDelta, Projection, project, record_kind};
-pub use query::{attach, memberships};
+pub use project::{MembershipDelta, Projection, WatchWindow, project, record_kind};
+pub use query::{Watched, attach, check_device, memberships, seats, watched};
 pub use quota::{QuotaCount, recount};
 pub use refusal::Refusal;
 pub use snapshot::SnapshotError;
@@ -186,7 +186,10 @@ fn apply_to_tenant(
             training::set_watch(tenant, set);
         }
         Event::ViewerJoined(joined) => {
-            training::let_in(tenant, joined);
+            training::let_in(tenant, joined.group, joined.viewer, joined.seat);
+        }
+        Event::ViewerJoinedV2(joined) => {
+            training::let_in(tenant, joined.group, joined.viewer, joined.seat);
         }
         Event::ViewerLeft(left) => {
             training::leave(tenant, left);

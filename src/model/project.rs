@@ -8,7 +8,7 @@ use crate::model::command::GroupRole;
 use crate::model::event::{DepartmentFollowedV1, Event, GroupCreatedV2, GroupStatus, LeaveCause};
 use crate::wire::{
     ClientMessageId, DeviceId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, MovedBody,
-    PersonId, Priority, RemovalBody, Sequence, Take, TenantId,
+    PersonId, Priority, RemovalBody, Sequence, Take, TenantId, Timestamp,
 };
 
 /// What a record changes for those who watch: deltas come before the envelopes.
@@ -23,6 +23,21 @@ pub struct Projection {
     pub departed: Vec<PersonId>,
     /// Devices that are locked out: their sessions end (SPEC D9).
     pub revoked: Vec<(PersonId, DeviceId)>,
+    /// Until when viewers read; after the deltas.
+    pub windows: Vec<WatchWindow>,
+}
+
+/// Until when viewers of a training group read it live (SPEC L1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WatchWindow {
+    /// The enterprise.
+    pub tenant: TenantId,
+    /// The group.
+    pub group: GroupId,
+    /// Else those who watch read no more from here on.
+    pub is_open: bool,
+    /// What is decided then or later is not for viewers.
+    pub closes: Timestamp,
 }
 
 /// One person's membership begins or ends, or their sight of a group.
@@ -38,6 +53,9 @@ pub struct MembershipDelta {
     pub joined: bool,
     /// Only what they see changes: they stay a member who is shown the group no more, or again (SPEC G8).
     pub view_only: bool,
+    /// A viewer of a training group, no member (SPEC L1). That takes no sequence: who leaves may have
+    /// read all there is.
+    pub viewer: bool,
     /// From which sequence that holds. Who leaves does not see their leaving; everybody sees the
     /// group's end, so a dissolved group's members may read one further.
     pub at: Sequence,
@@ -128,6 +146,15 @@ pub fn project(record: &Envelope, takes: &[Take], events: &[Event]) -> Projectio
         } else if let Event::GroupRestored(restored) = event {
             let group = (record.header().tenant(), restored.group);
             projection.show(group, true, restored.from, &[restored.person]);
+        } else if let Event::ViewerJoinedV2(joined) = event {
+            projection.watch(record, (joined.group, joined.viewer), Some(joined.first));
+            projection.set_window(record, joined.group, joined.closes, true);
+        } else if let Event::ViewerLeft(left) = event {
+            projection.watch(record, (left.group, left.viewer), None);
+        } else if let Event::WatchSet(set) = event {
+            let (watch, now) = (&set.watch, record.header().timestamp());
+            let is_open = watch.opens <= now && now < watch.closes;
+            projection.set_window(record, set.group, watch.closes, is_open);
         } else if let Some(change) = change_of(event)
             && let Some(take) = take_of(change.group)
         {
@@ -339,9 +366,37 @@ impl Projection {
             person: *person,
             joined: again,
             view_only: true,
+            viewer: false,
             at,
         };
         self.deltas.extend(people.iter().map(delta));
+    }
+
+    /// Somebody watches a group from `first` on, or no longer.
+    fn watch(
+        &mut self,
+        record: &Envelope,
+        (group, person): (GroupId, PersonId),
+        first: Option<Sequence>,
+    ) {
+        self.deltas.push(MembershipDelta {
+            tenant: record.header().tenant(),
+            group,
+            person,
+            joined: first.is_some(),
+            view_only: false,
+            viewer: true,
+            at: first.unwrap_or(Sequence(0)),
+        });
+    }
+
+    fn set_window(&mut self, record: &Envelope, group: GroupId, closes: Timestamp, is_open: bool) {
+        self.windows.push(WatchWindow {
+            tenant: record.header().tenant(),
+            group,
+            is_open,
+            closes,
+        });
     }
 
     fn add(&mut self, record: &Envelope, take: &Take, change: &Change<'_>) {
@@ -352,6 +407,7 @@ impl Projection {
             person: *person,
             joined,
             view_only: false,
+            viewer: false,
             at,
         };
         let joined = change.joined.iter();

@@ -6,11 +6,11 @@ use crate::model::command::{
 use crate::model::decision::Request;
 use crate::model::directory::{Membership, Person};
 use crate::model::event::GroupStatus;
-use crate::model::group;
+use crate::model::group::{self, Group};
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
-use crate::model::state::{PersonIndex, State, Tenant};
-use crate::wire::{AttachedGroup, GroupId, PersonId, Sequence, TenantId};
+use crate::model::state::{GroupIndex, PersonIndex, State, Tenant};
+use crate::wire::{AttachedGroup, DeviceId, GroupId, PersonId, Sequence, TenantId, Timestamp};
 
 /// Entries of a page, at most.
 const PAGE_MAX: usize = 1_000;
@@ -84,6 +84,62 @@ pub fn attach(
         )
     });
     Ok(groups.collect())
+}
+
+/// A training group as one of its viewers reads it: live, while its window is open (SPEC L1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Watched {
+    /// From behind the head on: history is not a viewer's.
+    pub group: AttachedGroup,
+    /// What is decided then or later is not for viewers, unless the window is set anew.
+    pub closes: Timestamp,
+}
+
+/// The training groups whose viewer a person is and whose window is open at `now`, in group order.
+#[must_use]
+pub fn watched(state: &State, tenant: TenantId, person: PersonId, now: Timestamp) -> Vec<Watched> {
+    let open = seats_of(state, tenant, person).filter_map(|(index, group)| {
+        let watch = &group.training.as_deref()?.watch;
+        let is_open = group.status == GroupStatus::Active && watch.is_open(now);
+        let (head, changed) = (group.head, group.membership_sequence);
+        is_open.then(|| Watched {
+            group: AttachedGroup::new(index.id(), head.next(), head, changed),
+            closes: watch.closes(),
+        })
+    });
+    open.collect()
+}
+
+/// The training groups whose viewer a person is, whatever the window: whose records may concern them.
+#[must_use]
+pub fn seats(state: &State, tenant: TenantId, person: PersonId) -> Vec<GroupId> {
+    let seats = seats_of(state, tenant, person);
+    seats.map(|(index, _)| index.id()).collect()
+}
+
+fn seats_of(
+    state: &State,
+    tenant: TenantId,
+    person: PersonId,
+) -> impl Iterator<Item = (GroupIndex, &Group)> {
+    let tenant = state.tenant(tenant).ok();
+    let person = tenant.and_then(|tenant| Some((tenant, tenant.find_person(person)?)));
+    person.into_iter().flat_map(|(tenant, person)| {
+        let groups = tenant.creation.audiences.watched_by(person).iter();
+        groups.map(|index| (*index, tenant.group(*index)))
+    })
+}
+
+/// Refuses a device of a person's that is locked out (SPEC D9).
+pub fn check_device(
+    state: &State,
+    tenant: TenantId,
+    person: PersonId,
+    device: DeviceId,
+) -> Result<(), Refusal> {
+    let tenant = state.tenant(tenant)?;
+    let person = tenant.usable_person(person)?;
+    tenant.check_device(person, device)
 }
 
 /// The groups a person is a member of, seen or not: whose records may concern them; in group order.

@@ -164,6 +164,9 @@ pub enum CloseReason {
     /// Too much is on its way to be let in now.
     #[error("too many come in at once: come back in a moment")]
     Busy,
+    /// A gateway did not read who reads what as fast as it changed.
+    #[error("too many changes of who reads what wait to be read: attach everybody again")]
+    GatewayBehind,
     /// An acknowledgement or detach for somebody else.
     #[error("{kind:?}: a person speaks for themselves only")]
     OtherPerson {
@@ -227,7 +230,7 @@ impl CloseReason {
             | Self::AuthenticationLate { .. } => CloseCode::Unauthenticated,
             Self::TokenExpired => CloseCode::TokenExpired,
             Self::ShuttingDown => CloseCode::ShuttingDown,
-            Self::Busy => CloseCode::OverLimit,
+            Self::Busy | Self::GatewayBehind => CloseCode::OverLimit,
             Self::OtherTenant { .. }
             | Self::OtherPerson { .. }
             | Self::Departed

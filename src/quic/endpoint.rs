@@ -19,6 +19,7 @@ use super::admission::Waiting;
 use super::arrivals::{Forwarded, Newcomers, Peer};
 use super::cid::{ShardCodec, ShardIds};
 use super::close::CloseReason;
+use super::gateway::Backlog;
 use super::latency::Latency;
 use super::link::{Link, Phase};
 use super::links::{Events as WaveEvents, Links, Wave};
@@ -111,6 +112,7 @@ pub(super) struct Shard {
     awaiting_room: bool,
     pub(super) next_serial: u32,
     pub(super) next_session: u32,
+    pub(super) gateway_backlog: Backlog,
     stopping: Option<Stopping>,
     more_items: bool,
     items: Vec<Item>,
@@ -195,6 +197,7 @@ impl Shard {
             awaiting_room: false,
             next_serial: 0,
             next_session: 0,
+            gateway_backlog: Backlog::default(),
             stopping: None,
             more_items: false,
             items: Vec::new(),
@@ -239,6 +242,7 @@ impl Shard {
             let now_received = Instant::now();
             self.fire_timers(now_received);
             self.take_items(now_received);
+            self.serve_gateways(now_received);
             self.admit(now_received);
             self.visit_all(now_received);
             self.budget_memory();
@@ -263,7 +267,8 @@ impl Shard {
         if more || (sessions_wait && !blocked) {
             return Duration::ZERO;
         }
-        let longest = if self.stopping.is_some() || !self.fetches.is_empty() {
+        let looks_again = !self.fetches.is_empty() || !self.gateway_backlog.is_empty();
+        let longest = if self.stopping.is_some() || looks_again {
             LOOK_AGAIN
         } else {
             WAIT_MAX
@@ -338,7 +343,10 @@ impl Shard {
                     position,
                     result,
                 } => self.on_attached(session, position, result),
-                item @ (Item::Deliver(_) | Item::Membership(_) | Item::Fetched { .. }) => {
+                item @ (Item::Deliver(_)
+                | Item::Membership(_)
+                | Item::Window(_)
+                | Item::Fetched { .. }) => {
                     if matches!(item, Item::Deliver(_)) {
                         self.released_at = self.released_at.or(released_at);
                     }
@@ -348,7 +356,16 @@ impl Shard {
                     tenant,
                     person,
                     device,
-                } => self.on_ended(tenant, person, device, now),
+                } => {
+                    self.end_on_gateways(tenant, person, device);
+                    self.on_ended(tenant, person, device, now);
+                    let ended = Item::Ended {
+                        tenant,
+                        person,
+                        device,
+                    };
+                    self.core.on_item(&ended);
+                }
                 // The engine's owner stops the server; until then there is nobody to answer.
                 _ => {}
             }

@@ -8,6 +8,7 @@ use quinn_proto::{Connection, Dir, StreamId};
 
 use super::auth::Identity;
 use super::close::{ClientStream, CloseReason};
+use super::gateway::Gateway;
 use super::options::Limits;
 use super::protocol;
 use super::streams::{Delivery, Inbound, Outbox};
@@ -48,7 +49,7 @@ pub(super) enum Phase {
     Closed,
 }
 
-/// A person's session on a connection.
+/// A session on a connection: a person's, or everybody's on a gateway.
 pub(super) struct Session {
     /// Its number for port and core.
     pub(super) number: u64,
@@ -96,6 +97,8 @@ pub(super) struct Link {
     pub(super) delivery: Option<Delivery>,
     pub(super) urgent: Urgent,
     pub(super) session: Option<Session>,
+    /// Of a gateway's connection: who is on it.
+    pub(super) gateway: Option<Box<Gateway>>,
     /// Requests the engine has not answered yet.
     pub(super) awaited: u32,
     /// Bytes their answers may take.
@@ -118,6 +121,7 @@ impl Link {
             delivery: None,
             urgent: Urgent::Unopened,
             session: None,
+            gateway: None,
             awaited: 0,
             reserved: 0,
             dirty: false,
@@ -192,6 +196,10 @@ impl Link {
         channel.readable
             && matches!(self.phase, Phase::Open { .. })
             && channel.outbox.len() <= limits.answer_bytes_max
+            && self
+                .gateway
+                .as_ref()
+                .is_none_or(|gateway| gateway.takes_frames())
     }
 
     /// Notes that bytes of a request have come.
@@ -211,7 +219,11 @@ impl Link {
         let channels = [&self.requests, &self.attachments];
         let unsent = channels.into_iter().flatten().any(|c| c.outbox.len() > 0);
         let attaching = self.session.as_ref().is_some_and(|s| s.attaching.is_some());
-        self.awaited == 0 && !unsent && !attaching
+        let attaching_many = self
+            .gateway
+            .as_ref()
+            .is_some_and(|gateway| !gateway.is_quiet());
+        self.awaited == 0 && !unsent && !attaching && !attaching_many
     }
 
     /// Hands an urgent envelope to QUIC ahead of whatever normal ones wait there; whether it was taken.

@@ -2,7 +2,8 @@
 //!
 //! [`Server`] starts a thread per shard. In it, `endpoint` turns: `socket` brings datagrams in batches,
 //! `arrivals` hands them to connections, other shards or those who wait (`admission`), `visit` reads frames
-//! and writes answers of a connection (`link`, `streams`), `links` flushes the shard core's sessions
+//! and writes answers of a connection (`link`, `streams`; `gateway` where it carries many people),
+//! `links` flushes the shard core's sessions
 //! into packets, `wheel` says when to look again. `protocol` is pure: it alone knows what frames mean.
 //!
 //! Keeps invariant 4 (per delivery no allocation, lock or re-encoding of ours), invariant 5 (bounded
@@ -18,6 +19,7 @@ mod cid;
 mod close;
 mod congestion;
 mod endpoint;
+mod gateway;
 mod latency;
 mod link;
 mod links;

@@ -82,6 +82,12 @@ pub struct Limits {
     /// its next request is not read. Default 256 KiB: about 900 publishes or 8 other commands at a
     /// time. Costs up to this much memory per connection that does not read.
     pub answer_bytes_max: usize,
+    /// People attached through one gateway; more are refused.
+    /// Default 200,000. Each costs about 400 bytes, and 150 more for each further group.
+    pub gateway_people_max: u32,
+    /// Attaches of one gateway in the engine's hands at a time; the others of its frame wait.
+    /// Default 1,024. Fewer where its people are in many groups.
+    pub gateway_attaches_max: u32,
     /// Socket buffers to ask for, each way, a shard. Default 8 MiB; what the system granted is in
     /// [`super::ShardStats`].
     pub socket_buffer_bytes: usize,
@@ -107,6 +113,8 @@ impl Default for Limits {
             acknowledgements_wait_max: Duration::from_millis(100),
             coalesce_max: Duration::from_millis(50),
             answer_bytes_max: 256 * 1024,
+            gateway_people_max: 200_000,
+            gateway_attaches_max: 1024,
             socket_buffer_bytes: 8 * 1024 * 1024,
             initial_mtu_bytes: 1452,
         }

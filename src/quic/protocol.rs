@@ -19,9 +19,10 @@ use crate::model::command::{
     Actor, Command, CommandBody, Publish, PublishedV1, Reply, TaggedCommand,
 };
 use crate::wire::{
-    Ack, AckItem, Attach, Attached, AttachedGroup, Busy, Cursor, Detach, DeviceId, Draft, Envelope,
-    EnvelopeError, FRAME_LEN_MAX, Frame, FrameKind, HEADER_LEN, Header, Hello, Kind, PersonId,
-    Priority, Published, RecordNumber, Role, TenantId, Timestamp, Welcome, encode_frame,
+    Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach, DeviceId,
+    Draft, Envelope, EnvelopeError, FRAME_LEN_MAX, Frame, FrameKind, HEADER_LEN, Header, Hello,
+    Kind, PersonId, Priority, Published, RecordNumber, Role, TenantId, Timestamp, Welcome,
+    encode_frame,
 };
 
 /// Groups in one page of an attach answer.
@@ -50,6 +51,20 @@ pub(super) enum AttachAsked<'a> {
     },
     /// To go offline.
     Detach,
+    /// Cursors moved.
+    Ack(&'a [AckItem]),
+}
+
+/// What a frame of a gateway's attach stream asks for; of people of its own tenant, all of them.
+#[derive(Debug)]
+pub(super) enum GatewayAsked<'a> {
+    /// Who comes online.
+    Attach {
+        people: Vec<AttachEntry>,
+        live_only: bool,
+    },
+    /// Who goes offline.
+    Detach(Vec<(PersonId, DeviceId)>),
     /// Cursors moved.
     Ack(&'a [AckItem]),
 }
@@ -238,6 +253,30 @@ pub(super) fn read_attachment<'a>(
     }
 }
 
+/// Reads a frame of a gateway's attach stream.
+pub(super) fn read_gateway_attachment(frame: &Frame) -> Result<GatewayAsked<'_>, CloseReason> {
+    let kind = frame.kind;
+    let malformed = |error| CloseReason::Payload { kind, error };
+    match kind {
+        FrameKind::Attach => {
+            let Attach { live_only, people } = Attach::read(frame.payload()).map_err(malformed)?;
+            Ok(GatewayAsked::Attach { people, live_only })
+        }
+        FrameKind::Detach => {
+            let detach = Detach::read(frame.payload()).map_err(malformed)?;
+            Ok(GatewayAsked::Detach(detach.people))
+        }
+        FrameKind::Ack => {
+            let items = Ack::read(frame.payload()).map_err(malformed)?;
+            Ok(GatewayAsked::Ack(items))
+        }
+        kind => Err(CloseReason::Unexpected {
+            stream: ClientStream::Attachments,
+            kind,
+        }),
+    }
+}
+
 fn not_oneself() -> Refusal {
     Refusal::NotPermitted {
         operation: "attach",
@@ -375,6 +414,18 @@ pub(super) fn write_refused(request: u64, refusal: &Refusal, out: &mut Vec<u8>) 
     encode_frame(FrameKind::Refused, request, &payload, out);
 }
 
+/// Appends a refusal of one of many people.
+pub(super) fn write_refused_of(
+    request: u64,
+    person: PersonId,
+    refusal: &Refusal,
+    out: &mut Vec<u8>,
+) {
+    let mut refused = refusal.to_wire();
+    refused.subject = person.0;
+    encode_frame(FrameKind::Refused, request, &refused.encode(), out);
+}
+
 /// Appends "later".
 pub(super) fn write_busy(request: u64, retry_after_us: u64, out: &mut Vec<u8>) {
     let payload = Busy { retry_after_us }.encode();
@@ -384,7 +435,7 @@ pub(super) fn write_busy(request: u64, retry_after_us: u64, out: &mut Vec<u8>) {
 /// Appends an attached person's groups, in pages of 1,000.
 pub(super) fn write_attached(
     request: u64,
-    identity: &Identity,
+    (person, device): (PersonId, DeviceId),
     incarnation: u64,
     position: RecordNumber,
     groups: &[AttachedGroup],
@@ -394,8 +445,8 @@ pub(super) fn write_attached(
     loop {
         let (page, after) = rest.split_at(rest.len().min(ATTACHED_PAGE));
         let attached = Attached {
-            person: identity.person,
-            device: identity.device,
+            person,
+            device,
             incarnation,
             position,
             more: !after.is_empty(),

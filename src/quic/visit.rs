@@ -14,10 +14,12 @@ use super::streams::Delivery;
 use crate::engine::AttachedPerson;
 use crate::model::Refusal;
 use crate::model::command::{Command, Reply};
-use crate::wire::{Draft, Frame, RecordNumber, StreamClass};
+use crate::wire::{Draft, Frame, RecordNumber, Role, StreamClass};
 
 /// Frames read in one visit, so that one client's pipeline never holds up the others.
 const FRAMES_PER_VISIT: usize = 64;
+/// An attachment's bytes that count as one more frame: thousands of people's cursors are as much work.
+const FRAME_BYTES: usize = 4096;
 
 impl Shard {
     /// Visits a connection: events, frames, answers, packets, timer; and its end.
@@ -143,11 +145,12 @@ impl Shard {
             self.on_request(index, &frame, now)?;
             left -= 1;
         }
+        self.attach_more(index);
         while left > 0
             && let Some(frame) = self.next_attachment(index)?
         {
             self.on_attachment(index, &frame)?;
-            left -= 1;
+            left = left.saturating_sub(1 + frame.payload().len() / FRAME_BYTES);
         }
         if left == 0 {
             self.links.mark_dirty(index);
@@ -236,6 +239,9 @@ impl Shard {
         let Phase::Open { identity, .. } = link.phase else {
             return Ok(());
         };
+        if identity.role == Role::Gateway {
+            return self.on_gateway_frame(index, frame);
+        }
         let refusal = match protocol::read_attachment(frame, &identity) {
             Ok(AttachAsked::Attach { cursors, live_only }) => {
                 let attaching = Attaching {
@@ -344,6 +350,9 @@ impl Shard {
         position: RecordNumber,
         result: Result<AttachedPerson, Refusal>,
     ) {
+        if self.on_attached_through(session, position, &result) {
+            return;
+        }
         // Nobody: it has gone meanwhile, and the port was told.
         let Some((index, link)) = self.links.of_session(session) else {
             return;
@@ -368,7 +377,7 @@ impl Shard {
                     let groups = &attached.groups;
                     protocol::write_attached(
                         request,
-                        &identity,
+                        (identity.person, identity.device),
                         incarnation,
                         position,
                         groups,
@@ -420,6 +429,7 @@ impl Shard {
 
     /// Forgets everything of a connection but QUIC's own farewell.
     pub(super) fn leave(&mut self, index: u32) {
+        self.leave_gateway(index);
         self.detach(index);
         let shard = self.shard;
         let Some(link) = self.links.get(index) else {

@@ -2,7 +2,7 @@
 
 use throng::model::command::*;
 use throng::model::event::{self, Event};
-use throng::wire::{DepartmentId, GroupId, MatrixId, PersonId, RecordNumber};
+use throng::wire::{DepartmentId, GroupId, MatrixId, PersonId, RecordNumber, Sequence};
 
 use crate::Section;
 use crate::core::{ID, TIME};
@@ -267,6 +267,13 @@ fn events() -> Vec<Event> {
             group,
             viewer,
             seat: 2_000,
+        }),
+        Event::ViewerJoinedV2(event::ViewerJoinedV2 {
+            group,
+            viewer,
+            seat: 2_000,
+            first: Sequence(41),
+            closes: TIME,
         }),
         Event::ViewerLeft(event::ViewerLeftV1 { group, viewer }),
         Event::WatchPasswordWrong(event::WatchPasswordWrongV1 { group, viewer }),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use throng::engine::{Engine, SystemClock};
+use throng::engine::{Clock, Engine, SystemClock};
 use throng::model::command::{
     CreateGroupV1, CreateTenantV1, GroupKind, NewPersonV1, OrgRole, PersonKind, Platform, Reply,
     Succession, TaggedCommand,
@@ -93,6 +93,9 @@ pub(crate) fn token_of(person: u64) -> String {
     format!("0 1 {person} 1 3600")
 }
 
+/// The token of a gateway of tenant 1.
+pub(crate) const GATEWAY: &str = "1 1 0 0 3600";
+
 /// The token of the node's operator.
 pub(crate) const OPERATOR: &str = "2 0 0 0 3600";
 
@@ -106,8 +109,19 @@ impl House {
     }
 
     pub(crate) fn at(listen: SocketAddr, shards: u16, limits: Limits) -> Self {
+        let clock = Arc::new(SystemClock::default());
+        Self::with_clock(clock, listen, shards, limits)
+    }
+
+    /// One shard whose records are decided by `clock`.
+    pub(crate) fn by(clock: Arc<dyn Clock>) -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::with_clock(clock, listen, 1, Limits::default())
+    }
+
+    fn with_clock(clock: Arc<dyn Clock>, listen: SocketAddr, shards: u16, limits: Limits) -> Self {
         let (certificate, tls) = tls();
-        let engine = Engine::in_memory(Arc::new(SystemClock::default()), 1);
+        let engine = Engine::in_memory(clock, 1);
         let options = options(listen, shards, tls, limits);
         let server = Server::start(&engine, options).expect("the server starts");
         Self {
@@ -124,6 +138,13 @@ impl House {
         let people = (1..=count).map(a_person).collect();
         self.engine.add_people(tenant, people).expect("people");
         self
+    }
+
+    /// So many more people of tenant 1.
+    pub(crate) fn add_people(&self, count: u64) {
+        let people = (1..=count).map(a_person).collect();
+        let added = self.engine.add_people(TenantId(1), people);
+        added.expect("people");
     }
 
     /// A connection that has said nothing yet.
@@ -377,6 +398,25 @@ impl Deliveries {
                 .expect("envelopes");
         }
         taken
+    }
+}
+
+impl Deliveries {
+    /// Hands on what comes next, at least one envelope.
+    pub(crate) async fn read(&mut self, mut read: impl FnMut(&throng::wire::Header, &[u8])) {
+        let mut any = false;
+        while !any {
+            let chunk = self.stream.read_chunk(64 * 1024, true);
+            let chunk = tokio::time::timeout(PATIENCE, chunk).await;
+            let chunk = chunk.expect("deliveries in time").expect("readable");
+            let bytes = chunk.expect("the stream goes on").bytes;
+            self.decoder
+                .read(&bytes, |header, body| {
+                    any = true;
+                    read(&header, body);
+                })
+                .expect("envelopes");
+        }
     }
 }
 

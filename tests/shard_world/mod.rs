@@ -10,7 +10,7 @@ use throng::model::MembershipDelta;
 use throng::shard::{Config, Core, Flushed, Sink};
 use throng::wire::{
     AttachedGroup, Cursor, DeviceId, Envelope, GroupId, HeaderFields, Kind, PersonId, Priority,
-    Sequence, SkipBody, TenantId,
+    Sequence, SkipBody, TenantId, Timestamp,
 };
 
 pub(crate) const TENANT: TenantId = TenantId(7);
@@ -57,6 +57,7 @@ pub(crate) fn delta(group: u64, person: u64, joined: bool, at: u64) -> Membershi
         person: PersonId(person),
         joined,
         view_only: false,
+        viewer: false,
         at: Sequence(at),
     }
 }
@@ -79,6 +80,8 @@ impl GroupLog {
 pub(crate) struct Stream {
     pub(crate) sent: Vec<Sent>,
     pub(crate) urgent: Vec<Sent>,
+    /// The same and what says who reads it, as it came.
+    pub(crate) chunks: Vec<Bytes>,
     pub(crate) room: Option<usize>,
     pub(crate) writes: usize,
     blocked: bool,
@@ -102,7 +105,8 @@ impl Sink for Streams {
         );
         stream.writes += 1;
         let taken = stream.room.unwrap_or(usize::MAX).min(chunks.len());
-        stream.sent.extend(chunks[..taken].iter().map(sent));
+        stream.sent.extend(chunks[..taken].iter().filter_map(sent));
+        stream.chunks.extend_from_slice(&chunks[..taken]);
         if let Some(room) = &mut stream.room {
             *room -= taken;
         }
@@ -117,21 +121,22 @@ impl Sink for Streams {
         }
         self.turns.push(session);
         let stream = self.of.entry(session).or_default();
-        stream.urgent.push(sent(envelope));
+        stream.urgent.extend(sent(envelope));
         true
     }
 }
 
-fn sent(chunk: &Bytes) -> Sent {
+fn sent(chunk: &Bytes) -> Option<Sent> {
     let envelope = Envelope::read(chunk).expect("only whole envelopes are sent");
     let header = envelope.header();
     assert_eq!(header.tenant(), TENANT);
     let group = header.group().0;
     if header.kind() == Kind::Skip {
         let body = SkipBody::read(envelope.body()).expect("a skip's body");
-        return skip(group, body.from.0, body.to.0);
+        return Some(skip(group, body.from.0, body.to.0));
     }
-    message(group, header.sequence().0)
+    let is_of_group = header.kind() != Kind::Readers;
+    is_of_group.then(|| message(group, header.sequence().0))
 }
 
 pub(crate) struct World {
@@ -140,6 +145,8 @@ pub(crate) struct World {
     pub(crate) streams: Streams,
     /// Asked of the log and not answered yet.
     pub(crate) asked: Vec<Fetch>,
+    /// When the next record is decided.
+    pub(crate) now: Timestamp,
 }
 
 impl World {
@@ -149,6 +156,7 @@ impl World {
             groups: BTreeMap::new(),
             streams: Streams::default(),
             asked: Vec::new(),
+            now: Timestamp(0),
         }
     }
 
@@ -176,6 +184,7 @@ impl World {
             tenant: TENANT,
             group: GroupId(group),
             sequence: Sequence(sequence),
+            timestamp: self.now,
             ..HeaderFields::default()
         };
         let envelope = Envelope::new(&fields, body).expect("a body within the limit");
@@ -183,7 +192,7 @@ impl World {
         sequence
     }
 
-    fn deliver(&mut self, group: u64) {
+    pub(crate) fn deliver(&mut self, group: u64) {
         let envelope = self.groups[&group]
             .envelopes
             .last()
@@ -262,6 +271,7 @@ impl World {
             person: PersonId(person),
             device: DeviceId(1),
             groups: groups.collect(),
+            watched: Vec::new(),
         }
     }
 

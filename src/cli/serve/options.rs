@@ -149,6 +149,8 @@ fn limits(config: &Config) -> Limits {
         acknowledgements_wait_max: knobs.acknowledgements_wait_max.duration(),
         coalesce_max: knobs.coalesce_max.duration(),
         answer_bytes_max: bytes(knobs.answer_bytes_max),
+        gateway_people_max: knobs.gateway_people_max,
+        gateway_attaches_max: knobs.gateway_attaches_max,
         socket_buffer_bytes: bytes(config.server.socket_buffer_bytes),
         initial_mtu_bytes: knobs.initial_mtu_bytes,
     }

@@ -123,6 +123,8 @@ tagged_enum! {
         // 0x130 Making groups
         /// A group exists, with its first members, what it belongs to and whom it counts for.
         GroupCreatedV2(GroupCreatedV2) = 0x130,
+        /// Somebody watches a training group, from a sequence on.
+        ViewerJoinedV2(ViewerJoinedV2) = 0x131,
         /// Groups will be created.
         BatchAccepted(BatchAcceptedV1) = 0x132,
         /// One group of a batch exists.

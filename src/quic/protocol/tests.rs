@@ -239,7 +239,14 @@ fn an_attach_answer_comes_in_pages_of_a_thousand_groups() {
             |number| AttachedGroup::new(GroupId(number), Sequence(1), Sequence(2), Sequence(1));
         let groups: Vec<_> = (0..count).map(group).collect();
         let mut out = Vec::new();
-        write_attached(5, &alice(), 1, RecordNumber(4), &groups, &mut out);
+        write_attached(
+            5,
+            (PersonId(3), DeviceId(9)),
+            1,
+            RecordNumber(4),
+            &groups,
+            &mut out,
+        );
         let read: Vec<_> = frames(&out)
             .iter()
             .map(|frame| Attached::read(frame.payload()).unwrap())
@@ -331,6 +338,7 @@ proptest! {
             let _ = read_hello(&frame);
             let _ = request(&frame, &identity);
             let _ = read_attachment(&frame, &identity);
+            let _ = read_gateway_attachment(&frame);
         }
     }
 

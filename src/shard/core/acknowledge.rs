@@ -41,10 +41,14 @@ impl Core {
             return;
         }
         subscription.acknowledged = floor;
-        let place = (tenant, person, group);
+        self.acknowledge((tenant, person, group), Sequence(floor));
+    }
+
+    /// Keeps a moved cursor until it is taken.
+    pub(super) fn acknowledge(&mut self, place: (TenantId, PersonId, GroupId), floor: Sequence) {
         if self.acknowledged.len() < ACKED_MAX || self.acknowledged.contains_key(&place) {
             let acknowledged = self.acknowledged.entry(place).or_default();
-            *acknowledged = Sequence(floor).max(*acknowledged);
+            *acknowledged = floor.max(*acknowledged);
         }
     }
 

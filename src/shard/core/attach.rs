@@ -1,8 +1,8 @@
 //! Coming online and going: from an attach's answer to cursors, and back.
 
 use super::slab::Key;
-use super::subscription::{Place, Subscription};
-use super::{Core, Group, LeftGroups, Ring, Roster, Session};
+use super::subscription::{Place, Reader, Subscription};
+use super::{Core, Group, LeftGroups, Ring, Roster, Session, SessionKind};
 use crate::engine::AttachedPerson;
 use crate::wire::{AttachedGroup, Cursor, GroupId, Sequence, TenantId};
 
@@ -29,9 +29,11 @@ impl Core {
             blocked: false,
             urgent: false,
             behind: false,
+            kind: SessionKind::Person,
             roster: Box::new(Roster {
                 tenant,
                 person,
+                gateway: None,
                 subscriptions: Vec::with_capacity(attached.groups.len()),
                 left: LeftGroups::default(),
             }),
@@ -45,7 +47,11 @@ impl Core {
             let (next, first) = start(group, floors.floor(group.group()), live_only);
             let head = group.head().0;
             let group_key = self.group_awaiting(tenant, group.group(), head + 1);
-            let subscription = Subscription::skipping(key, group_key, next, first, head + 1);
+            let mut subscription = Subscription::skipping(key, group_key, next, first, head + 1);
+            if let Some(closes) = attached.watches_until(group.group()) {
+                subscription.reader = Reader::Viewer;
+                self.watch(tenant, group.group(), Some(closes));
+            }
             self.subscribe(subscription);
         }
     }
@@ -70,14 +76,17 @@ impl Core {
         }
     }
 
-    /// The group, with a ring that waits for sequence `next` when it is new here.
+    /// The group, with a ring that waits for sequence `next` at least.
+    ///
+    /// One that nobody here was a member of for a while, but that somebody still had to be sent the end
+    /// of, has missed what came meanwhile: its ring begins anew, and the log has what is between.
     pub(super) fn group_awaiting(
         &mut self,
         tenant: TenantId,
         id: GroupId,
         next: u64,
     ) -> Key<Group> {
-        *self.group_keys.entry((tenant, id)).or_insert_with(|| {
+        let key = *self.group_keys.entry((tenant, id)).or_insert_with(|| {
             self.groups.insert(Group {
                 tenant,
                 id,
@@ -85,24 +94,39 @@ impl Core {
                 members: Vec::new(),
                 dirty: false,
                 urgent: 0,
+                closes: None,
             })
-        })
+        });
+        let group = &mut self.groups[key];
+        if group.ring.next() < next {
+            group.ring.restart(next);
+            if !group.dirty {
+                group.dirty = true;
+                self.dirty_groups.push(key);
+            }
+        }
+        key
     }
 
     /// Lists a new cursor with its session and its group.
-    pub(super) fn subscribe(&mut self, mut subscription: Subscription) {
+    pub(super) fn subscribe(&mut self, mut subscription: Subscription) -> Key<Subscription> {
         let (session_key, group_key) = (subscription.session, subscription.group);
         let group = &mut self.groups[group_key];
         subscription.member_index = index_of_next(&group.members);
         let is_ahead = subscription.is_ahead(group.ring.next());
         let key = self.subscriptions.insert(subscription);
         group.members.push(key);
-        let list = &mut self.sessions[session_key].roster.subscriptions;
-        let index = list.partition_point(|entry| entry.0 < group_key);
-        list.insert(index, (group_key, key));
+        let session = &mut self.sessions[session_key];
+        // A gateway has a table of its own, by group.
+        if session.kind == SessionKind::Person {
+            let list = &mut session.roster.subscriptions;
+            let index = list.partition_point(|entry| entry.0 < group_key);
+            list.insert(index, (group_key, key));
+        }
         if is_ahead {
             self.mark_dirty(key);
         }
+        key
     }
 
     /// Drops a cursor wherever it is listed, and its group when it was the last.
@@ -140,7 +164,7 @@ impl Core {
     }
 
     /// Room for every session and group to be listed, so that listing them later allocates nothing.
-    fn reserve(&mut self) {
+    pub(super) fn reserve(&mut self) {
         let sessions = self.sessions.len();
         for queue in [&mut self.ready, &mut self.behind] {
             queue.reserve(sessions.saturating_sub(queue.len()));
@@ -153,7 +177,7 @@ fn index_of_next(members: &[Key<Subscription>]) -> u32 {
 }
 
 /// Where a session starts: the sequence its client stands before, and the first it is sent.
-fn start(group: &AttachedGroup, floor: Option<Sequence>, live_only: bool) -> (u64, u64) {
+pub(super) fn start(group: &AttachedGroup, floor: Option<Sequence>, live_only: bool) -> (u64, u64) {
     let (first, head) = (group.first().0, group.head().0);
     match floor {
         Some(floor) => {
@@ -166,10 +190,10 @@ fn start(group: &AttachedGroup, floor: Option<Sequence>, live_only: bool) -> (u6
 }
 
 /// A client's cursors by group. Sorted, not hashed: group ids are the client's to choose.
-struct Floors(Vec<(GroupId, Sequence)>);
+pub(super) struct Floors(Vec<(GroupId, Sequence)>);
 
 impl Floors {
-    fn of(cursors: &[Cursor]) -> Self {
+    pub(super) fn of(cursors: &[Cursor]) -> Self {
         let floors = cursors.iter();
         let mut floors: Vec<_> = floors
             .map(|cursor| (cursor.group(), cursor.floor()))
@@ -180,7 +204,7 @@ impl Floors {
         Self(floors)
     }
 
-    fn floor(&self, group: GroupId) -> Option<Sequence> {
+    pub(super) fn floor(&self, group: GroupId) -> Option<Sequence> {
         let index = self.0.binary_search_by_key(&group, |floor| floor.0).ok()?;
         Some(self.0[index].1)
     }

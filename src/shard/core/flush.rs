@@ -6,9 +6,10 @@
 
 use bytes::Bytes;
 
+use super::gateway::CATCH_UP_BYTES;
 use super::slab::Key;
-use super::subscription::{Hole, OPEN, Place, Subscription};
-use super::{Core, DirtyList, Group, Session};
+use super::subscription::{Hole, OPEN, Place, Reader, Subscription};
+use super::{Core, DirtyList, Group, Session, SessionKind};
 use crate::wire::{Envelope, HeaderFields, Kind, Sequence, SkipBody, SkipReason};
 
 /// Where a session's envelopes go.
@@ -91,6 +92,7 @@ impl Core {
         // Held by nobody between calls: an envelope's last reader frees it.
         self.chunks.clear();
         self.prepared = None;
+        self.close_unread_groups();
         flushed
     }
 
@@ -192,7 +194,7 @@ impl Core {
         let subscription = &mut self.subscriptions[member];
         let is_plain = subscription.place == Place::Idle && subscription.end() == OPEN;
         let session = &mut self.sessions[subscription.session];
-        if !is_plain || !session.is_free() {
+        if !is_plain || !session.is_free() || session.kind == SessionKind::CatchUp {
             return false;
         }
         if subscription.next != run.from {
@@ -266,26 +268,40 @@ impl Core {
             return;
         }
         self.sessions[key].ready = false;
+        let kind = self.sessions[key].kind;
+        if kind != SessionKind::Person && !self.tell_changes(key, sink) {
+            return;
+        }
         if self.sessions[key].urgent {
             self.put_urgent_first(key);
         }
         match self.sessions[key].dirty {
-            Some(list) if list.first == list.last => {
+            Some(list) if list.first == list.last && kind != SessionKind::CatchUp => {
                 self.pop_dirty(key);
                 self.prepare(list.first, room);
             }
             _ => self.gather_all(key, room),
         }
         self.offer(key, sink);
+        if kind == SessionKind::CatchUp && self.sessions[key].blocked {
+            self.block_gateway_of(key);
+        }
     }
 
     /// Gathers a session's dirty cursors one after the other, for one write.
     fn gather_all(&mut self, key: Key<Session>, mut room: usize) {
         self.chunks.clear();
         self.prepared = None;
+        let catches_up = self.sessions[key].kind == SessionKind::CatchUp;
+        if catches_up {
+            room = room.min(CATCH_UP_BYTES);
+        }
         while room > 0
             && let Some(subscription) = self.pop_dirty(key)
         {
+            if catches_up {
+                self.bound_catch_up(subscription);
+            }
             self.gather(subscription, &mut room);
             self.gathered.push(subscription);
         }
@@ -325,9 +341,7 @@ impl Core {
         if offered > 0 {
             let session = self.sessions[key].id;
             let taken = sink.write(session, &self.chunks).min(offered);
-            let is_blocked = taken < offered;
-            self.sessions[key].blocked = is_blocked;
-            self.blocked += usize::from(is_blocked);
+            self.set_blocked(key, taken < offered);
             self.accept(taken);
         }
         self.settle();
@@ -413,7 +427,9 @@ impl Core {
             let subscription = &self.subscriptions[key];
             let group = &self.groups[subscription.group];
             let next = subscription.next;
-            if subscription.place == Place::Ended {
+            if subscription.reader == Reader::CatchUp && self.has_met_live(key) {
+                self.end_catch_up(key);
+            } else if subscription.place == Place::Ended {
                 self.end_membership(key);
             } else if !subscription.is_ahead(group.ring.next()) {
                 // It has all there is.

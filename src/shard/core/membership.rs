@@ -4,13 +4,14 @@
 //! there on can reach it, however far behind it is. Deltas that come a second time change nothing.
 
 use super::slab::Key;
-use super::subscription::Subscription;
+use super::subscription::{Reader, Subscription};
 use super::{Core, Session};
 use crate::model::MembershipDelta;
 
 impl Core {
     /// Tells every session of the person; people who are not here are ignored.
     pub(super) fn on_membership(&mut self, delta: &MembershipDelta) {
+        self.on_membership_through(delta);
         let person = (delta.tenant, delta.person);
         // Taken for the walk: neither a join nor a removal changes who is online.
         let Some(sessions) = self.people.get_mut(&person).map(std::mem::take) else {
@@ -30,14 +31,24 @@ impl Core {
         let at = delta.at.0;
         let here = self.group_keys.get(&(delta.tenant, delta.group));
         if let Some(key) = here.and_then(|group| self.subscription_of(session, *group)) {
-            self.subscriptions[key].rejoin(at);
+            let subscription = &mut self.subscriptions[key];
+            // Who may speak watches no more.
+            if !delta.viewer {
+                subscription.reader = Reader::Member;
+            }
+            subscription.rejoin(at);
             return;
         }
         let Some(next) = self.sessions[session].roster.left.recall(delta.group, at) else {
             return;
         };
         let group = self.group_awaiting(delta.tenant, delta.group, at);
-        self.subscribe(Subscription::skipping(session, group, next, at, at));
+        let mut subscription = Subscription::skipping(session, group, next, at, at);
+        if delta.viewer {
+            subscription.reader = Reader::Viewer;
+            self.watch(delta.tenant, delta.group, None);
+        }
+        self.subscribe(subscription);
     }
 
     fn leave(&mut self, session: Key<Session>, delta: &MembershipDelta) {
@@ -49,6 +60,12 @@ impl Core {
         };
         let head_next = self.groups[group].ring.next();
         let subscription = &mut self.subscriptions[key];
+        if delta.viewer {
+            if subscription.reader == Reader::Viewer {
+                self.drop_viewer(key);
+            }
+            return;
+        }
         if subscription.leave(delta.at.0) && subscription.is_ahead(head_next) {
             self.mark_dirty_unless_waiting(key);
         }

@@ -9,12 +9,14 @@ mod acknowledge;
 mod attach;
 mod catch_up;
 mod flush;
+mod gateway;
 mod membership;
 mod memory;
 mod ring;
 mod slab;
 mod subscription;
 mod urgent;
+mod viewers;
 
 use std::collections::VecDeque;
 
@@ -27,6 +29,7 @@ pub use memory::Memory;
 
 use self::catch_up::CatchUp;
 use self::flush::{Prepared, Span};
+use self::gateway::Gateway;
 use self::memory::Budget;
 use self::ring::Ring;
 use self::slab::{Key, Slab};
@@ -34,7 +37,7 @@ use self::subscription::{Place, Subscription};
 use self::urgent::Urgents;
 use super::Config;
 use crate::engine::Item;
-use crate::wire::{Envelope, GroupId, PersonId, Priority, Sequence, TenantId};
+use crate::wire::{Envelope, GroupId, PersonId, Priority, Sequence, TenantId, Timestamp};
 
 /// One shard's sessions and the groups they read. Owned by one thread; does no IO and knows no time.
 ///
@@ -49,6 +52,11 @@ pub struct Core {
     session_keys: FxHashMap<u64, Key<Session>>,
     people: FxHashMap<(TenantId, PersonId), Vec<Key<Session>>>,
     subscriptions: Slab<Subscription>,
+    gateways: Slab<Gateway>,
+    /// All of them, for what concerns whoever is on any.
+    gateway_keys: Vec<Key<Gateway>>,
+    /// Gateways whose owner must close them.
+    overrun: Vec<u64>,
     /// Groups with deliveries that their members' cursors have not been marked for. Here and in
     /// `ready`, an entry stands while the flag of what it names does.
     dirty_groups: Vec<Key<Group>>,
@@ -83,9 +91,11 @@ struct Group {
     dirty: bool,
     /// The last urgent sequence; 0 for none.
     urgent: u64,
+    /// When its watch window closes, where somebody here may be a viewer.
+    closes: Option<Timestamp>,
 }
 
-/// One attached device.
+/// One attached device, or one of a gateway's two sessions.
 #[derive(Debug)]
 struct Session {
     id: u64,
@@ -99,15 +109,32 @@ struct Session {
     urgent: bool,
     /// It reads from the log, was left without room, or had more ahead than one write takes.
     behind: bool,
+    kind: SessionKind,
     /// Apart, so that a walk over sessions touches what it needs.
     roster: Box<Roster>,
+}
+
+// A walk over a group's members touches less than a cache line of each session.
+const _: () = assert!(size_of::<Option<Session>>() <= 40);
+
+/// Whom a session's stream is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SessionKind {
+    /// One person's device.
+    Person,
+    /// Everybody on a gateway: its live cursors, and who reads what.
+    Gateway,
+    /// The same stream: what people who came later on the gateway still have to be sent.
+    CatchUp,
 }
 
 /// Whose session it is, and of what.
 #[derive(Debug)]
 struct Roster {
     tenant: TenantId,
+    /// 0 for a gateway's.
     person: PersonId,
+    gateway: Option<Key<Gateway>>,
     /// By group, for deltas and acknowledgements.
     subscriptions: Vec<(Key<Group>, Key<Subscription>)>,
     left: LeftGroups,
@@ -116,7 +143,8 @@ struct Roster {
 impl Session {
     /// Whether it can be written to now and waits for nothing else.
     fn is_free(&self) -> bool {
-        !self.blocked && self.dirty.is_none()
+        // A gateway is ready with nothing dirty while there are changes to be told first.
+        !self.blocked && !self.ready && self.dirty.is_none()
     }
 }
 
@@ -150,6 +178,9 @@ impl Core {
             session_keys: FxHashMap::default(),
             people: FxHashMap::default(),
             subscriptions: Slab::default(),
+            gateways: Slab::default(),
+            gateway_keys: Vec::new(),
+            overrun: Vec::new(),
             dirty_groups: Vec::new(),
             ready: VecDeque::new(),
             behind: VecDeque::new(),
@@ -164,27 +195,42 @@ impl Core {
         }
     }
 
-    /// Takes what the engine released. Answers, departures and stops are its owner's to act on.
+    /// Takes what the engine released. Answers and stops are its owner's to act on, and so are ends of
+    /// sessions but for those of people on gateways.
     pub fn on_item(&mut self, item: &Item) {
         match item {
             Item::Deliver(envelope) => self.deliver(envelope),
             Item::Membership(delta) => self.on_membership(delta),
+            Item::Window(window) => self.on_window(window),
             Item::Fetched { fetch, result } => self.on_fetched(fetch, result),
-            Item::Answer { .. }
-            | Item::Attached { .. }
-            | Item::Ended { .. }
-            | Item::Stopped
-            | Item::Records { .. } => {}
+            Item::Ended {
+                tenant,
+                person,
+                device,
+            } => self.end_through(*tenant, *person, *device),
+            Item::Answer { .. } | Item::Attached { .. } | Item::Stopped | Item::Records { .. } => {}
         }
     }
 
     /// Its stream has room again.
     pub fn writable(&mut self, session: u64) {
         if let Some(&key) = self.session_keys.get(&session) {
-            let session = &mut self.sessions[key];
-            self.blocked -= usize::from(std::mem::take(&mut session.blocked));
-            self.make_ready(key);
+            self.unblock(key);
+            if let Some(gateway) = self.sessions[key].roster.gateway {
+                self.unblock(self.gateways[gateway].catch_up);
+            }
         }
+    }
+
+    fn unblock(&mut self, key: Key<Session>) {
+        self.set_blocked(key, false);
+        self.make_ready(key);
+    }
+
+    /// Counted, because what those without room hold is budgeted.
+    fn set_blocked(&mut self, key: Key<Session>, is_blocked: bool) {
+        let was_blocked = std::mem::replace(&mut self.sessions[key].blocked, is_blocked);
+        self.blocked = self.blocked + usize::from(is_blocked) - usize::from(was_blocked);
     }
 
     /// Whether a flush would offer anything to anyone, urgent envelopes apart.
@@ -200,7 +246,7 @@ impl Core {
         self.unflushed_bytes >= self.config.ring_bytes / 2
     }
 
-    /// How many sessions are attached.
+    /// How many sessions are attached; a gateway counts as two.
     #[must_use]
     pub fn sessions(&self) -> usize {
         self.sessions.len()
@@ -230,6 +276,7 @@ impl Core {
         let Some(&key) = self.group_keys.get(&(header.tenant(), header.group())) else {
             return;
         };
+        self.check_viewers(key, header);
         let group = &mut self.groups[key];
         let sequence = header.sequence().0;
         let bytes = envelope.bytes().clone();
@@ -275,8 +322,12 @@ impl Core {
     }
 
     fn make_ready(&mut self, key: Key<Session>) {
-        let session = &mut self.sessions[key];
-        if session.dirty.is_some() && !session.ready && !session.blocked {
+        let session = &self.sessions[key];
+        if session.ready || session.blocked {
+            return;
+        }
+        if session.dirty.is_some() || self.has_changes_to_tell(key) {
+            let session = &mut self.sessions[key];
             session.ready = true;
             if session.behind && !session.urgent {
                 self.behind.push_back(key);

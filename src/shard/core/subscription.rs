@@ -20,6 +20,7 @@ pub(super) struct Subscription {
     /// Where the group lists it.
     pub(super) member_index: u32,
     pub(super) place: Place,
+    pub(super) reader: Reader,
     /// The one behind it in its session's list of dirty cursors.
     pub(super) next_dirty: Option<Key<Subscription>>,
     /// The first sequence not yet taken by the sink.
@@ -39,6 +40,19 @@ pub(super) struct Subscription {
 
 // A walk over a group's members touches one cache line each.
 const _: () = assert!(size_of::<Option<Subscription>>() <= 64);
+
+/// Who reads with a cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// A member's own session.
+    Member,
+    /// A viewer's own session (SPEC L1).
+    Viewer,
+    /// Everybody on a gateway who reads the group, live.
+    Gateway,
+    /// Those on a gateway who began before its live cursor: reads on until it meets that.
+    CatchUp,
+}
 
 /// Where a cursor is listed, so that it is listed once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +95,7 @@ impl Subscription {
             group,
             member_index: 0,
             place: Place::Idle,
+            reader: Reader::Member,
             next_dirty: None,
             next,
             end: OPEN,
@@ -88,6 +103,24 @@ impl Subscription {
             acknowledged: next.saturating_sub(1),
             holes: None,
         }
+    }
+
+    /// A gateway's cursor that reads from `next` on.
+    pub(super) fn of_gateway(
+        session: Key<Session>,
+        group: Key<Group>,
+        next: u64,
+        reader: Reader,
+    ) -> Self {
+        Self {
+            reader,
+            ..Self::new(session, group, next, 0)
+        }
+    }
+
+    /// Reads up to before `end` for now.
+    pub(super) fn read_up_to(&mut self, end: u64) {
+        self.end = end;
     }
 
     /// A cursor at `next` that skips to `first` before it reads on, of a member as of before sequence `known`.

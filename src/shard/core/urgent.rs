@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use super::flush::{Flushed, STRIDE, Sink};
 use super::slab::Key;
 use super::subscription::{Place, Subscription};
-use super::{Core, Group};
+use super::{Core, Group, SessionKind};
 
 /// Urgent envelopes on their way; further ones come in their order.
 const URGENTS_MAX: usize = 1024;
@@ -96,10 +96,13 @@ impl Core {
         }
         let is_next = subscription.next == sequence;
         let in_order = matches!(subscription.place, Place::Idle | Place::Dirty);
-        if sink.write_urgent(self.sessions[subscription.session].id, envelope)
-            && is_next
-            && in_order
-        {
+        let session = &self.sessions[subscription.session];
+        // A gateway's readers who come later still need it in its order.
+        let passes = is_next && in_order && session.kind == SessionKind::Person;
+        if session.kind == SessionKind::CatchUp {
+            return;
+        }
+        if sink.write_urgent(session.id, envelope) && passes {
             subscription.next += 1;
         }
     }

@@ -57,6 +57,7 @@ fn the_colleague_joins_at_the_sequence_at_which_the_leaver_leaves() {
     let at = Sequence(2);
     let delta = |person, joined| MembershipDelta {
         view_only: false,
+        viewer: false,
         tenant,
         group,
         person,

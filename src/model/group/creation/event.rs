@@ -4,7 +4,7 @@
 use crate::model::body::body;
 use crate::model::command::{Creators, GroupKind, NewGroupV1};
 use crate::wire::{
-    ClientMessageId, DepartmentId, GroupId, MatrixId, PersonId, RecordNumber, Timestamp,
+    ClientMessageId, DepartmentId, GroupId, MatrixId, PersonId, RecordNumber, Sequence, Timestamp,
 };
 
 body! {
@@ -168,6 +168,21 @@ body! {
         viewer: PersonId,
         /// Their seat, from 0.
         seat: u32,
+    }
+}
+body! {
+    /// Somebody watches a training group, and from where and until when (SPEC L1). Takes no sequence.
+    ViewerJoinedV2 {
+        /// Which group.
+        group: GroupId,
+        /// Who.
+        viewer: PersonId,
+        /// Their seat, from 0.
+        seat: u32,
+        /// The first sequence they read.
+        first: Sequence,
+        /// When the window closes, as it is set now.
+        closes: Timestamp,
     }
 }
 body! {

@@ -2,8 +2,9 @@
 
 use crate::model::Stamp;
 use crate::model::event::GroupStatus;
-use crate::model::event::{ViewerJoinedV1, ViewerLeftV1, WatchPasswordWrongV1, WatchSetV1};
+use crate::model::event::{ViewerLeftV1, WatchPasswordWrongV1, WatchSetV1};
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
+use crate::wire::{GroupId, PersonId};
 
 use super::guesses::Guess;
 use super::{Training, Watch};
@@ -15,11 +16,16 @@ pub(crate) fn set_watch(tenant: &mut Tenant, set: &WatchSetV1) -> Option<()> {
     Some(())
 }
 
-pub(crate) fn let_in(tenant: &mut Tenant, joined: &ViewerJoinedV1) -> Option<()> {
-    let index = tenant.find_group(joined.group)?;
-    let viewer = tenant.find_person(joined.viewer)?;
+pub(crate) fn let_in(
+    tenant: &mut Tenant,
+    group: GroupId,
+    viewer: PersonId,
+    seat: u32,
+) -> Option<()> {
+    let index = tenant.find_group(group)?;
+    let viewer = tenant.find_person(viewer)?;
     let training = audience_for(tenant, index, viewer)?;
-    if training.sit(viewer, joined.seat) {
+    if training.sit(viewer, seat) {
         remember(tenant, index, viewer);
     }
     Some(())

@@ -6,7 +6,7 @@ use crate::model::command::{
 };
 use crate::model::decision::{Decision, Request};
 use crate::model::event::{
-    Event, ViewerJoinedV1, ViewerLeftV1, WatchHashV1, WatchPasswordWrongV1, WatchSetV1,
+    Event, ViewerJoinedV2, ViewerLeftV1, WatchHashV1, WatchPasswordWrongV1, WatchSetV1,
 };
 use crate::model::group::Group;
 use crate::model::limits::check_name;
@@ -75,10 +75,12 @@ pub(crate) fn decide_join(
     }
 
     let seat = training.next_seat();
-    let event = Event::ViewerJoined(ViewerJoinedV1 {
+    let event = Event::ViewerJoinedV2(ViewerJoinedV2 {
         group: id,
         viewer: join.viewer,
         seat,
+        first: request.tenant.group(index).head.next(),
+        closes: training.watch.closes,
     });
     Ok(Decision::accepted(event, watching(request, id, seat)))
 }

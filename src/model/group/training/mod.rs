@@ -84,8 +84,13 @@ impl Watch {
         }
     }
 
-    fn is_open(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_open(&self, now: Timestamp) -> bool {
         self.opens <= now && now < self.closes
+    }
+
+    /// When viewers read no more.
+    pub(crate) fn closes(&self) -> Timestamp {
+        self.closes
     }
 
     fn knows(&self, password: &str) -> bool {
@@ -184,4 +189,11 @@ pub(crate) struct Audiences {
     /// The training groups of those who watch any, in order.
     watching: FxHashMap<PersonIndex, Vec<GroupIndex>>,
     pub(crate) guesses: Guesses,
+}
+
+impl Audiences {
+    /// The training groups that somebody watches, in order.
+    pub(crate) fn watched_by(&self, viewer: PersonIndex) -> &[GroupIndex] {
+        self.watching.get(&viewer).map_or(&[], Vec::as_slice)
+    }
 }
