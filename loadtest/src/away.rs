@@ -49,12 +49,17 @@ fn one() -> u32 {
 impl Away {
     /// Whether it can be run with so many members, of whom the first `library` stay.
     pub(crate) fn check(&self, members: usize, library: usize) -> anyhow::Result<()> {
-        let numbers = [self.seconds, self.recover_seconds, self.ratio_max];
+        let numbers = [
+            self.share,
+            self.seconds,
+            self.recover_seconds,
+            self.ratio_max,
+        ];
         if numbers.iter().any(|n| !n.is_finite() || *n <= 0.0) || self.rounds == 0 {
-            bail!("away.seconds, recover_seconds, rounds and ratio_max must be above 0");
+            bail!("away.share, seconds, recover_seconds, rounds and ratio_max must be above 0");
         }
         let first = self.first_away(members);
-        if !(self.share > 0.0) || first <= library || first >= members {
+        if first <= library || first >= members {
             bail!(
                 "away.share is {}: somebody must be away, and somebody else must stay",
                 self.share
@@ -65,7 +70,7 @@ impl Away {
 
     /// Members from this number on are the ones who are away.
     pub(crate) fn first_away(&self, members: usize) -> usize {
-        members - (self.share * members as f64).round() as usize
+        members.saturating_sub((self.share * members as f64).round() as usize)
     }
 
     fn round_seconds(&self) -> f64 {
