@@ -66,8 +66,7 @@ pub struct ReadersBody {
 
 impl ReadersBody {
     /// Changes that fit one body.
-    pub const MAX: usize =
-        (BODY_LEN_MAX as usize - size_of::<ReadersPrefix>()) / size_of::<ReaderLayout>();
+    pub const MAX: usize = (BODY_LEN_MAX - size_of::<ReadersPrefix>()) / size_of::<ReaderLayout>();
 
     /// The body.
     #[must_use]
