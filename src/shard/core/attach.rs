@@ -99,6 +99,7 @@ impl Core {
         });
         let group = &mut self.groups[key];
         if group.ring.next() < next {
+            self.memory.rings -= group.ring.bytes();
             group.ring.restart(next);
             if !group.dirty {
                 group.dirty = true;

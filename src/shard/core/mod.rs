@@ -329,7 +329,8 @@ impl Core {
         if session.dirty.is_some() || self.has_changes_to_tell(key) {
             let session = &mut self.sessions[key];
             session.ready = true;
-            if session.behind && !session.urgent {
+            let is_behind = session.behind || session.kind == SessionKind::CatchUp;
+            if is_behind && !session.urgent {
                 self.behind.push_back(key);
             } else {
                 self.ready.push_back(key);

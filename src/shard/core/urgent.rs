@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 
 use super::flush::{Flushed, STRIDE, Sink};
 use super::slab::Key;
-use super::subscription::{Place, Subscription};
-use super::{Core, Group, SessionKind};
+use super::subscription::{Place, Reader, Subscription};
+use super::{Core, Group};
 
 /// Urgent envelopes on their way; further ones come in their order.
 const URGENTS_MAX: usize = 1024;
@@ -90,19 +90,21 @@ impl Core {
         envelope: &bytes::Bytes,
         sink: &mut impl Sink,
     ) {
-        let subscription = &mut self.subscriptions[member];
+        let subscription = &self.subscriptions[member];
         if sequence < subscription.next || subscription.end() <= sequence {
             return;
         }
-        let is_next = subscription.next == sequence;
-        let in_order = matches!(subscription.place, Place::Idle | Place::Dirty);
-        let session = &self.sessions[subscription.session];
-        // A gateway's readers who come later still need it in its order.
-        let passes = is_next && in_order && session.kind == SessionKind::Person;
-        if session.kind == SessionKind::CatchUp {
+        // A gateway must know who reads what before, and gets it once more in its place: its readers who
+        // come later still need it.
+        let reader = subscription.reader;
+        if reader == Reader::CatchUp || self.has_changes_to_tell(subscription.session) {
             return;
         }
-        if sink.write_urgent(session.id, envelope) && passes {
+        let subscription = &mut self.subscriptions[member];
+        let is_next = subscription.next == sequence && reader != Reader::Gateway;
+        let in_order = matches!(subscription.place, Place::Idle | Place::Dirty);
+        let session = self.sessions[subscription.session].id;
+        if sink.write_urgent(session, envelope) && is_next && in_order {
             subscription.next += 1;
         }
     }

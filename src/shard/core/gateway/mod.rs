@@ -175,8 +175,10 @@ impl Core {
             let cursors = group.catch_up.into_iter().chain([group.live]);
             cursors.for_each(|cursor| self.unsubscribe(cursor));
         }
-        self.sessions.remove(live);
-        self.sessions.remove(catch_up);
+        for part in [live, catch_up] {
+            let gone = self.sessions.remove(part);
+            self.blocked -= usize::from(gone.blocked);
+        }
     }
 
     /// Changes of who reads what that a gateway has not taken yet. Whoever attaches people waits while they
