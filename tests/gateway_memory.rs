@@ -17,7 +17,7 @@ const BYTES_PER_VIEWER_MAX: f64 = 128.0;
 struct Open;
 
 impl Sink for Open {
-    fn write(&mut self, _: u64, chunks: &mut [Bytes]) -> usize {
+    fn write(&mut self, _: u64, chunks: &[Bytes]) -> usize {
         chunks.len()
     }
 }

@@ -401,7 +401,6 @@ mod tests {
     }
 
     #[test]
-    #[test]
     fn messages_are_published_for_as_long_as_members_are_away() {
         let away = "\n[away]\nkind = 'stall'\nshare = 0.1\nseconds = 60\nrecover_seconds = 20\nratio_max = 1.5";
         let text = format!("{SHORT}{away}");

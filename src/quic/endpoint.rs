@@ -5,7 +5,6 @@
 //! concerns, flushes the sessions within a budget and sends the batch. Nothing blocks but the wait at
 //! its top, nothing is shared on the delivery path, and every queue is bounded (invariants 4 and 5).
 
-use core::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +21,7 @@ use super::close::CloseReason;
 use super::gateway::Backlog;
 use super::latency::Latency;
 use super::link::{Link, Phase};
-use super::links::{Events as WaveEvents, Links, Wave};
+use super::links::{Events as WaveEvents, Links};
 use super::options::CheckToken;
 use super::pace::Pace;
 use super::registry::Registry;
@@ -30,15 +29,13 @@ use super::requests::Requests;
 use super::socket::{Received, ShardSocket};
 use super::stats::{Published, ShardStats};
 use crate::engine::{Engine, Fetch, Item, Port};
-use crate::shard::{Core, Flushed};
+use crate::shard::Core;
 use crate::wire::{DeviceId, PersonId, TenantId};
 
 /// The socket's token; the waker's is [`WAKER`].
 const SOCKET: Token = Token(0);
 /// What other threads wake the loop by.
 pub(super) const WAKER: Token = Token(1);
-/// How long a flush may go on before the loop looks up: about 200 sessions.
-const FLUSH_BUDGET: Duration = Duration::from_millis(1);
 /// The longest wait: what a turn that has nothing to do costs is nothing.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 /// When to look again at what nobody will announce: a stop's progress, a fetch that was refused.
@@ -75,7 +72,7 @@ pub(super) struct ShardParts {
 }
 
 /// How a stop is going.
-struct Stopping {
+pub(super) struct Stopping {
     /// The loop ends by then.
     by: Instant,
     /// Whoever has not been answered by then is not.
@@ -113,7 +110,7 @@ pub(super) struct Shard {
     pub(super) next_serial: u32,
     pub(super) next_session: u32,
     pub(super) gateway_backlog: Backlog,
-    stopping: Option<Stopping>,
+    pub(super) stopping: Option<Stopping>,
     more_items: bool,
     items: Vec<Item>,
     fetches: Vec<Fetch>,
@@ -123,11 +120,11 @@ pub(super) struct Shard {
     pub(super) latency: Latency,
     visits: Vec<u32>,
     due: Vec<u32>,
-    wave_events: WaveEvents,
-    scratch: Vec<Bytes>,
-    pace: Pace,
+    pub(super) wave_events: WaveEvents,
+    pub(super) scratch: Vec<Bytes>,
+    pub(super) pace: Pace,
     /// The last flush ran out of its budget.
-    unflushed: bool,
+    pub(super) unflushed: bool,
     /// Time the loop was not waiting.
     busy: Duration,
     elapsed: Duration,
@@ -403,63 +400,6 @@ impl Shard {
             self.visit(index, now);
         }
         self.visits = visits;
-    }
-
-    /// Hands sessions what they have ahead of them, or only what is urgent while a wave waits for
-    /// company.
-    fn flush_sessions(&mut self) {
-        let now = Instant::now();
-        let full = Cell::new(self.links.socket.is_full());
-        if full.get() {
-            self.unflushed = true;
-            return;
-        }
-        let begins = !self.unflushed && self.core.has_work();
-        let holds =
-            begins && self.stopping.is_none() && !self.core.is_pressed() && self.pace.holds(now);
-        if !holds {
-            self.pace.release();
-        }
-        let mut wave = Wave {
-            links: &mut self.links,
-            now,
-            current: None,
-            full: &full,
-            events: &mut self.wave_events,
-            scratch: &mut self.scratch,
-        };
-        let until = now + FLUSH_BUDGET;
-        let mut looks = 0u32;
-        let budget = || {
-            looks += 1;
-            // The clock is looked at every few sessions: they take a few microseconds each.
-            !full.get() && (!looks.is_multiple_of(8) || Instant::now() < until)
-        };
-        let flushed = if holds {
-            self.core.flush_urgent(&mut wave, budget)
-        } else {
-            self.core.flush(&mut wave, budget)
-        };
-        wave.finish();
-        self.scratch.clear();
-        self.unflushed = matches!(flushed, Flushed::More);
-        self.take_wave_events(now);
-    }
-
-    /// Acts on what QUIC had to say of connections in a wave.
-    fn take_wave_events(&mut self, now: Instant) {
-        let mut events = core::mem::take(&mut self.wave_events);
-        for (index, event) in events.for_endpoint.drain(..) {
-            self.on_endpoint_event(index, event);
-            self.links.mark_dirty(index);
-        }
-        for (index, event) in events.of_connections.drain(..) {
-            if let Err(reason) = self.on_event(index, event, now) {
-                self.close(index, &reason, now);
-            }
-            self.links.mark_dirty(index);
-        }
-        self.wave_events = events;
     }
 
     /// What is behind comes from the log; what the log failed to give is asked for again in a while.

@@ -19,6 +19,7 @@ mod cid;
 mod close;
 mod congestion;
 mod endpoint;
+mod flush;
 mod gateway;
 mod latency;
 mod link;

@@ -67,6 +67,9 @@ struct ServerGroup {
     catch_up: Option<u64>,
 }
 
+/// From each first sequence on, up to before the second, if any.
+type Stretches = Vec<(u64, Option<u64>)>;
+
 #[derive(Default)]
 struct World {
     groups: BTreeMap<u64, ServerGroup>,
@@ -78,7 +81,7 @@ struct World {
     here: BTreeSet<(u64, u32)>,
     kept: BTreeMap<(u64, u32), Vec<GroupCursor>>,
     /// From where each attached device was to be given each group.
-    due: BTreeMap<(u64, u32, u64), Vec<(u64, Option<u64>)>>,
+    due: BTreeMap<(u64, u32, u64), Stretches>,
 }
 
 impl World {
@@ -130,11 +133,15 @@ impl World {
                 for written in self.normal.drain(..envelopes.min(self.normal.len())) {
                     match written {
                         Written::Message(group, sequence) => {
-                            self.scene.message_in(GroupId(group), sequence).unwrap();
+                            self.scene
+                                .message_in(GroupId(group), sequence)
+                                .expect("the scene keeps to the rules");
                         }
                         Written::Readers(group, live_next, reader) => {
                             let group = GroupId(group);
-                            self.scene.change_in(group, live_next, &[reader]).unwrap();
+                            self.scene
+                                .change_in(group, live_next, &[reader])
+                                .expect("the scene keeps to the rules");
                         }
                     }
                 }
@@ -145,14 +152,14 @@ impl World {
                     let (table, calls) = (&mut self.scene.table, &mut self.scene.calls);
                     table
                         .on_urgent(message.header(), message.body(), calls)
-                        .unwrap();
+                        .expect("the scene keeps to the rules");
                 }
             }
         }
     }
 
     fn publish(&mut self, group: u64, urgent: bool) {
-        let state = self.groups.get_mut(&group).unwrap();
+        let state = self.groups.get_mut(&group).expect("a group of the scene");
         state.head += 1;
         if urgent && state.live.is_some() {
             let urgent = (group, state.head, state.changed_at);
@@ -161,7 +168,7 @@ impl World {
     }
 
     fn join(&mut self, group: u64, person: u64) {
-        let state = self.groups.get_mut(&group).unwrap();
+        let state = self.groups.get_mut(&group).expect("a group of the scene");
         if state.joined_at.contains_key(&person) {
             return;
         }
@@ -185,7 +192,7 @@ impl World {
     }
 
     fn leave(&mut self, group: u64, person: u64) {
-        let state = self.groups.get_mut(&group).unwrap();
+        let state = self.groups.get_mut(&group).expect("a group of the scene");
         if state.joined_at.remove(&person).is_none() {
             return;
         }
@@ -231,7 +238,7 @@ impl World {
                 self.catch_up(group);
             }
         }
-        let state = self.groups.get_mut(&group).unwrap();
+        let state = self.groups.get_mut(&group).expect("a group of the scene");
         (state.live, state.catch_up) = (None, None);
     }
 
@@ -267,7 +274,7 @@ impl World {
     }
 
     fn live(&mut self, group: u64) {
-        let state = self.groups.get_mut(&group).unwrap();
+        let state = self.groups.get_mut(&group).expect("a group of the scene");
         if let Some(live) = state.live.filter(|live| *live <= state.head) {
             state.live = Some(live + 1);
             self.normal.push_back(Written::Message(group, live));
@@ -275,7 +282,7 @@ impl World {
     }
 
     fn catch_up(&mut self, group: u64) {
-        let state = self.groups.get_mut(&group).unwrap();
+        let state = self.groups.get_mut(&group).expect("a group of the scene");
         if let Some(next) = state.catch_up {
             state.catch_up = Some(next + 1).filter(|next| Some(*next) < state.live);
             self.normal.push_back(Written::Message(group, next));

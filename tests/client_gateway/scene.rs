@@ -82,7 +82,7 @@ pub(crate) fn envelope(group: GroupId, sequence: u64, joined: u64) -> Envelope {
         membership_sequence: Sequence(joined),
         ..HeaderFields::default()
     };
-    Envelope::new(&fields, &body(sequence)).unwrap()
+    Envelope::new(&fields, &body(sequence)).expect("the scene keeps to the rules")
 }
 
 pub(crate) fn change(person: u64, device: u32, change: ReaderChange, at: u64) -> Reader {
@@ -131,7 +131,7 @@ impl Scene {
         let key = ReaderKey(10 * person + u64::from(device));
         self.table
             .attach(PersonId(person), DeviceId(device), key, cursors.to_vec())
-            .unwrap();
+            .expect("the scene keeps to the rules");
     }
 
     pub(crate) fn detach(&mut self, person: u64, device: u32) -> Option<Vec<GroupCursor>> {
@@ -153,19 +153,22 @@ impl Scene {
         let body = ReadersBody {
             readers: changes.to_vec(),
         };
-        let envelope = Envelope::new(&fields, &body.encode()).unwrap();
+        let envelope =
+            Envelope::new(&fields, &body.encode()).expect("the scene keeps to the rules");
         self.table
             .on_readers(envelope.header(), &body, &mut self.calls)
     }
 
     pub(crate) fn change(&mut self, live_next: u64, changes: &[Reader]) {
-        self.change_in(GROUP, live_next, changes).unwrap();
+        self.change_in(GROUP, live_next, changes)
+            .expect("the scene keeps to the rules");
     }
 
     /// The server has let a person go on device 1.
     pub(crate) fn gone(&mut self, person: u64) {
         let gone = change(person, 1, ReaderChange::Gone, 0);
-        self.change_in(GroupId(0), 0, &[gone]).unwrap();
+        self.change_in(GroupId(0), 0, &[gone])
+            .expect("the scene keeps to the rules");
     }
 
     pub(crate) fn message_in(&mut self, group: GroupId, sequence: u64) -> Result<(), TableError> {
@@ -176,7 +179,8 @@ impl Scene {
 
     pub(crate) fn messages(&mut self, sequences: impl IntoIterator<Item = u64>) {
         for sequence in sequences {
-            self.message_in(GROUP, sequence).unwrap();
+            self.message_in(GROUP, sequence)
+                .expect("the scene keeps to the rules");
         }
     }
 
@@ -185,7 +189,7 @@ impl Scene {
         let envelope = envelope(GROUP, sequence, joined);
         self.table
             .on_urgent(envelope.header(), envelope.body(), &mut self.calls)
-            .unwrap();
+            .expect("the scene keeps to the rules");
     }
 
     pub(crate) fn given(&self, reader: u64) -> Vec<u64> {

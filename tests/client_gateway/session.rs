@@ -49,7 +49,10 @@ fn envelope(fields: &HeaderFields, body: &[u8]) -> Vec<u8> {
         tenant: TENANT,
         ..*fields
     };
-    Envelope::new(&fields, body).unwrap().bytes().to_vec()
+    Envelope::new(&fields, body)
+        .expect("the scene keeps to the rules")
+        .bytes()
+        .to_vec()
 }
 
 fn readers(live_next: u64, readers: Vec<Reader>) -> Vec<u8> {
@@ -121,14 +124,20 @@ impl Gate {
     /// People online on device 1.
     fn with(people: impl IntoIterator<Item = u64>) -> Self {
         let mut gate = Self::welcomed();
-        gate.session.attach(newcomers(people)).unwrap();
+        gate.session
+            .attach(newcomers(people))
+            .expect("the scene keeps to the rules");
         for frame in gate.sent(Lane::Attach) {
-            for entry in Attach::read(frame.payload()).unwrap().people {
+            for entry in Attach::read(frame.payload())
+                .expect("the scene keeps to the rules")
+                .people
+            {
                 gate.attached(frame.request, entry.person.0, entry.device.0)
-                    .unwrap();
+                    .expect("the scene keeps to the rules");
             }
         }
-        gate.deliver(&stream_opening(StreamClass::Normal)).unwrap();
+        gate.deliver(&stream_opening(StreamClass::Normal))
+            .expect("the scene keeps to the rules");
         gate
     }
 
@@ -137,7 +146,12 @@ impl Gate {
         self.session.sent(lane, bytes.len());
         let mut rest = bytes.as_slice();
         let decoder = &mut self.from_client[lane as usize];
-        std::iter::from_fn(|| decoder.next(&mut rest).unwrap()).collect()
+        std::iter::from_fn(|| {
+            decoder
+                .next(&mut rest)
+                .expect("the scene keeps to the rules")
+        })
+        .collect()
     }
 
     fn answer(
@@ -200,7 +214,7 @@ impl Gate {
         let frames = self.sent(Lane::Attach);
         let items = frames.iter().flat_map(|frame| {
             assert_eq!(frame.kind, FrameKind::Ack);
-            Ack::read(frame.payload()).unwrap()
+            Ack::read(frame.payload()).expect("the scene keeps to the rules")
         });
         let items = items.map(|item| (item.person().0, item.floor().0));
         let mut items: Vec<_> = items.collect();
@@ -221,13 +235,19 @@ fn ten_thousand_people_attach_in_frames_that_each_fit() {
             });
         }
     }
-    gate.session.attach(call.clone()).unwrap();
+    gate.session
+        .attach(call.clone())
+        .expect("the scene keeps to the rules");
     let frames = gate.sent(Lane::Attach);
     assert!(frames.len() > 30, "{} frames", frames.len());
     let mut people = Vec::new();
     for frame in &frames {
         assert!(frame.payload().len() <= FRAME_LEN_MAX as usize);
-        people.extend(Attach::read(frame.payload()).unwrap().people);
+        people.extend(
+            Attach::read(frame.payload())
+                .expect("the scene keeps to the rules")
+                .people,
+        );
     }
     assert_eq!(people.len(), 10_000);
     for (asked, given) in people.iter().zip(&call.people) {
@@ -247,7 +267,9 @@ fn an_attach_is_all_or_nothing() {
     let error = gate.session.attach(newcomers([6, 7, 5, 8]));
     assert!(matches!(error, Err(NotMade::AttachedTwice { .. })));
     assert!(gate.sent(Lane::Attach).is_empty());
-    gate.session.attach(newcomers([6, 7, 8])).unwrap();
+    gate.session
+        .attach(newcomers([6, 7, 8]))
+        .expect("the scene keeps to the rules");
 }
 
 #[test]
@@ -255,12 +277,16 @@ fn each_person_is_answered_for_themselves() {
     let mut gate = Gate::welcomed();
     let mut call = newcomers([1, 2]);
     call.people.push(newcomer(1, 2, vec![]));
-    gate.session.attach(call).unwrap();
+    gate.session
+        .attach(call)
+        .expect("the scene keeps to the rules");
     let frames = gate.sent(Lane::Attach);
     let [first, second] = frames.as_slice() else {
         panic!("a person is named once a frame: {frames:?}");
     };
-    let attached = gate.attached(first.request, 1, 1).unwrap();
+    let attached = gate
+        .attached(first.request, 1, 1)
+        .expect("the scene keeps to the rules");
     assert!(matches!(
         attached.as_slice(),
         [GatewayEvent::Attached {
@@ -269,7 +295,9 @@ fn each_person_is_answered_for_themselves() {
             ..
         }]
     ));
-    let refused = gate.refused(second.request, 1).unwrap();
+    let refused = gate
+        .refused(second.request, 1)
+        .expect("the scene keeps to the rules");
     assert!(matches!(
         refused.as_slice(),
         [GatewayEvent::Refused {
@@ -295,11 +323,15 @@ fn cursors_of_another_log_are_void() {
         incarnation: Some(INCARNATION - 1),
         live_only: false,
     };
-    gate.session.attach(call).unwrap();
+    gate.session
+        .attach(call)
+        .expect("the scene keeps to the rules");
     let frame = gate.sent(Lane::Attach).remove(0);
-    let attach = Attach::read(frame.payload()).unwrap();
+    let attach = Attach::read(frame.payload()).expect("the scene keeps to the rules");
     assert!(attach.people[0].cursors.is_empty());
-    let events = gate.attached(frame.request, 1, 1).unwrap();
+    let events = gate
+        .attached(frame.request, 1, 1)
+        .expect("the scene keeps to the rules");
     let [GatewayEvent::Attached { attachment, .. }] = events.as_slice() else {
         panic!("{events:?}");
     };
@@ -309,23 +341,39 @@ fn cursors_of_another_log_are_void() {
 #[test]
 fn who_is_detached_before_the_answer_goes_after_it() {
     let mut gate = Gate::welcomed();
-    gate.session.attach(newcomers([1])).unwrap();
+    gate.session
+        .attach(newcomers([1]))
+        .expect("the scene keeps to the rules");
     let request = gate.sent(Lane::Attach)[0].request;
     let who = (PersonId(1), DeviceId(1));
-    gate.session.detach(&[who]).unwrap();
+    gate.session
+        .detach(&[who])
+        .expect("the scene keeps to the rules");
     assert!(gate.sent(Lane::Attach).is_empty());
     let error = gate.session.attach(newcomers([1]));
     assert!(matches!(error, Err(NotMade::AttachedTwice { .. })));
-    gate.attached(request, 1, 1).unwrap();
+    gate.attached(request, 1, 1)
+        .expect("the scene keeps to the rules");
     let frame = gate.sent(Lane::Attach).remove(0);
-    assert_eq!(Detach::read(frame.payload()).unwrap().people, [who]);
+    assert_eq!(
+        Detach::read(frame.payload())
+            .expect("the scene keeps to the rules")
+            .people,
+        [who]
+    );
 
-    gate.session.attach(newcomers([1])).unwrap();
-    gate.deliver(&stream_opening(StreamClass::Normal)).unwrap();
-    gate.deliver(&readers(5, vec![begin(1, 5)])).unwrap();
+    gate.session
+        .attach(newcomers([1]))
+        .expect("the scene keeps to the rules");
+    gate.deliver(&stream_opening(StreamClass::Normal))
+        .expect("the scene keeps to the rules");
+    gate.deliver(&readers(5, vec![begin(1, 5)]))
+        .expect("the scene keeps to the rules");
     assert!(gate.calls.of(11).is_empty(), "of the first attach");
-    gate.deliver(&gone(1)).unwrap();
-    gate.deliver(&readers(5, vec![begin(1, 5)])).unwrap();
+    gate.deliver(&gone(1))
+        .expect("the scene keeps to the rules");
+    gate.deliver(&readers(5, vec![begin(1, 5)]))
+        .expect("the scene keeps to the rules");
     assert_eq!(gate.calls.of(11), [Call::Began(5)]);
 }
 
@@ -337,7 +385,7 @@ fn deliveries_reach_their_readers_however_cut_they_arrive() {
         bytes.extend(message(sequence));
     }
     for piece in bytes.chunks(7) {
-        gate.deliver(piece).unwrap();
+        gate.deliver(piece).expect("the scene keeps to the rules");
     }
     assert_eq!(gate.calls.given(11, GROUP), [5, 6]);
     assert_eq!(gate.calls.given(21, GROUP), [4, 5, 6]);
@@ -347,9 +395,10 @@ fn deliveries_reach_their_readers_however_cut_they_arrive() {
 fn acknowledgements_are_coalesced_to_one_a_second() {
     let mut gate = Gate::with([1, 2]);
     gate.deliver(&readers(5, vec![begin(1, 5), begin(2, 4)]))
-        .unwrap();
+        .expect("the scene keeps to the rules");
     for sequence in [5, 6, 7, 4] {
-        gate.deliver(&message(sequence)).unwrap();
+        gate.deliver(&message(sequence))
+            .expect("the scene keeps to the rules");
         assert_eq!(gate.acks(), [], "not yet due");
         gate.now += Duration::from_millis(250);
     }
@@ -360,13 +409,23 @@ fn acknowledgements_are_coalesced_to_one_a_second() {
 #[test]
 fn who_goes_says_how_far_they_got() {
     let mut gate = Gate::with([1]);
-    gate.deliver(&readers(5, vec![begin(1, 5)])).unwrap();
-    gate.deliver(&message(5)).unwrap();
+    gate.deliver(&readers(5, vec![begin(1, 5)]))
+        .expect("the scene keeps to the rules");
+    gate.deliver(&message(5))
+        .expect("the scene keeps to the rules");
     let people = [(PersonId(1), DeviceId(1)), (PersonId(2), DeviceId(1))];
-    let cursors = gate.session.detach(&people).unwrap();
+    let cursors = gate
+        .session
+        .detach(&people)
+        .expect("the scene keeps to the rules");
     assert_eq!(cursors, [Some(vec![cursor(5, &[])]), None]);
     let frame = gate.sent(Lane::Attach).remove(0);
-    assert_eq!(Detach::read(frame.payload()).unwrap().people, people[..1]);
+    assert_eq!(
+        Detach::read(frame.payload())
+            .expect("the scene keeps to the rules")
+            .people,
+        people[..1]
+    );
 }
 
 #[test]
@@ -384,7 +443,7 @@ fn what_cannot_be_true_ends_the_session() {
         sequence: Sequence(5),
         ..HeaderFields::default()
     };
-    let foreign = Envelope::new(&fields, b"").unwrap();
+    let foreign = Envelope::new(&fields, b"").expect("the scene keeps to the rules");
     let error = gate.deliver(foreign.bytes());
     assert!(matches!(error, Err(SessionError::StrayDelivery { .. })));
 

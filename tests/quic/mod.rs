@@ -413,7 +413,7 @@ impl Deliveries {
             self.decoder
                 .read(&bytes, |header, body| {
                     any = true;
-                    read(&header, body);
+                    read(header, body);
                 })
                 .expect("envelopes");
         }

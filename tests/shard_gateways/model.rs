@@ -212,7 +212,11 @@ impl Model {
     }
 
     fn end_viewers(&mut self, group: u64, at: u64) {
-        for (gateway, who, _) in self.watching.extract_if(.., |watching| watching.2 == group) {
+        let watching = std::mem::take(&mut self.watching);
+        let (ended, watching) = watching.into_iter().partition(|it| it.2 == group);
+        self.watching = watching;
+        let ended: BTreeSet<_> = ended;
+        for (gateway, who, _) in ended {
             let here = self
                 .here
                 .get_mut(&(gateway, who))

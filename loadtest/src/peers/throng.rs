@@ -72,6 +72,9 @@ fn scenario(load: Load) -> Scenario {
             window: load.window,
         }),
         mass_sends: None,
+        away: None,
+        gateways: None,
+        viewers: None,
         crashes: Crashes::default(),
         server: Server::default(),
     }
