@@ -219,7 +219,8 @@ impl Core {
         session.blocked = taken < self.chunks.len();
         self.blocked += usize::from(session.blocked);
         subscription.next += taken.min(self.chunks.len()) as u64;
-        subscription.next == run.head
+        session.behind = subscription.next < run.head;
+        !session.behind
     }
 
     fn mark_members(&mut self, key: Key<Group>) {
