@@ -2,7 +2,8 @@
 //!
 //! Criterion's time is one wave; its throughput is deliveries. *Lone* delivers one message a flush,
 //! *burst* 64; *taken* is a sink that keeps what it is given, as a connection does, *read* one that
-//! reads in place, as a callback does. The payload is 256 bytes, and every one differs.
+//! reads in place, as a callback does. The payload is 256 bytes, and every one differs. Beside them, with
+//! the same readers on the same thread: tokio's broadcast channel, and a channel per member.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -84,6 +85,11 @@ impl Hall {
 
     /// Messages that differ, made outside the time that is taken.
     fn messages(&mut self, count: u64) -> Vec<Item> {
+        let envelopes = self.envelopes(count).into_iter();
+        envelopes.map(Item::Deliver).collect()
+    }
+
+    fn envelopes(&mut self, count: u64) -> Vec<Envelope> {
         let sequences = self.head + 1..=self.head + count;
         self.head += count;
         let envelopes = sequences.map(|sequence| {
@@ -96,7 +102,7 @@ impl Hall {
             };
             let mut payload = [0x5a; PAYLOAD_LEN];
             payload[..8].copy_from_slice(&sequence.to_le_bytes());
-            Item::Deliver(Envelope::new(&fields, &payload).expect("a short body"))
+            Envelope::new(&fields, &payload).expect("a short body")
         });
         envelopes.collect()
     }
@@ -143,5 +149,111 @@ fn fan_out_into<S: Sink + Default>(criterion: &mut Criterion, sink: &str) {
     }
 }
 
-criterion_group!(benches, fan_out);
+/// A channel of the field with a receiver per member.
+trait Channels {
+    fn with(members: u64) -> Self;
+    fn send(&mut self, envelope: &Bytes);
+    /// Reads everything that has come to everyone; how many.
+    fn read_all(&mut self, sum: &mut u64) -> u64;
+}
+
+struct Broadcast {
+    sender: tokio::sync::broadcast::Sender<Bytes>,
+    receivers: Vec<tokio::sync::broadcast::Receiver<Bytes>>,
+}
+
+impl Channels for Broadcast {
+    fn with(members: u64) -> Self {
+        let (sender, _) = tokio::sync::broadcast::channel(64);
+        let receivers = (0..members).map(|_| sender.subscribe()).collect();
+        Self { sender, receivers }
+    }
+
+    fn send(&mut self, envelope: &Bytes) {
+        self.sender
+            .send(envelope.clone())
+            .expect("somebody receives");
+    }
+
+    fn read_all(&mut self, sum: &mut u64) -> u64 {
+        let mut count = 0;
+        for receiver in &mut self.receivers {
+            while let Ok(envelope) = receiver.try_recv() {
+                *sum = sum.wrapping_add(read(&envelope));
+                count += 1;
+            }
+        }
+        count
+    }
+}
+
+struct ChannelEach {
+    senders: Vec<tokio::sync::mpsc::Sender<Bytes>>,
+    receivers: Vec<tokio::sync::mpsc::Receiver<Bytes>>,
+}
+
+impl Channels for ChannelEach {
+    fn with(members: u64) -> Self {
+        let channels = (0..members).map(|_| tokio::sync::mpsc::channel(64));
+        let (senders, receivers) = channels.unzip();
+        Self { senders, receivers }
+    }
+
+    fn send(&mut self, envelope: &Bytes) {
+        for sender in &self.senders {
+            sender.try_send(envelope.clone()).expect("everybody reads");
+        }
+    }
+
+    fn read_all(&mut self, sum: &mut u64) -> u64 {
+        let mut count = 0;
+        for receiver in &mut self.receivers {
+            while let Ok(envelope) = receiver.try_recv() {
+                *sum = sum.wrapping_add(read(&envelope));
+                count += 1;
+            }
+        }
+        count
+    }
+}
+
+fn channels(criterion: &mut Criterion) {
+    channels_of::<Broadcast>(criterion, "tokio_broadcast");
+    channels_of::<ChannelEach>(criterion, "channel_per_member");
+}
+
+fn channels_of<C: Channels>(criterion: &mut Criterion, name: &str) {
+    for (shape, messages) in [("lone", 1), ("burst", 64)] {
+        let mut group = criterion.benchmark_group(format!("fanout/{shape}/{name}"));
+        group
+            .warm_up_time(Duration::from_millis(300))
+            .measurement_time(Duration::from_secs(2))
+            .sample_size(10);
+        for members in MEMBERS {
+            let mut hall = Hall::with(0);
+            let mut channels = C::with(members);
+            let mut sum = 0;
+            group.throughput(Throughput::Elements(members * messages));
+            group.bench_function(BenchmarkId::from_parameter(members), |bencher| {
+                bencher.iter_custom(|waves| {
+                    let mut elapsed = Duration::ZERO;
+                    for _ in 0..waves {
+                        let envelopes = hall.envelopes(messages);
+                        let begun = std::time::Instant::now();
+                        for envelope in &envelopes {
+                            channels.send(envelope.bytes());
+                        }
+                        assert_eq!(channels.read_all(&mut sum), members * messages);
+                        elapsed += begun.elapsed();
+                    }
+                    elapsed
+                });
+            });
+            black_box(sum);
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, fan_out, channels);
 criterion_main!(benches);

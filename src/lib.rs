@@ -22,6 +22,10 @@
 //! To embed it, begin with [`engine::Engine`] and [`shard::Local`]; `examples/embed.rs` is a whole
 //! program. `docs/architecture.md` walks one message through all of it.
 
+// Unit tests share test doubles with those in tests/, which know this crate by its name.
+#[cfg(test)]
+extern crate self as throng;
+
 #[cfg(feature = "server")]
 pub mod admin;
 pub mod archive;

@@ -94,6 +94,45 @@ async fn a_stop_answers_what_is_in_flight_and_says_that_it_is_shutting_down() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_urgent_message_passes_what_a_client_does_not_read() {
+    const EARLIER: usize = 60;
+    let house = House::open();
+    let group = house.with_a_group(3).await;
+    let mut sender = house.enter(&token_of(1)).await;
+    let mut member = house.enter(&token_of(2)).await;
+    let (_lane, _) = member.attach(2).await;
+    let mut normal = member.deliveries().await;
+    // More than a client takes in unread, and than the server keeps on its way to one.
+    let long = "x".repeat(60_000);
+    for _ in 0..EARLIER {
+        sender.publish(group, &long).await;
+    }
+    let urgent = sender.publish_urgent(group, "the house is on fire").await;
+    let mut ahead = member.deliveries().await;
+    let first = ahead.take(1).await;
+    assert_eq!(
+        first,
+        [(urgent.sequence, b"the house is on fire".to_vec())],
+        "on a stream of its own, before anything was read of the other"
+    );
+    let after = sender.publish(group, "all is well again").await;
+    let mut sequences: Vec<_> = normal.take(EARLIER + 1).await;
+    if sequences.last().map(|last| last.0) != Some(after.sequence) {
+        sequences.extend(normal.take(1).await);
+    }
+    let sequences: Vec<_> = sequences.iter().map(|(sequence, _)| sequence.0).collect();
+    assert!(
+        sequences.windows(2).all(|pair| pair[0] < pair[1]),
+        "in order"
+    );
+    assert_eq!(sequences.last(), Some(&after.sequence.0));
+    let earlier = sequences
+        .iter()
+        .filter(|sequence| **sequence < urgent.sequence.0);
+    assert_eq!(earlier.count(), EARLIER, "nothing is lost for it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_goodbye_is_honoured_after_the_answers_before_it() {
     let house = House::open();
     let group = house.with_a_group(3).await;

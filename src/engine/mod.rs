@@ -37,6 +37,8 @@ pub use door::Busy;
 pub use embed::{Message, ROOM_WAIT_MAX};
 pub use open::OpenError;
 pub use options::{OnFailure, Options};
+#[cfg(all(test, feature = "server"))]
+pub(crate) use outbox::locks_taken;
 pub use port::{AttachedPerson, Fetch, FetchError, Item, Port, PortId};
 pub use recovery::ReplayError;
 pub use sign_in::SignIn;

@@ -25,6 +25,17 @@ pub(crate) enum Released {
     },
 }
 
+#[cfg(test)]
+thread_local! {
+    static LOCKS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// How often this thread has taken an outbox's lock: the only one on a shard's way.
+#[cfg(test)]
+pub(crate) fn locks_taken() -> u64 {
+    LOCKS.get()
+}
+
 /// One port's queue and its owner's wake-up.
 pub(crate) struct Outbox {
     inner: Mutex<Inner>,
@@ -116,6 +127,8 @@ impl Outbox {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        #[cfg(test)]
+        LOCKS.set(LOCKS.get() + 1);
         self.inner.lock().expect("no holder of this lock can panic")
     }
 }

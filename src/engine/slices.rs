@@ -36,8 +36,6 @@ impl Sequencer {
     /// thousands, or groups by the hundred, never make the door busy for others.
     pub(super) fn slice(&mut self) -> Sliced {
         let Some(slice) = self.state.next_slice() else {
-            // What was cancelled has no last slice to be forgotten with.
-            self.mass_sends.clear();
             return Sliced::Nothing;
         };
         let parent = match slice.body {

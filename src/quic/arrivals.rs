@@ -15,6 +15,7 @@ use mio::Waker;
 use quinn_proto::{ConnectionHandle, DatagramEvent, EcnCodepoint, Incoming};
 
 use super::admission::Class;
+use super::counted::transport;
 use super::endpoint::Shard;
 use super::link::Link;
 use super::waiting;
@@ -97,7 +98,9 @@ impl Shard {
                 for datagram in datagrams {
                     self.stats.datagrams_received += 1;
                     self.stats.bytes_received += datagram.len() as u64;
-                    self.on_datagram(now, meta.addr, meta.dst_ip, ecn, BytesMut::from(datagram));
+                    // QUIC takes datagrams in memory of their own.
+                    let contents = transport(|| BytesMut::from(datagram));
+                    self.on_datagram(now, meta.addr, meta.dst_ip, ecn, contents);
                 }
             }
             if count < super::socket::BATCH {
@@ -171,9 +174,9 @@ impl Shard {
     ) {
         let mut buffer = self.links.socket.buffer();
         let is_short = waiting::is_short(&contents);
-        let event = self
-            .endpoint
-            .handle(now, remote, local_ip, ecn, contents, &mut buffer);
+        let endpoint = &mut self.endpoint;
+        let event =
+            transport(|| endpoint.handle(now, remote, local_ip, ecn, contents, &mut buffer));
         match event {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
                 self.links.socket.give_back(buffer);

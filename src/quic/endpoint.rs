@@ -18,6 +18,7 @@ use super::admission::Waiting;
 use super::arrivals::{Forwarded, Newcomers, Peer};
 use super::cid::{ShardCodec, ShardIds};
 use super::close::CloseReason;
+use super::counted;
 use super::gateway::Backlog;
 use super::latency::Latency;
 use super::link::{Link, Phase};
@@ -319,7 +320,7 @@ impl Shard {
             return;
         }
         if link.conn.poll_timeout().is_some_and(|at| at <= now) {
-            link.conn.handle_timeout(now);
+            counted::transport(|| link.conn.handle_timeout(now));
             self.links.mark_dirty(index);
         } else {
             self.links.arm(index);
@@ -453,6 +454,7 @@ impl Shard {
         stats.datagrams_unsendable = sent.unsendable;
         self.note_memory();
         self.published.store(&self.stats);
+        counted::publish();
     }
 
     /// Whether a stop has come to its end; tells everyone once what is in flight is answered.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use quinn_proto::{ConnectionEvent, EndpointEvent, Event};
 
+use super::counted::transport;
 use super::link::Link;
 use super::options::Limits;
 use super::prefetch::prefetch;
@@ -157,7 +158,7 @@ impl Links {
         }
         self.hand_over(index);
         if let Some(link) = self.get(index) {
-            link.conn.handle_event(event);
+            transport(|| link.conn.handle_event(event));
         }
         self.mark_dirty(index);
     }
@@ -246,7 +247,8 @@ impl Links {
         let segments_max = self.socket.segments_max();
         while !self.socket.is_full() {
             let mut buffer = self.socket.buffer();
-            let Some(transmit) = link.conn.poll_transmit(now, segments_max, &mut buffer) else {
+            let polled = transport(|| link.conn.poll_transmit(now, segments_max, &mut buffer));
+            let Some(transmit) = polled else {
                 self.socket.give_back(buffer);
                 // It may have more, and wait for its pace or its window.
                 self.schedules[index as usize].is_quiet = false;

@@ -18,9 +18,13 @@ pub mod auth;
 mod cid;
 mod close;
 mod congestion;
+mod counted;
 mod endpoint;
 mod flush;
 mod gateway;
+#[cfg(all(test, feature = "client"))]
+#[path = "../../tests/quic/mod.rs"]
+mod house;
 mod latency;
 mod link;
 mod links;

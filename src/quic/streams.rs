@@ -7,6 +7,7 @@ use bytes::{Buf, Bytes};
 use quinn_proto::{Connection, ReadError, ReadableError, StreamId, WriteError};
 
 use super::close::{ClientStream, CloseReason};
+use super::counted::transport;
 use crate::wire::{
     FRAME_LEN_MAX, FRAME_LEN_MAX_UNAUTHENTICATED, Frame, FrameDecoder, STREAM_OPENING_LEN,
     StreamClass, stream_opening,
@@ -76,7 +77,7 @@ impl Inbound {
                 return Err(gone);
             }
         };
-        let read = chunks.next(usize::MAX);
+        let read = transport(|| chunks.next(usize::MAX));
         // Whether credit should be sent is moot: every visit ends with a look for what to send.
         let _ = chunks.finalize();
         match read {
@@ -183,7 +184,7 @@ impl Delivery {
     pub(super) fn resume(&mut self, conn: &mut Connection) -> Result<bool, WriteError> {
         while !self.rest.is_empty() {
             let rest = core::slice::from_mut(&mut self.rest);
-            match conn.send_stream(self.id).write_chunks(rest) {
+            match transport(|| conn.send_stream(self.id).write_chunks(rest)) {
                 Ok(_) => {}
                 Err(WriteError::Blocked) => {
                     self.blocked = true;
@@ -209,7 +210,7 @@ impl Delivery {
             // QUIC keeps what it takes until it is acknowledged: a counted reference of its own.
             scratch.clear();
             scratch.extend_from_slice(&chunks[taken..]);
-            let written = match conn.send_stream(self.id).write_chunks(scratch) {
+            let written = match transport(|| conn.send_stream(self.id).write_chunks(scratch)) {
                 Ok(written) => written.chunks,
                 Err(WriteError::Blocked) => {
                     self.blocked = true;

@@ -12,6 +12,8 @@
 
 use quinn_proto::{Connection, ConnectionEvent};
 
+use super::counted::transport;
+
 /// A datagram up to so long has no room for a frame of ours: first byte and connection id (11), packet
 /// number (1 to 4), tag (16), and a stream frame's head before 16 bytes.
 const LEN_MAX: usize = 46;
@@ -61,7 +63,7 @@ impl Waiting {
     /// Hands what waits to its connection.
     pub(super) fn hand_over(&mut self, place: Place, conn: &mut Connection) {
         if let Some(event) = self.take(place) {
-            conn.handle_event(event);
+            transport(|| conn.handle_event(event));
         }
     }
 

@@ -58,3 +58,9 @@ pub(crate) fn allocations_of(work: impl FnOnce()) -> u64 {
     work();
     ALLOCATIONS.get() - before
 }
+
+/// How many allocations this thread has made.
+#[allow(dead_code)] // As above.
+pub(crate) fn allocations() -> u64 {
+    ALLOCATIONS.get()
+}

@@ -20,7 +20,8 @@ use throng::quic::{Limits, Server, ServerOptions};
 use throng::wire::{
     ALPN, Attach, AttachEntry, Attached, ClientMessageId, DeliveryDecoder, DeviceId, Envelope,
     FRAME_LEN_MAX, Frame, FrameDecoder, FrameKind, GroupId, HeaderFields, Hello, Kind, PersonId,
-    Published, Role, Sequence, TenantId, Timestamp, Welcome, encode_frame, read_close_number,
+    Priority, Published, Role, Sequence, TenantId, Timestamp, Welcome, encode_frame,
+    read_close_number,
 };
 
 /// How long anything may take before a test gives up on it.
@@ -329,8 +330,23 @@ impl Client {
 
     /// Publishes and waits for where it went.
     pub(crate) async fn publish(&mut self, group: GroupId, text: &str) -> Published {
+        let envelope = text_envelope(group, u128::from(self.next + 1), text);
+        self.publish_envelope(&envelope).await
+    }
+
+    /// The same of an urgent message.
+    pub(crate) async fn publish_urgent(&mut self, group: GroupId, text: &str) -> Published {
+        let envelope = text_envelope(group, u128::from(self.next + 1), text);
+        let fields = HeaderFields {
+            priority: Priority::Urgent,
+            ..envelope.header().fields()
+        };
+        let envelope = Envelope::new(&fields, text.as_bytes()).expect("short enough");
+        self.publish_envelope(&envelope).await
+    }
+
+    async fn publish_envelope(&mut self, payload: &Envelope) -> Published {
         self.next += 1;
-        let payload = text_envelope(group, u128::from(self.next), text);
         self.requests
             .send(FrameKind::Publish, self.next, payload.bytes())
             .await;
@@ -402,6 +418,11 @@ impl Deliveries {
 }
 
 impl Deliveries {
+    /// Reads until the stream or its connection ends.
+    pub(crate) async fn drain(&mut self) {
+        while let Ok(Some(_)) = self.stream.read_chunk(64 * 1024, true).await {}
+    }
+
     /// Hands on what comes next, at least one envelope.
     pub(crate) async fn read(&mut self, mut read: impl FnMut(&throng::wire::Header, &[u8])) {
         let mut any = false;

@@ -170,6 +170,10 @@ fn read_deliveries(
     inbox: &mut Inbox,
     shared: &mut Shared<'_>,
 ) -> Result<(), SessionError> {
+    if matches!(link.stage, Stage::Lost(_)) {
+        // What is still unread was not counted among the cursors: it comes again on the next connection.
+        return Ok(());
+    }
     let streams = &mut link.deliveries;
     let Some((_, decoder)) = streams.iter_mut().find(|(stream, _)| *stream == id) else {
         return Ok(());
