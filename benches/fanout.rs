@@ -3,9 +3,11 @@
 //! Criterion's time is one wave; its throughput is deliveries. *Lone* delivers one message a flush,
 //! *burst* 64; *taken* is a sink that keeps what it is given, as a connection does, *read* one that
 //! reads in place, as a callback does. The payload is 256 bytes, and every one differs. Beside them, with
-//! the same readers on the same thread: tokio's broadcast channel, and a channel per member.
+//! the same readers on the same thread: tokio's broadcast channel, and a channel per member. *Shards* is
+//! a burst to the same members on one thread and on two.
 
 use std::hint::black_box;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -255,5 +257,74 @@ fn channels_of<C: Channels>(criterion: &mut Criterion, name: &str) {
     }
 }
 
-criterion_group!(benches, fan_out, channels);
+/// Shards on threads of their own, each with its part of the members.
+struct Shards {
+    shards: Vec<(mpsc::Sender<Vec<Envelope>>, mpsc::Receiver<u64>)>,
+}
+
+impl Shards {
+    fn with(count: u64, members: u64) -> Self {
+        let shards = (0..count).map(|_| {
+            let (waves, to_do) = mpsc::channel::<Vec<Envelope>>();
+            let (done, deliveries) = mpsc::channel();
+            std::thread::spawn(move || {
+                let mut hall = Hall::with(members / count);
+                let mut sink = Reading::default();
+                for envelopes in to_do {
+                    let before = sink.deliveries;
+                    let items: Vec<_> = envelopes.into_iter().map(Item::Deliver).collect();
+                    hall.wave(&items, &mut sink);
+                    if done.send(sink.deliveries - before).is_err() {
+                        return;
+                    }
+                }
+                black_box(sink.sum);
+            });
+            (waves, deliveries)
+        });
+        Self {
+            shards: shards.collect(),
+        }
+    }
+
+    fn wave(&self, envelopes: &[Envelope]) -> u64 {
+        for (waves, _) in &self.shards {
+            waves.send(envelopes.to_vec()).expect("the shard lives");
+        }
+        let done = self.shards.iter();
+        done.map(|(_, done)| done.recv().expect("the shard lives"))
+            .sum()
+    }
+}
+
+/// The same members on one shard and on two.
+fn shards(criterion: &mut Criterion) {
+    const MEMBERS: u64 = 20_000;
+    const MESSAGES: u64 = 64;
+    let mut group = criterion.benchmark_group("fanout/shards");
+    group
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(2))
+        .sample_size(10)
+        .throughput(Throughput::Elements(MEMBERS * MESSAGES));
+    for count in [1, 2] {
+        let shards = Shards::with(count, MEMBERS);
+        let mut hall = Hall::with(0);
+        group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
+            bencher.iter_custom(|waves| {
+                let mut elapsed = Duration::ZERO;
+                for _ in 0..waves {
+                    let envelopes = hall.envelopes(MESSAGES);
+                    let begun = std::time::Instant::now();
+                    assert_eq!(shards.wave(&envelopes), MEMBERS * MESSAGES);
+                    elapsed += begun.elapsed();
+                }
+                elapsed
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, fan_out, channels, shards);
 criterion_main!(benches);

@@ -60,6 +60,8 @@ pub(crate) struct Ledger {
     finished_us: AtomicU64,
     first_recipient: Mutex<Histogram<u64>>,
     last_recipient: Mutex<Histogram<u64>>,
+    /// The same, of urgent messages.
+    urgent_last_recipient: Mutex<Histogram<u64>>,
 }
 
 impl Ledger {
@@ -96,6 +98,7 @@ impl Ledger {
             finished_us: AtomicU64::new(0),
             first_recipient: Mutex::new(latencies()),
             last_recipient: Mutex::new(latencies()),
+            urgent_last_recipient: Mutex::new(latencies()),
             plan,
         }
     }
@@ -162,6 +165,9 @@ impl Ledger {
         }
         if before == recipients {
             lock(&self.last_recipient).saturating_record(latency);
+            if self.plan.messages[number].is_urgent {
+                lock(&self.urgent_last_recipient).saturating_record(latency);
+            }
             self.finished_us.fetch_max(now_us, Ordering::AcqRel);
             self.completed.fetch_add(1, Ordering::AcqRel);
             self.window.add_permits(1);
@@ -254,6 +260,12 @@ impl Ledger {
     /// Latencies of each copy's last recipient.
     pub(crate) fn last_recipient(&self) -> Histogram<u64> {
         lock(&self.last_recipient).clone()
+    }
+
+    /// The same of urgent messages, where there were any.
+    pub(crate) fn urgent_last_recipient(&self) -> Option<Histogram<u64>> {
+        let times = lock(&self.urgent_last_recipient).clone();
+        (!times.is_empty()).then_some(times)
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Planned {
     pub(crate) due_us: u64,
     /// What it says.
     pub(crate) body: Bytes,
+    /// It goes ahead of others (SPEC S2).
+    pub(crate) is_urgent: bool,
     /// The first of its copies, one a group.
     first_copy: usize,
 }
@@ -66,6 +68,8 @@ impl Plan {
                 };
                 let groups = vec![number % scenario.people.groups];
                 plan.add(number % publish.senders, groups, due_us, corpus.next());
+                let one_in = publish.urgent_every;
+                plan.messages[number].is_urgent = one_in > 0 && (number + 1) % one_in == 0;
             }
         }
         if let Some(mass_sends) = &scenario.mass_sends {
@@ -89,6 +93,7 @@ impl Plan {
             groups,
             due_us,
             body,
+            is_urgent: false,
             first_copy,
         });
     }
@@ -184,6 +189,7 @@ pub(crate) mod tests {
                 rate_per_s: 10.0,
                 seconds: 0.6,
                 messages: None,
+                urgent_every: 0,
                 window: 64,
             }),
             mass_sends: None,

@@ -51,7 +51,11 @@ async fn publish(ledger: Arc<Ledger>, seat: Seat, number: usize) -> anyhow::Resu
     let message = Message {
         group: ledger.group_ids[planned.groups[0]],
         kind: Kind::Text,
-        priority: Priority::Normal,
+        priority: if planned.is_urgent {
+            Priority::Urgent
+        } else {
+            Priority::Normal
+        },
         client_message_id: ledger.plan.client_message_id(number),
         body: planned.body.clone(),
     };

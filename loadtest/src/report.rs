@@ -103,6 +103,9 @@ pub(crate) struct Report {
     pub(crate) latency_us: Latency,
     pub(crate) first_recipient_latency_us: RecipientLatency,
     pub(crate) last_recipient_latency_us: RecipientLatency,
+    /// Of urgent messages, where there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) urgent_last_recipient_latency_us: Option<RecipientLatency>,
     pub(crate) archive: Archive,
     pub(crate) refused: BTreeMap<&'static str, u64>,
     pub(crate) restarts: usize,
@@ -223,6 +226,10 @@ impl Report {
             ),
         ] {
             row(name, format!("{} / {} / {} µs", l.p50, l.p99, l.max));
+        }
+        if let Some(l) = self.urgent_last_recipient_latency_us {
+            let times = format!("{} / {} / {} µs", l.p50, l.p99, l.max);
+            row("urgent, last recipient", times);
         }
         let records = self
             .archive
@@ -355,6 +362,7 @@ mod tests {
                 p99: 2,
                 max: 3,
             },
+            urgent_last_recipient_latency_us: None,
             archive: Archive {
                 records: Some(2_605),
                 verified: Some(true),

@@ -261,6 +261,9 @@ fn perform(
         latency_us: Latency::of(&tally.latency),
         first_recipient_latency_us: RecipientLatency::of(&ledger.first_recipient()),
         last_recipient_latency_us: RecipientLatency::of(&ledger.last_recipient()),
+        urgent_last_recipient_latency_us: ledger
+            .urgent_last_recipient()
+            .map(|times| RecipientLatency::of(&times)),
         archive,
         refused: ledger.refusals(),
         restarts: measured.restarts,

@@ -140,6 +140,9 @@ pub(crate) struct Publish {
     pub(crate) seconds: f64,
     /// How many, when the rate is 0.
     pub(crate) messages: Option<usize>,
+    /// One message in so many is urgent, beginning with the last of them. Default 0: none.
+    #[serde(default)]
+    pub(crate) urgent_every: usize,
     /// Messages that may be with some members and not yet with all. Default 64.
     #[serde(default = "sixty_four")]
     pub(crate) window: usize,
@@ -379,6 +382,7 @@ mod tests {
             include_str!("../scenarios/crash.toml"),
             include_str!("../scenarios/stalled.toml"),
             include_str!("../scenarios/storm.toml"),
+            include_str!("../scenarios/urgent.toml"),
             include_str!("../scenarios/gateway.toml"),
             include_str!("../scenarios/broadcast.toml"),
         ] {

@@ -69,6 +69,7 @@ fn scenario(load: Load) -> Scenario {
                 false => 0.0,
             },
             messages: Some(load.messages),
+            urgent_every: 0,
             window: load.window,
         }),
         mass_sends: None,
