@@ -22,7 +22,7 @@ pub(crate) struct Tally {
     pub(crate) redelivered: u64,
     /// Microseconds from due to delivered.
     pub(crate) latency: Histogram<u64>,
-    /// Of this, members who stay while others are away: in each [`Window`].
+    /// Of this, members who stay while others are away: in each [`Window`](crate::away::Window).
     pub(crate) windows: [Histogram<u64>; 2],
 }
 

@@ -31,7 +31,7 @@ thread_local! {
 }
 
 /// How often this thread has taken an outbox's lock: the only one on a shard's way.
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 pub(crate) fn locks_taken() -> u64 {
     LOCKS.get()
 }
