@@ -5,8 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use quinn_proto::{
-    AckFrequencyConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TransportConfig,
-    ValidationTokenConfig, VarInt,
+    IdleTimeout, MtuDiscoveryConfig, ServerConfig, TransportConfig, ValidationTokenConfig, VarInt,
     crypto::rustls::{NoInitialCipherSuite, QuicServerConfig},
 };
 
@@ -16,10 +15,6 @@ use super::auth::{AuthError, Identity};
 use super::congestion::UsedCubicConfig;
 use crate::shard;
 use crate::wire::Timestamp;
-
-/// Packets of a burst that a client is asked to acknowledge together, where it can (draft-ietf-quic-ack-frequency);
-/// what is less it acknowledges after its usual delay.
-const ACKNOWLEDGE_EVERY: u32 = 10;
 
 /// Checks a person's token at a time and says who it is.
 pub type CheckToken = dyn Fn(&str, Timestamp) -> Result<Identity, AuthError> + Send + Sync;
@@ -141,8 +136,6 @@ impl Limits {
         let mut transport = TransportConfig::default();
         let idle_ms = u32::try_from(self.idle_timeout.as_millis()).unwrap_or(u32::MAX);
         let mut discovery = MtuDiscoveryConfig::default();
-        let mut acknowledgements = AckFrequencyConfig::default();
-        acknowledgements.ack_eliciting_threshold(VarInt::from_u32(ACKNOWLEDGE_EVERY));
         discovery.upper_bound(self.initial_mtu_bytes.max(1452));
         transport
             // Requests and attachments; quinn-proto keeps an entry per permitted stream.
@@ -154,7 +147,6 @@ impl Limits {
             .send_window(self.unacknowledged_bytes_max)
             .initial_mtu(self.initial_mtu_bytes)
             .mtu_discovery_config(Some(discovery))
-            .ack_frequency_config(Some(acknowledgements))
             .datagram_receive_buffer_size(None)
             .datagram_send_buffer_size(0)
             .congestion_controller_factory(Arc::new(UsedCubicConfig::default()))
