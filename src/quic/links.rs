@@ -148,12 +148,11 @@ impl Links {
             return;
         };
         let wait_max = self.limits.acknowledgements_wait_max;
-        if is_short && schedule.is_quiet && !wait_max.is_zero() {
-            self.waiting.put(&mut schedule.waiting, event);
-            if schedule.waits_until == Tick::MAX {
-                schedule.waits_until = self.wheel.tick_after(now + wait_max);
-                self.rearm(index);
-            }
+        let may_wait = is_short && schedule.is_quiet && !schedule.waiting.is_taken();
+        if may_wait && !wait_max.is_zero() {
+            schedule.waiting = self.waiting.put(event);
+            schedule.waits_until = self.wheel.tick_after(now + wait_max);
+            self.rearm(index);
             return;
         }
         self.hand_over(index);
@@ -178,14 +177,6 @@ impl Links {
             None => self.waiting.discard(place),
         }
         true
-    }
-
-    /// Whether what waits for a connection should be looked at when the connection is: so late that it
-    /// may not wait for the next time.
-    fn has_waited(&self, index: u32, now: Instant) -> bool {
-        let schedule = self.schedules.get(index as usize);
-        let late = now + self.limits.acknowledgements_wait_max / 2;
-        schedule.is_some_and(|schedule| schedule.waits_until <= self.wheel.tick_after(late))
     }
 
     /// Says that a connection will be written to soon.
@@ -350,7 +341,7 @@ impl Wave<'_> {
         }
         self.finish();
         self.current = Some(index);
-        if !self.links.has_waited(index, self.now) || !self.links.hand_over(index) {
+        if !self.links.hand_over(index) {
             return;
         }
         let Some(link) = self.links.get(index) else {
@@ -402,7 +393,12 @@ mod tests {
     use proptest::prelude::*;
     use quinn_proto::Dir;
 
+    use std::time::Duration;
+
+    use quinn_proto::DatagramEvent;
+
     use super::super::pair::{Pair, split};
+    use super::super::waiting::is_short;
     use super::*;
 
     proptest! {
@@ -429,5 +425,40 @@ mod tests {
                 pair.deliver(datagrams);
             }
         }
+    }
+
+    #[test]
+    fn a_forged_packet_never_displaces_an_acknowledgement_that_waits() {
+        let mut pair = Pair::connected();
+        let stream = pair.server.conn.streams().open(Dir::Uni).unwrap();
+        pair.server.conn.send_stream(stream).write(b"news").unwrap();
+        let news = pair.server.drain(pair.now);
+        let from = "127.0.0.1:1".parse().unwrap();
+        pair.client.receive(pair.now, from, news);
+        pair.now += Duration::from_millis(30);
+        pair.client.conn.handle_timeout(pair.now);
+        let acknowledgement = pair.client.drain(pair.now).remove(0);
+        let mut forged = acknowledgement.clone();
+        *forged.last_mut().unwrap() ^= 1;
+
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let socket = ShardSocket::new(socket).unwrap();
+        let mut links = Links::new(socket, Limits::default(), pair.now);
+        links.insert(0, Link::new(pair.server.conn, 1, pair.now));
+        links.schedules[0].is_quiet = true;
+        let acknowledged = |links: &mut Links| links.get(0).unwrap().conn.stats().frame_rx.acks;
+        let before = acknowledged(&mut links);
+        for datagram in [acknowledgement, forged] {
+            assert!(is_short(&datagram));
+            let from = "127.0.0.1:2".parse().unwrap();
+            let endpoint = &mut pair.server.endpoint;
+            let event = endpoint.handle(pair.now, from, None, None, datagram, &mut Vec::new());
+            let Some(DatagramEvent::ConnectionEvent(_, event)) = event else {
+                panic!("of the connection");
+            };
+            assert_eq!(acknowledged(&mut links), before, "it waits");
+            links.receive(0, event, true, pair.now);
+        }
+        assert_eq!(acknowledged(&mut links), before + 1);
     }
 }

@@ -18,7 +18,7 @@ const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Ad
 
 /// One end.
 pub(super) struct End {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     handle: ConnectionHandle,
     pub(super) conn: Connection,
     address: SocketAddr,

@@ -2,12 +2,11 @@
 //!
 //! Nearly every delivery is answered by a packet that only acknowledges it, and nearly always the
 //! connection then has nothing to send. Handling it at once would bring the connection's state into
-//! the cache a second time for nothing. So it waits for a wave that writes to the connection, and a
-//! later one takes its place: an acknowledgement names everything that has come so far (RFC 9000,
-//! 13.2.3), and a packet that was overtaken might as well have been lost on the way. quinn-proto is
-//! told when it came, not when it is looked at, so round-trip times are what they were.
+//! the cache a second time for nothing. So it waits for the next wave that writes to the connection.
+//! quinn-proto is told when it came, not when it is looked at, so round-trip times are what they were.
 //!
-//! One waits at most, for [`super::Limits::acknowledgements_wait_max`]. Places are used again: nothing
+//! One waits at most, for [`super::Limits::acknowledgements_wait_max`]; another brings both in. None is
+//! dropped for a later one: before it is opened nobody knows who sent that (RFC 9000, 21.1.3.3). Places are used again: nothing
 //! grows and, once warm, nothing is allocated (invariants 4 and 5).
 
 use quinn_proto::{Connection, ConnectionEvent};
@@ -49,15 +48,14 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Keeps `event`, in place of an earlier one.
-    pub(super) fn put(&mut self, place: &mut Place, event: ConnectionEvent) {
-        if !place.is_taken() {
-            place.0 = self.vacant.pop().unwrap_or_else(|| {
-                self.places.push(None);
-                self.places.len() as u32 - 1
-            });
-        }
-        self.places[place.0 as usize] = Some(event);
+    /// Keeps `event`; where.
+    pub(super) fn put(&mut self, event: ConnectionEvent) -> Place {
+        let place = self.vacant.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            self.places.len() as u32 - 1
+        });
+        self.places[place as usize] = Some(event);
+        Place(place)
     }
 
     /// Hands what waits to its connection.
