@@ -133,18 +133,23 @@ impl QuicClients {
         Ok(())
     }
 
-    fn receive(&mut self) -> anyhow::Result<()> {
-        for event in &self.events {
-            let socket = event.token().0;
-            let (links, dirty) = (&mut self.links, &mut self.dirty);
-            let handles = &self.handles[socket];
-            self.sockets[socket].receive(&mut self.landing, |handle, event| {
-                let number = handles.get(handle.0).copied().unwrap_or(NOBODY);
-                if let Some(link) = links.get_mut(number) {
-                    link.connection.handle_event(event);
-                    link.mark(number, dirty);
-                }
-            })?;
+    /// Reads the sockets empty, and sees to the clients of each batch while their state is in the cache.
+    fn receive(&mut self, each: &mut Each<'_>) -> anyhow::Result<()> {
+        let ready: Vec<_> = self.events.iter().map(|event| event.token().0).collect();
+        for socket in ready {
+            let mut has_more = true;
+            while has_more {
+                let (links, dirty) = (&mut self.links, &mut self.dirty);
+                let handles = &self.handles[socket];
+                has_more = self.sockets[socket].receive(&mut self.landing, |handle, event| {
+                    let number = handles.get(handle.0).copied().unwrap_or(NOBODY);
+                    if let Some(link) = links.get_mut(number) {
+                        link.connection.handle_event(event);
+                        link.mark(number, dirty);
+                    }
+                })?;
+                self.drive_dirty(each)?;
+            }
         }
         Ok(())
     }
@@ -231,7 +236,7 @@ impl Clients for QuicClients {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             other => other?,
         }
-        self.receive()?;
+        self.receive(each)?;
         self.expire(Instant::now());
         self.drive_dirty(each)
     }

@@ -282,17 +282,22 @@ impl Loop {
         timer.into_iter().chain(connect).min()
     }
 
+    /// Reads a socket empty, and sees to the members of each batch while their state is in the cache.
     fn receive(&mut self, number: usize) -> anyhow::Result<()> {
-        let (members, dirty) = (&mut self.members, &mut self.dirty);
-        let handles = &self.handles[number];
-        self.sockets[number].receive(&mut self.landing, |handle, event| {
-            let index = handles.get(handle.0).copied().unwrap_or(NOBODY);
-            let member = members.get_mut(index);
-            if let Some(link) = member.and_then(|member| member.link.as_mut()) {
-                link.connection.handle_event(event);
-                mark(link, index, dirty);
-            }
-        })?;
+        let mut has_more = true;
+        while has_more {
+            let (members, dirty) = (&mut self.members, &mut self.dirty);
+            let handles = &self.handles[number];
+            has_more = self.sockets[number].receive(&mut self.landing, |handle, event| {
+                let index = handles.get(handle.0).copied().unwrap_or(NOBODY);
+                let member = members.get_mut(index);
+                if let Some(link) = member.and_then(|member| member.link.as_mut()) {
+                    link.connection.handle_event(event);
+                    mark(link, index, dirty);
+                }
+            })?;
+            self.drive_dirty()?;
+        }
         Ok(())
     }
 

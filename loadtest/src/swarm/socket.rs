@@ -67,56 +67,53 @@ impl Socket {
         })
     }
 
-    /// Reads what has arrived and hands out each connection's events.
+    /// Reads a batch of what has arrived and hands out each connection's events; whether there may be
+    /// more.
     pub(crate) fn receive(
         &mut self,
         landing: &mut Landing,
         mut each: impl FnMut(ConnectionHandle, ConnectionEvent),
-    ) -> io::Result<()> {
-        loop {
-            let mut slices = landing.buffers.chunks_mut(RECEIVE_MAX);
-            let mut slices: [IoSliceMut<'_>; BATCH_SIZE] = core::array::from_fn(|_| {
-                IoSliceMut::new(slices.next().expect("a buffer for each of a batch"))
-            });
-            let received = self
-                .state
-                .recv((&self.io).into(), &mut slices, &mut landing.meta);
-            let count = match received {
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                // The server is down for a moment: its host says so for each datagram sent.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
-                Err(error) => return Err(error),
-            };
-            let now = Instant::now();
-            for (slice, meta) in slices.iter().zip(&landing.meta[..count]) {
-                for datagram in slice[..meta.len].chunks(meta.stride.max(1)) {
-                    let mut answer = self.spare.pop().unwrap_or_default();
-                    let event = self.endpoint.handle(
-                        now,
-                        meta.addr,
-                        meta.dst_ip,
-                        None,
-                        BytesMut::from(datagram),
-                        &mut answer,
-                    );
-                    match event {
-                        Some(DatagramEvent::ConnectionEvent(handle, event)) => each(handle, event),
-                        Some(DatagramEvent::Response(transmit)) => {
-                            answer.truncate(transmit.size);
-                            self.outgoing.push(answer);
-                            continue;
-                        }
-                        // Without a server's configuration no connection is accepted.
-                        Some(DatagramEvent::NewConnection(_)) | None => {}
+    ) -> io::Result<bool> {
+        let mut slices = landing.buffers.chunks_mut(RECEIVE_MAX);
+        let mut slices: [IoSliceMut<'_>; BATCH_SIZE] = core::array::from_fn(|_| {
+            IoSliceMut::new(slices.next().expect("a buffer for each of a batch"))
+        });
+        let received = self
+            .state
+            .recv((&self.io).into(), &mut slices, &mut landing.meta);
+        let count = match received {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            // The server is down for a moment: its host says so for each datagram sent.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        let now = Instant::now();
+        for (slice, meta) in slices.iter().zip(&landing.meta[..count]) {
+            for datagram in slice[..meta.len].chunks(meta.stride.max(1)) {
+                let mut answer = self.spare.pop().unwrap_or_default();
+                let event = self.endpoint.handle(
+                    now,
+                    meta.addr,
+                    meta.dst_ip,
+                    None,
+                    BytesMut::from(datagram),
+                    &mut answer,
+                );
+                match event {
+                    Some(DatagramEvent::ConnectionEvent(handle, event)) => each(handle, event),
+                    Some(DatagramEvent::Response(transmit)) => {
+                        answer.truncate(transmit.size);
+                        self.outgoing.push(answer);
+                        continue;
                     }
-                    self.recycle(answer);
+                    // Without a server's configuration no connection is accepted.
+                    Some(DatagramEvent::NewConnection(_)) | None => {}
                 }
-            }
-            if count < BATCH_SIZE {
-                return Ok(());
+                self.recycle(answer);
             }
         }
+        Ok(count == BATCH_SIZE)
     }
 
     /// An empty buffer for one datagram.
