@@ -3,10 +3,13 @@
 //! Criterion's time is one wave; its throughput is deliveries. *Lone* delivers one message a flush,
 //! *burst* 64; *taken* is a sink that keeps what it is given, as a connection does, *read* one that
 //! reads in place, as a callback does. The payload is 256 bytes, and every one differs. Beside them, with
-//! the same readers on the same thread: tokio's broadcast channel, and a channel per member. *Shards* is
+//! the same readers on the same thread: tokio's broadcast channel, polled by whoever knows that something
+//! has come and by a task each, and a channel per member. *Shards* is
 //! a burst to the same members on one thread and on two.
 
+use std::cell::Cell;
 use std::hint::black_box;
+use std::rc::Rc;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -189,6 +192,57 @@ impl Channels for Broadcast {
     }
 }
 
+/// The broadcast channel as it is used: a task each, woken for what has come.
+struct BroadcastTasks {
+    sender: tokio::sync::broadcast::Sender<Bytes>,
+    runtime: tokio::runtime::Runtime,
+    tasks: tokio::task::LocalSet,
+    read: Rc<Cell<(u64, u64)>>,
+}
+
+impl Channels for BroadcastTasks {
+    fn with(members: u64) -> Self {
+        let (sender, _) = tokio::sync::broadcast::channel::<Bytes>(64);
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let (runtime, tasks) = (runtime.expect("a runtime"), tokio::task::LocalSet::new());
+        let read_so_far = Rc::new(Cell::new((0, 0)));
+        for _ in 0..members {
+            let (mut receiver, so_far) = (sender.subscribe(), read_so_far.clone());
+            tasks.spawn_local(async move {
+                while let Ok(envelope) = receiver.recv().await {
+                    let (count, sum): (u64, u64) = so_far.get();
+                    so_far.set((count + 1, sum.wrapping_add(read(&envelope))));
+                }
+            });
+        }
+        Self {
+            sender,
+            runtime,
+            tasks,
+            read: read_so_far,
+        }
+    }
+
+    fn send(&mut self, envelope: &Bytes) {
+        self.sender
+            .send(envelope.clone())
+            .expect("somebody receives");
+    }
+
+    fn read_all(&mut self, sum: &mut u64) -> u64 {
+        let all = self.sender.receiver_count() as u64 * self.sender.len() as u64;
+        let read = &self.read;
+        self.tasks.block_on(&self.runtime, async {
+            while read.get().0 < all {
+                tokio::task::yield_now().await;
+            }
+        });
+        let (count, read_sum) = read.take();
+        *sum = sum.wrapping_add(read_sum);
+        count
+    }
+}
+
 struct ChannelEach {
     senders: Vec<tokio::sync::mpsc::Sender<Bytes>>,
     receivers: Vec<tokio::sync::mpsc::Receiver<Bytes>>,
@@ -221,6 +275,7 @@ impl Channels for ChannelEach {
 
 fn channels(criterion: &mut Criterion) {
     channels_of::<Broadcast>(criterion, "tokio_broadcast");
+    channels_of::<BroadcastTasks>(criterion, "tokio_broadcast_tasks");
     channels_of::<ChannelEach>(criterion, "channel_per_member");
 }
 

@@ -62,7 +62,8 @@ impl Plan {
         if let Some(publish) = &scenario.publish {
             for number in 0..publish.count() {
                 let due_us = if publish.rate_per_s > 0.0 {
-                    (number as f64 * 1e6 / publish.rate_per_s) as u64
+                    let first = number - number % publish.at_once;
+                    (first as f64 * 1e6 / publish.rate_per_s) as u64
                 } else {
                     0
                 };
@@ -189,6 +190,7 @@ pub(crate) mod tests {
                 rate_per_s: 10.0,
                 seconds: 0.6,
                 messages: None,
+                at_once: 1,
                 urgent_every: 0,
                 window: 64,
             }),
@@ -203,6 +205,27 @@ pub(crate) mod tests {
 
     pub(crate) fn plan(scenario: &Scenario) -> Plan {
         Plan::new(scenario, &mut Corpus::generated(&scenario.texts), 7)
+    }
+
+    #[test]
+    fn messages_at_once_are_due_together() {
+        let mut scenario = scenario(10, 3, 4);
+        let publish = scenario.publish.as_mut().unwrap();
+        (publish.at_once, publish.urgent_every) = (4, 3);
+        let messages = plan(&scenario).messages.into_iter();
+        let due: Vec<_> = messages.map(|m| (m.due_us, m.is_urgent)).collect();
+        let (first, second) = (0, 400_000);
+        assert_eq!(
+            due,
+            [
+                (first, false),
+                (first, false),
+                (first, true),
+                (first, false),
+                (second, false),
+                (second, true)
+            ]
+        );
     }
 
     #[test]

@@ -140,6 +140,9 @@ pub(crate) struct Publish {
     pub(crate) seconds: f64,
     /// How many, when the rate is 0.
     pub(crate) messages: Option<usize>,
+    /// So many at a time, at the same rate in all. Default 1. With a rate only.
+    #[serde(default = "one")]
+    pub(crate) at_once: usize,
     /// One message in so many is urgent, beginning with the last of them. Default 0: none.
     #[serde(default)]
     pub(crate) urgent_every: usize,
@@ -344,6 +347,9 @@ impl Publish {
         if self.rate_per_s == 0.0 && self.messages.is_none() {
             bail!("publish.messages is needed when publish.rate_per_s is 0");
         }
+        if self.at_once == 0 || self.at_once > 1 && self.rate_per_s == 0.0 {
+            bail!("publish.at_once must be 1 or more, and 1 without a rate");
+        }
         if self.count() == 0 || self.window == 0 {
             bail!("nothing would be published");
         }
@@ -383,6 +389,7 @@ mod tests {
             include_str!("../scenarios/stalled.toml"),
             include_str!("../scenarios/storm.toml"),
             include_str!("../scenarios/urgent.toml"),
+            include_str!("../scenarios/urgent-alone.toml"),
             include_str!("../scenarios/gateway.toml"),
             include_str!("../scenarios/broadcast.toml"),
         ] {

@@ -373,6 +373,8 @@ impl Sink for Wave<'_> {
         taken
     }
 
+    const LOOKS_AHEAD: bool = true;
+
     fn soon(&mut self, session: u64) {
         self.links.prefetch(session as u32);
     }

@@ -69,6 +69,7 @@ fn scenario(load: Load) -> Scenario {
                 false => 0.0,
             },
             messages: Some(load.messages),
+            at_once: 1,
             urgent_every: 0,
             window: load.window,
         }),

@@ -20,6 +20,9 @@ pub trait Sink {
     /// [`Core::writable`]. What it has taken and not sent yet is for the sink to bound.
     fn write(&mut self, session: u64, chunks: &[Bytes]) -> usize;
 
+    /// Whether it wants to be told by [`Sink::soon`]: finding out who is next costs a look at them.
+    const LOOKS_AHEAD: bool = false;
+
     /// Says that a session will be offered something soon, after those before it.
     fn soon(&mut self, _session: u64) {}
 
@@ -105,7 +108,7 @@ impl Core {
         self.serve_urgents(sink, &mut budget)
     }
 
-    fn serve(&mut self, sink: &mut impl Sink, budget: &mut impl FnMut() -> bool) -> Flushed {
+    fn serve<S: Sink>(&mut self, sink: &mut S, budget: &mut impl FnMut() -> bool) -> Flushed {
         if self.serve_urgents(sink, budget) == Flushed::More {
             return Flushed::More;
         }
@@ -121,7 +124,8 @@ impl Core {
                 let Some(session) = self.ready.pop_front() else {
                     break;
                 };
-                if let Some(next) = self.ready.front()
+                if S::LOOKS_AHEAD
+                    && let Some(next) = self.ready.front()
                     && let Some(next) = self.sessions.get(*next)
                 {
                     sink.soon(next.id);
@@ -150,10 +154,10 @@ impl Core {
     /// Serves the members of the only dirty group as they are listed, without listing them anew: the
     /// common case of one message to one large group. Who is in step with the others is offered the
     /// very same chunks. Those the budget does not reach, and those who are not as free, are marked.
-    fn walk_members(
+    fn walk_members<S: Sink>(
         &mut self,
         key: Key<Group>,
-        sink: &mut impl Sink,
+        sink: &mut S,
         budget: &mut impl FnMut() -> bool,
     ) {
         let Some(members) = self.take_members(key) else {
@@ -162,22 +166,23 @@ impl Core {
         self.chunks.clear();
         let urgent = self.groups[key].urgent;
         let mut run = Run::default();
-        let mut strides = members.chunks(STRIDE);
-        for stride in &mut strides {
-            for (index, &member) in stride.iter().enumerate() {
-                if let Some(&next) = stride.get(index + 1) {
-                    let next = self.subscriptions[next].session;
-                    sink.soon(self.sessions[next].id);
-                }
-                if !self.offer_in_step(member, &mut run, sink) {
-                    self.mark_member(member, urgent);
-                }
+        let mut walked = 0;
+        while let Some(&member) = members.get(walked) {
+            walked += 1;
+            if S::LOOKS_AHEAD
+                && let Some(&next) = members.get(walked)
+            {
+                let next = self.subscriptions[next].session;
+                sink.soon(self.sessions[next].id);
             }
-            if !budget() {
+            if !self.offer_in_step(member, &mut run, sink) {
+                self.mark_member(member, urgent);
+            }
+            if walked.is_multiple_of(STRIDE) && !budget() {
                 break;
             }
         }
-        for &member in strides.flatten() {
+        for &member in &members[walked..] {
             self.mark_member(member, urgent);
         }
         self.put_members_back(key, members);
