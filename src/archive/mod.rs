@@ -5,6 +5,7 @@
 
 mod inspect;
 mod repair;
+pub mod tlog;
 mod verify;
 
 pub use inspect::{InspectError, Inspected, inspect};

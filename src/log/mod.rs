@@ -33,6 +33,7 @@ pub use snapshot::Snapshots;
 pub(crate) use snapshot::snapshot_position;
 pub use space::{Class, NoSpace, Space};
 pub use storage::{Directory, Memory, Storage, StorageError};
+pub(crate) use tree::parent as node_hash;
 pub use writer::{AppendError, Log};
 
 use crate::wire::{Header, Take};
