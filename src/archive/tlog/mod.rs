@@ -5,13 +5,16 @@
 //! signed-note and tlog-proof over the tree of RFC 6962 (docs/archive.md, byte by byte). Keeps
 //! invariant 3: record number, entry and Merkle leaf agree.
 //!
-//! `edge`, `prove`, `tile`, `note`, `checkpoint` and `proof` are pure; `tiles` reads what is stored.
+//! `edge`, `prove`, `tile`, `note`, `checkpoint` and `proof` are pure; `publisher` follows a
+//! log, `stored` reads what it has published.
 
 mod checkpoint;
 mod edge;
 mod note;
 mod proof;
 mod prove;
+mod publisher;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -21,6 +24,8 @@ pub use edge::Edge;
 pub use note::{KeyError, NOTE_LEN_MAX, NoteError, SigningKey, VerifyingKey, sign, verify};
 pub use proof::{Proof, ProofError};
 pub use prove::{Mismatch, consistency, inclusion, verify_consistency, verify_inclusion};
+pub use publisher::{OpenError, Publisher};
+pub use stored::{CHECKPOINT, StoredError, read_checkpoint, read_hashes, read_note, read_tile};
 pub use tile::{ENTRY_LEN, Part, TILE_WIDTH, Tile, decode_entries, encode_entries, tiles_of};
 
 use sha2::{Digest, Sha256};
@@ -31,11 +36,7 @@ pub type Hash = [u8; 32];
 /// The leaf of a record's commitment: SHA-256(0x00 ‖ commitment), RFC 6962, section 2.1.
 #[must_use]
 pub fn leaf_hash(commitment: &Hash) -> Hash {
-    Sha256::new()
-        .chain_update([0])
-        .chain_update(commitment)
-        .finalize()
-        .into()
+    crate::log::leaf_hash(commitment)
 }
 
 /// The root of no leaves.
