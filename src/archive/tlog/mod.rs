@@ -8,6 +8,7 @@
 //! `edge`, `prove`, `tile`, `note`, `checkpoint` and `proof` are pure; `publisher` follows a
 //! log, `stored` reads what it has published.
 
+mod audit;
 mod checkpoint;
 mod edge;
 mod note;
@@ -19,13 +20,16 @@ mod stored;
 mod tests;
 mod tile;
 
+pub use audit::{Audit, AuditError, Fault, audit, lookup, prove};
 pub use checkpoint::{Checkpoint, CheckpointError, Origin};
 pub use edge::Edge;
 pub use note::{KeyError, NOTE_LEN_MAX, NoteError, SigningKey, VerifyingKey, sign, verify};
 pub use proof::{Proof, ProofError};
 pub use prove::{Mismatch, consistency, inclusion, verify_consistency, verify_inclusion};
 pub use publisher::{OpenError, Publisher};
-pub use stored::{CHECKPOINT, StoredError, read_checkpoint, read_hashes, read_note, read_tile};
+pub use stored::{
+    CHECKPOINT, Signed, StoredError, read_checkpoint, read_hashes, read_note, read_tile,
+};
 pub use tile::{ENTRY_LEN, Part, TILE_WIDTH, Tile, decode_entries, encode_entries, tiles_of};
 
 use sha2::{Digest, Sha256};

@@ -165,10 +165,28 @@ impl VerifyingKey {
         }
     }
 
+    /// Reads the text form of either half of a key.
+    pub fn parse_either(text: &str) -> Result<Self, KeyError> {
+        if text.trim_start().starts_with(PRIVATE) {
+            Ok(SigningKey::parse(text)?.verifying_key())
+        } else {
+            Self::parse(text)
+        }
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The same key under another name.
+    pub fn named(&self, name: &str) -> Result<Self, KeyError> {
+        check_name(name)?;
+        Ok(Self {
+            name: name.to_owned(),
+            key: self.key,
+        })
     }
 
     /// What stands before its signatures.

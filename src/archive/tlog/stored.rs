@@ -1,7 +1,7 @@
 //! A published log as it is stored: the checkpoint and the tiles, read and checked.
 
 use super::checkpoint::{Checkpoint, CheckpointError, Origin};
-use super::note::{NOTE_LEN_MAX, SigningKey, VerifyingKey};
+use super::note::{NOTE_LEN_MAX, VerifyingKey};
 use super::tile::{Part, TILE_WIDTH, Tile};
 use super::{Edge, Hash};
 use crate::log::storage::{Storage, StorageError, read_whole};
@@ -46,20 +46,43 @@ pub(crate) fn origin_of(note: &[u8]) -> Option<Origin> {
     Origin::parse(std::str::from_utf8(line).ok()?)
 }
 
-/// The stored checkpoint, checked by `key` under the origin it names.
+/// The note and the checkpoint that are stored, and the key under the name that signed: the public half of the log's key,
+/// named as the whole origin or as what it begins with.
 pub fn read_checkpoint(
     storage: &dyn Storage,
-    key: &SigningKey,
-) -> Result<Option<(Checkpoint, VerifyingKey)>, StoredError> {
+    key: &VerifyingKey,
+) -> Result<Option<Signed>, StoredError> {
     let Some(note) = read_note(storage)? else {
         return Ok(None);
     };
     let origin = origin_of(&note).ok_or(CheckpointError::Malformed)?;
-    let named = key.named(&origin.to_string());
-    let key = named
-        .map_err(|_| CheckpointError::Malformed)?
-        .verifying_key();
-    Ok(Some((Checkpoint::verify(&note, &key)?, key)))
+    let found = origin.to_string();
+    if key.name() != origin.name && key.name() != found {
+        let expected = key.name().to_owned();
+        return Err(CheckpointError::Origin { found, expected }.into());
+    }
+    let key = key.named(&found).map_err(|_| CheckpointError::Malformed)?;
+    let checkpoint = Checkpoint::verify(&note, &key)?;
+    let note = String::from_utf8(note).map_err(|_| CheckpointError::Malformed)?;
+    Ok(Some(Signed {
+        checkpoint,
+        origin,
+        key,
+        note,
+    }))
+}
+
+/// A checkpoint whose signature holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Signed {
+    /// What it says.
+    pub checkpoint: Checkpoint,
+    /// Of which log.
+    pub origin: Origin,
+    /// By whom: the key under the origin's name, for auditors to keep.
+    pub key: VerifyingKey,
+    /// The note, as it is stored.
+    pub note: String,
 }
 
 /// The bytes of a tile, as many as its name says.
