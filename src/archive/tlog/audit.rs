@@ -100,6 +100,14 @@ pub enum AuditError {
     /// Nothing was published.
     #[error("nothing is published here: `throng serve` does, unless `tlog.publish` is off")]
     NotPublished,
+    /// The log was repaired since: what was published is of its life before.
+    #[error(
+        "published was {found}, before the log was repaired: the next start begins a new origin"
+    )]
+    Repaired {
+        /// As signed.
+        found: String,
+    },
     /// The record is not signed yet.
     #[error(
         "record {record} is not signed yet, the checkpoint has {size}: start the server for a moment"
@@ -155,6 +163,11 @@ pub fn audit(
     key: &VerifyingKey,
 ) -> Result<Audit, AuditError> {
     let signed = read_checkpoint(published, key)?.ok_or(AuditError::NotPublished)?;
+    let meta = read_meta(log)?;
+    if signed.origin.log == meta.log && signed.origin.incarnation < meta.incarnation {
+        let found = signed.checkpoint.origin;
+        return Err(AuditError::Repaired { found });
+    }
     let size = signed.checkpoint.size;
     let mut auditor = Auditor {
         published,
@@ -165,7 +178,6 @@ pub fn audit(
         held: 0,
         faults: Vec::new(),
     };
-    let meta = read_meta(log)?;
     if (signed.origin.log, signed.origin.incarnation) != (meta.log, meta.incarnation) {
         let found = signed.checkpoint.origin.clone();
         auditor.fault(Fault::Foreign { found });
