@@ -175,8 +175,7 @@ mod tests {
     fn write(storage: &dyn Storage, name: &str, len: usize) {
         let file = storage.create(name).unwrap();
         let bytes = vec![b'a'; len];
-        file.write_at(&mut [std::io::IoSlice::new(&bytes)], 0)
-            .unwrap();
+        file.write_at(&mut [io::IoSlice::new(&bytes)], 0).unwrap();
     }
 
     /// What auditors fetch, and nothing else of what is stored beside it.

@@ -195,6 +195,8 @@ impl Storage for Directory {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        let made = self.make_folders(to);
+        made.map_err(self.error(Operation::Rename, from))?;
         self.changes(from);
         self.changes(to);
         fs::rename(self.path.join(from), self.path.join(to))
