@@ -87,7 +87,7 @@ pub struct Signed {
 
 /// The bytes of a tile, as many as its name says.
 pub fn read_tile(storage: &dyn Storage, tile: Tile) -> Result<Vec<u8>, StoredError> {
-    let expected = tile.len();
+    let expected = tile.bytes_len();
     let bytes = read_whole(storage, &tile.to_string(), expected as u64 + 1)?;
     if bytes.len() == expected {
         return Ok(bytes);

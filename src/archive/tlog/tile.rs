@@ -87,7 +87,7 @@ impl Tile {
 
     /// Bytes of it.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn bytes_len(&self) -> usize {
         usize::from(self.width)
             * match self.part {
                 Part::Hashes(_) => size_of::<Hash>(),
