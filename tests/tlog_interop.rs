@@ -132,7 +132,7 @@ fn write_tree(published: &Path, commitments: &[Hash]) -> Hash {
     let mut edge = Edge::default();
     for commitment in commitments {
         edge.push(leaf_hash(commitment), |tile, hashes| {
-            write(tile, &hashes.concat())
+            write(tile, &hashes.concat());
         });
     }
     for tile in tiles_of(0, edge.size()) {
