@@ -12,7 +12,7 @@
 //! | [`client`] | the client library |
 //! | [`shard`] | sessions as cursors into per-group rings; sessions inside the process |
 //! | [`engine`] | the sequencer, the path from commands to released effects, the embedding API |
-//! | [`archive`] | what auditors use: verify, inspect, repair |
+//! | [`archive`] | what auditors use: verify, inspect, repair, the transparency log |
 //! | [`roster`] | files of people, groups and history, in and out |
 //! | [`model`] | what an enterprise is and allows: pure rules |
 //! | [`log`](mod@log) | the segmented log that everything is recovered from |

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 const DOCUMENTS: &[&str] = &[
     "README.md",
+    "docs/archive.md",
     "docs/architecture.md",
     "docs/benchmarks.md",
     "docs/features.md",
@@ -74,6 +75,38 @@ fn every_test_named_beside_an_invariant_exists() {
         let named: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
         assert!(!named.is_empty(), "no test in: {row}");
         for test in named {
+            assert!(
+                code.contains(&format!("fn {test}(")),
+                "{test} does not exist"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_test_named_beside_a_promise_to_auditors_exists() {
+    let mut sources = Vec::new();
+    for folder in ["src", "tests"] {
+        rust_sources(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join(folder),
+            &mut sources,
+        );
+    }
+    let code: String = sources.iter().map(read).collect();
+    let archive = read("docs/archive.md");
+    let (_, promises) = archive.split_once("## What is promised").unwrap();
+    let rows = promises
+        .lines()
+        .skip_while(|line| !line.starts_with("|---"));
+    let rows: Vec<_> = rows
+        .skip(1)
+        .take_while(|line| line.starts_with("| "))
+        .collect();
+    assert!(rows.len() > 9, "{rows:?}");
+    for row in rows {
+        let named: Vec<_> = row.rsplit('|').nth(1).unwrap().split('`').collect();
+        assert!(named.len() > 1, "no test in: {row}");
+        for test in named.into_iter().skip(1).step_by(2) {
             assert!(
                 code.contains(&format!("fn {test}(")),
                 "{test} does not exist"

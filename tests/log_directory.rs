@@ -258,3 +258,40 @@ fn only_what_a_snapshot_does_not_cover_is_checked_at_open() {
         1
     );
 }
+
+#[test]
+fn names_with_slashes_are_files_in_folders_that_come_and_go_with_them() {
+    let place = TempDir::new().expect("a temporary directory");
+    let directory = Directory::open(place.path()).expect("it opens");
+    let sorted = |mut names: Vec<String>| {
+        names.sort();
+        names
+    };
+    for storage in [&directory as &dyn Storage, &Memory::new(), &Faulty::new(1)] {
+        for name in ["top", "a/b/one.new", "a/two", "ab/three"] {
+            let file = storage.create(name).expect("its folders are made");
+            let bytes = &mut [std::io::IoSlice::new(name.as_bytes())];
+            file.write_at(bytes, 0).expect("it is written");
+        }
+        storage
+            .rename("a/b/one.new", "a/c/one")
+            .expect("its new folder is made");
+        storage.sync().expect("names are made durable");
+        let names = sorted(storage.names().expect("a list"));
+        assert_eq!(names, ["a/c/one", "a/two", "ab/three", "top"]);
+        let names = sorted(storage.names_in("a/").expect("a list"));
+        assert_eq!(names, ["a/c/one", "a/two"]);
+        assert!(storage.names_in("none/").expect("a list").is_empty());
+        let mut found = [0; 20];
+        let read = storage
+            .open("a/c/one")
+            .and_then(|file| file.read_at(&mut found, 0));
+        assert_eq!(&found[..read.expect("readable")], b"a/b/one.new");
+        storage.remove("a/c/one").expect("it is there");
+        storage.sync().expect("a folder that went is no error");
+        let gone = storage.open("a/c/one").expect_err("it is gone");
+        assert!(gone.is_not_found(), "{gone}");
+    }
+    assert!(!place.path().join("a/c").exists());
+    assert!(place.path().join("a").is_dir());
+}

@@ -1,11 +1,12 @@
 //! The local HTTP port: `/metrics` for Prometheus, `/healthz` and `/readyz` for whoever restarts
-//! and routes.
+//! and routes, `/checkpoint` and `/tile/…` for auditors.
 //!
 //! It runs on a thread and a runtime of its own and only ever reads counters, so that whoever looks
 //! never costs a delivery. What it shows comes through [`Vitals`].
 
 mod metrics;
 mod port;
+mod published;
 
 pub use self::metrics::Metrics;
 pub use port::AdminPort;

@@ -1,4 +1,4 @@
-//! The HTTP server: three read-only pages.
+//! The HTTP server: read-only pages.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -13,7 +13,8 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::sync::oneshot;
 
-use super::{Metrics, Vitals};
+use super::{Metrics, Vitals, published};
+use crate::log::Storage;
 
 /// How often histograms are folded while nobody scrapes.
 const FOLD_EVERY: Duration = Duration::from_secs(5);
@@ -32,7 +33,8 @@ struct Shown {
 }
 
 impl AdminPort {
-    /// Serves on a listener that is bound already, on a thread of its own.
+    /// Serves on a listener that is bound already, on a thread of its own; the transparency log too,
+    /// where one is published.
     ///
     /// # Errors
     /// When the system gives no thread, or not what a runtime needs.
@@ -40,6 +42,7 @@ impl AdminPort {
         listener: TcpListener,
         metrics: Metrics,
         vitals: Arc<dyn Vitals>,
+        published: Option<Arc<dyn Storage>>,
     ) -> io::Result<Self> {
         let local_addr = listener.local_addr()?;
         listener.set_nonblocking(true)?;
@@ -50,7 +53,8 @@ impl AdminPort {
         let thread = std::thread::Builder::new()
             .name("throng-http".to_owned())
             .spawn(move || {
-                let served = runtime.block_on(serve(listener, Shown { metrics, vitals }, stopped));
+                let shown = Shown { metrics, vitals };
+                let served = runtime.block_on(serve(listener, shown, published, stopped));
                 if let Err(error) = served {
                     tracing::error!(%error, "the HTTP port has stopped; deliveries go on");
                 }
@@ -93,6 +97,7 @@ impl Drop for AdminPort {
 async fn serve(
     listener: TcpListener,
     shown: Shown,
+    published: Option<Arc<dyn Storage>>,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -101,7 +106,8 @@ async fn serve(
         .route("/metrics", get(metrics_page))
         .route("/healthz", get(health_page))
         .route("/readyz", get(readiness_page))
-        .with_state(shown);
+        .with_state(shown)
+        .merge(published::pages(published));
     let server = axum::serve(listener, pages).into_future();
     tokio::select! {
         served = server => served,
@@ -152,6 +158,7 @@ mod tests {
 
     use super::*;
     use crate::admin::Readiness;
+    use crate::log::Memory;
 
     struct Patient(Mutex<Readiness>);
 
@@ -165,7 +172,91 @@ mod tests {
         }
     }
 
+    fn write(storage: &dyn Storage, name: &str, len: usize) {
+        let file = storage.create(name).unwrap();
+        let bytes = vec![b'a'; len];
+        file.write_at(&mut [io::IoSlice::new(&bytes)], 0).unwrap();
+    }
+
+    /// What auditors fetch, and nothing else of what is stored beside it.
+    fn transparency_log(address: SocketAddr, tlog: &dyn Storage) {
+        for path in ["/checkpoint", "/tile/0/000", "/tile/entries/000.p/3"] {
+            assert_eq!(
+                get(address, path).0,
+                "404",
+                "{path}: nothing is published yet"
+            );
+        }
+        write(tlog, "checkpoint", 9);
+        write(tlog, "secret", 9);
+        write(tlog, "tile/0/000", 8_192);
+        write(tlog, "tile/entries/000.p/3", 3 * 34);
+        write(tlog, "tile/1/000", 8_191);
+        let fetch = |path| {
+            let answer = answer(address, path);
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            (head.to_lowercase(), body.len())
+        };
+        for (path, kind, kept, len) in [
+            ("/checkpoint", "text/plain; charset=utf-8", "no-cache", 9),
+            (
+                "/tile/0/000",
+                "application/octet-stream",
+                "public, max-age=31536000, immutable",
+                8_192,
+            ),
+            (
+                "/tile/entries/000.p/3",
+                "application/octet-stream",
+                "public, max-age=60",
+                102,
+            ),
+        ] {
+            let (head, found) = fetch(path);
+            assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
+            assert!(
+                head.contains(&format!("\ncontent-type: {kind}\r")),
+                "{path}: {head}"
+            );
+            assert!(
+                head.contains(&format!("\ncache-control: {kept}\r")),
+                "{path}: {head}"
+            );
+            assert_eq!(found, len, "{path}");
+        }
+        assert_eq!(
+            get(address, "/tile/1/000").0,
+            "500",
+            "shorter than its name says"
+        );
+        for path in [
+            "/secret",
+            "/tile/secret",
+            "/tile/../secret",
+            "/tile/0/../../secret",
+            "/tile/%2e%2e/secret",
+            "/tile/0/%30%30%30",
+            "/tile/0/000/",
+            "/tile//0/000",
+            "/tile/0/001",
+            "/tile/0/000.new",
+            "/tile/0/0",
+            "/checkpoint/",
+            "/tile/",
+            "/tile/entries/000.p/03",
+        ] {
+            assert_eq!(get(address, path).0, "404", "{path}");
+        }
+    }
+
     fn get(address: SocketAddr, path: &str) -> (String, String) {
+        let answer = answer(address, path);
+        let status = answer.split_whitespace().nth(1).unwrap().to_owned();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        (status, body.to_owned())
+    }
+
+    fn answer(address: SocketAddr, path: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
         write!(
             stream,
@@ -174,9 +265,7 @@ mod tests {
         .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split_whitespace().nth(1).unwrap().to_owned();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        (status, body.to_owned())
+        answer
     }
 
     /// One test: the process has one recorder.
@@ -190,7 +279,10 @@ mod tests {
         let patient = Arc::new(Patient(Mutex::new(ready)));
         let metrics = Metrics::install().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = AdminPort::start(listener, metrics, Arc::clone(&patient) as _).unwrap();
+        let tlog = Arc::new(Memory::new());
+        let pages: Arc<dyn Storage> = Arc::clone(&tlog) as _;
+        let port =
+            AdminPort::start(listener, metrics, Arc::clone(&patient) as _, Some(pages)).unwrap();
         let address = port.local_addr();
 
         let (status, body) = get(address, "/healthz");
@@ -228,6 +320,7 @@ mod tests {
         assert!(body.contains("throng_test_pulse 60"), "{body}");
         assert_eq!(get(address, "/elsewhere").0, "404");
 
+        transparency_log(address, &*tlog);
         port.stop();
         TcpListener::bind(address).unwrap();
     }

@@ -3,7 +3,7 @@
 use crate::log::format::{Frame, segment_first, segment_name};
 use crate::log::scan::{Visit, read_header, scan};
 use crate::log::storage::{Storage, StorageError};
-use crate::log::{Damage, Record};
+use crate::log::{Damage, Record, leaf_hash};
 use crate::wire::RecordNumber;
 
 /// A record and its place.
@@ -17,6 +17,8 @@ pub struct Inspected {
     pub offset: u64,
     /// Its Merkle leaf hash.
     pub leaf: [u8; 32],
+    /// Its commitment: the entry that is published of it.
+    pub commitment: [u8; 32],
 }
 
 /// Why a record could not be shown.
@@ -55,12 +57,13 @@ pub fn inspect(storage: &dyn Storage, record: RecordNumber) -> Result<Inspected,
     };
     let found = scan(&*file, &name, &header, &mut search)?;
     let damage = found.damage.into_iter().next();
-    let (record, offset, leaf) = search.found.ok_or_else(|| not_found(damage))?;
+    let (record, offset, commitment) = search.found.ok_or_else(|| not_found(damage))?;
     Ok(Inspected {
         record,
         file: name,
         offset,
-        leaf,
+        leaf: leaf_hash(&commitment),
+        commitment,
     })
 }
 
@@ -74,7 +77,7 @@ impl Visit for Search {
         if frame.header().record() == self.record
             && let Ok(record) = Record::of(frame)
         {
-            self.found = Some((record, offset, frame.leaf()));
+            self.found = Some((record, offset, frame.commitment()));
         }
     }
 }

@@ -1,10 +1,12 @@
-//! What auditors and operators use on a log that no process writes: verify, inspect, repair.
+//! What auditors and operators use on a log that no process writes: verify, inspect, repair;
+//! and [`tlog`], which a server publishes while it runs.
 //!
 //! Reads with the log's own scan, so that "sound" here and "recovered" there mean the same
 //! (invariant 8). Whoever opened the storage holds its lock: nothing changes underneath.
 
 mod inspect;
 mod repair;
+pub mod tlog;
 mod verify;
 
 pub use inspect::{InspectError, Inspected, inspect};

@@ -70,6 +70,7 @@ impl Bootstrap {
         }
         data.make_missing_tls(clock.wall())?;
         data.make_missing_keys()?;
+        data.make_missing_tlog_key()?;
         let first = self.found(&engine, verified_until)?;
         engine.close()?;
         self.print(&data, &first);

@@ -1,10 +1,12 @@
-//! The data directory: `log/`, `keys/`, `tls/`, and nothing else.
+//! The data directory: `log/`, `tlog/`, `keys/`, `tls/`, and nothing else.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use throng::archive::tlog::SigningKey;
 use throng::quic::tls::development::{
     KeysDirectory, TlsDirectory, make_keys_directory, make_tls_directory,
 };
@@ -14,6 +16,17 @@ use super::failure::Advise;
 
 /// The variable that stands for `--data`.
 pub(super) const DATA_VARIABLE: &str = "THRONG_DATA";
+
+/// What the origin of a log begins with unless its key is called otherwise; its id makes it unique.
+const TLOG_NAME: &str = "throng";
+
+/// The key of a transparency log, which signs.
+pub(super) fn read_tlog_key(path: &Path) -> anyhow::Result<SigningKey> {
+    let read =
+        fs::read_to_string(path).with_context(|| format!("cannot read the key {}", path.display()));
+    read.and_then(|text| SigningKey::parse(&text).with_context(|| path.display().to_string()))
+        .advise(|| "see [tlog] in `throng config print`".to_owned())
+}
 
 /// A data directory that exists.
 pub(super) struct DataDirectory {
@@ -56,6 +69,14 @@ impl DataDirectory {
         self.root.join("log")
     }
 
+    pub(super) fn tlog(&self) -> PathBuf {
+        self.root.join("tlog")
+    }
+
+    pub(super) fn tlog_key(&self) -> PathBuf {
+        self.root.join("keys").join("tlog.key")
+    }
+
     pub(super) fn keys(&self) -> KeysDirectory {
         KeysDirectory::at(&self.root.join("keys"))
     }
@@ -77,6 +98,32 @@ impl DataDirectory {
             make_tls_directory(&self.tls().path, now)?;
         }
         Ok(missing)
+    }
+
+    /// Makes the key of the transparency log, where there is none yet; readable by its owner only.
+    /// Whether it did.
+    pub(super) fn make_missing_tlog_key(&self) -> anyhow::Result<bool> {
+        let path = self.tlog_key();
+        if path.exists() {
+            return Ok(false);
+        }
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).context("the system gives no randomness")?;
+        let key = SigningKey::new(TLOG_NAME, seed)?.to_text();
+        let unfinished = path.with_extension(format!("unfinished-{}", std::process::id()));
+        let write = || {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&unfinished)?;
+            writeln!(file, "{key}")?;
+            file.sync_all()?;
+            fs::rename(&unfinished, &path)?;
+            File::open(self.root.join("keys"))?.sync_all()
+        };
+        write().with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(true)
     }
 
     /// Makes the token keys, where there is no `keys/` yet. Whether it did.

@@ -402,6 +402,19 @@ sections! {
         allow_remote: bool = "false", costs "your metrics being readable by your network";
     }
 
+    /// The transparency log: tiles and signed checkpoints over the record log, in `tlog/` of the data
+    /// directory and on the HTTP port, for auditors (docs/archive.md).
+    tlog: Tlog {
+        /// Publish it.
+        publish: bool = "true", costs "about a tenth of the log's disk, and ten syncs of small files every time";
+        /// The key that signs, in the signed-note format; its name begins the origin. From the data
+        /// directory unless absolute. While this is the default, a missing one is made.
+        key_file: PathBuf = "keys/tlog.key", costs "nothing";
+        /// How often it is looked whether there are new records to publish.
+        every: TimeSpan = "500 ms" in "10 ms" to "1 min",
+        costs "the less, the more syncs on the log's disk; past 1 s, records are signed later than promised";
+    }
+
     /// What the server says of itself, on standard error.
     logging: Logging {
         /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or per module as in

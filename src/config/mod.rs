@@ -14,7 +14,8 @@ mod units;
 
 pub use error::ConfigError;
 pub use knobs::{
-    Auth, Config, Engine, Hook, Http, Limits, Log, LogFormat, Logging, Model, Server, Shard, Tls,
+    Auth, Config, Engine, Hook, Http, Limits, Log, LogFormat, Logging, Model, Server, Shard, Tlog,
+    Tls,
 };
 pub use layers::{Flag, load, unknown_variables};
 pub use print::documented_defaults;

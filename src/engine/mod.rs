@@ -30,6 +30,7 @@ mod slices;
 mod snapshot;
 mod stats;
 mod ticket;
+mod tlog;
 
 pub use call::{CallError, Callee};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -44,6 +45,7 @@ pub use recovery::ReplayError;
 pub use sign_in::SignIn;
 pub use stats::Stats;
 pub use ticket::{Answer, ExecuteError, Ticket};
+pub use tlog::Transparency;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -79,6 +81,8 @@ struct Inner {
     failed: Arc<AtomicBool>,
     stop_snapshots: Arc<AtomicBool>,
     stop_calls: Sender<()>,
+    stop_tlog: Arc<AtomicBool>,
+    publishes: bool,
     incarnation: u64,
     outbox_bytes: usize,
     ports: AtomicU16,
@@ -91,6 +95,7 @@ struct Threads {
     journal: Option<JoinHandle<Result<(), AppendError>>>,
     snapshots: Option<JoinHandle<()>>,
     calls: Option<JoinHandle<()>>,
+    tlog: Option<JoinHandle<()>>,
 }
 
 /// Why an engine did not close cleanly. Everything acknowledged is durable all the same.
@@ -222,6 +227,12 @@ impl Engine {
             clock_held_back_us: counters.clock_held_back_us.load(Ordering::Relaxed),
             calls_failed: counters.calls_failed.load(Ordering::Relaxed),
             calls_dropped: counters.calls_dropped.load(Ordering::Relaxed),
+            tlog_size: counters.tlog_size.load(Ordering::Relaxed),
+            tlog_lag_us: match inner.publishes {
+                true => counters.tlog_lag_us(inner.reader.durable().0, &*inner.clock),
+                false => 0,
+            },
+            tlog_failures: counters.tlog_failures.load(Ordering::Relaxed),
         }
     }
 
@@ -259,10 +270,16 @@ impl Inner {
                 thread: "sequencer",
             })?;
         }
-        if let Some(journal) = threads.journal {
-            journal
-                .join()
-                .map_err(|_| CloseError::Panicked { thread: "log" })??;
+        let log = threads.journal.map(JoinHandle::join);
+        // Last, so that what was written until the end is published too.
+        self.stop_tlog.store(true, Ordering::Release);
+        if let Some(tlog) = threads.tlog {
+            tlog.thread().unpark();
+            tlog.join()
+                .map_err(|_| CloseError::Panicked { thread: "tlog" })?;
+        }
+        if let Some(log) = log {
+            log.map_err(|_| CloseError::Panicked { thread: "log" })??;
         }
         Ok(())
     }

@@ -20,7 +20,9 @@ use super::recovery::{self, ReplayError};
 use super::sequencer::Sequencer;
 use super::snapshot::Snapshotter;
 use super::stats::Counters;
+use super::tlog::{Follower, WAITING_MAX};
 use super::{Engine, Inner, Options, Threads, fetch};
+use crate::archive::tlog::{self, Publisher};
 use crate::log::{
     self, AppendError, Directory, Entry, Log, Memory, Recovered, Repaired, Snapshots, Storage,
 };
@@ -43,6 +45,9 @@ pub enum OpenError {
     /// The state could not be rebuilt from it.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// What was published of the log does not agree with it.
+    #[error("the transparency log: {0}")]
+    Transparency(#[from] tlog::OpenError),
     /// The system gave no randomness or no thread.
     #[error("the system refused {what}: {source}")]
     System {
@@ -97,10 +102,21 @@ impl Engine {
             append_repair(&mut log, &mut recovered, repaired, &*clock)?;
         }
         let reader = log.reader();
+        let stop_tlog = Arc::new(AtomicBool::new(false));
+        let publishing = match options.transparency {
+            None => None,
+            Some(publish) => {
+                let identity = (recovered.log, recovered.incarnation);
+                let publisher = Publisher::open(publish.storage, &publish.key, identity, &reader)?;
+                Some((publisher, log.follow(WAITING_MAX), publish.every))
+            }
+        };
         let snapshots = Snapshots::new(storage);
         let mut replayed = recovery::from_snapshot(&snapshots, recovered.next)?;
         let counters = Arc::new(Counters {
             snapshot: AtomicU64::new(replayed.next.0),
+            tlog_size: AtomicU64::new(publishing.as_ref().map_or(0, |(it, ..)| it.signed())),
+            tlog_seen_us: AtomicU64::new(clock.monotonic_us()),
             ..Counters::default()
         });
         replayed.advance(&reader, recovered.next)?;
@@ -157,6 +173,16 @@ impl Engine {
             counters: Arc::clone(&counters),
             stop: Arc::clone(&stop_snapshots),
         };
+        let publishes = publishing.is_some();
+        let follower = publishing.map(|(publisher, commitments, every)| Follower {
+            publisher,
+            commitments,
+            reader: reader.clone(),
+            every,
+            clock: Arc::clone(&clock),
+            counters: Arc::clone(&counters),
+            stop: Arc::clone(&stop_tlog),
+        });
         for _ in 0..options.readers.max(1) {
             let (reader, jobs) = (reader.clone(), fetches_inbox.clone());
             spawn("throng-read", move || fetch::run(&reader, &jobs))?;
@@ -193,6 +219,9 @@ impl Engine {
             calls: dispatcher
                 .map(|calls| spawn("throng-calls", move || calls.run(open_calls)))
                 .transpose()?,
+            tlog: follower
+                .map(|follower| spawn("throng-tlog", move || follower.run()))
+                .transpose()?,
         };
         let inner = Inner {
             door,
@@ -204,6 +233,8 @@ impl Engine {
             failed,
             stop_snapshots,
             stop_calls,
+            stop_tlog,
+            publishes,
             incarnation: recovered.incarnation,
             outbox_bytes: options.outbox_bytes,
             ports: AtomicU16::new(0),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Callee;
+use super::{Callee, Transparency};
 use crate::log;
 use crate::model::Limits;
 
@@ -58,6 +58,8 @@ pub struct Options {
     ///
     /// Default 10 s. Range 100 ms to 10 min.
     pub call_timeout: Duration,
+    /// Publishes the log for auditors; without it nothing is published and nothing is paid for.
+    pub transparency: Option<Transparency>,
     /// Called once, on the log's thread, when the log has failed and nothing is acknowledged any
     /// more. A server exits here.
     pub on_failure: Option<OnFailure>,
@@ -78,6 +80,7 @@ impl Default for Options {
             calls_at_once_per_tenant_max: 4,
             calls_waiting_max: 10_000,
             call_timeout: Duration::from_secs(10),
+            transparency: None,
             on_failure: None,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use super::Clock;
 use crate::model::OpenCall;
 use crate::wire::RecordNumber;
 
@@ -18,9 +19,22 @@ pub(crate) struct Counters {
     pub(crate) clock_held_back_us: AtomicI64,
     pub(crate) calls_failed: AtomicU64,
     pub(crate) calls_dropped: AtomicU64,
+    /// Records the published checkpoint signs, and when the log was last looked at and all of it published.
+    pub(crate) tlog_size: AtomicU64,
+    pub(crate) tlog_seen_us: AtomicU64,
+    pub(crate) tlog_failures: AtomicU64,
 }
 
 impl Counters {
+    /// How long the oldest durable record that is not published can have waited.
+    pub(crate) fn tlog_lag_us(&self, durable: u64, clock: &dyn Clock) -> u64 {
+        if durable <= self.tlog_size.load(Ordering::Acquire) {
+            return 0;
+        }
+        let seen_us = self.tlog_seen_us.load(Ordering::Acquire);
+        clock.monotonic_us().saturating_sub(seen_us)
+    }
+
     /// A call that will not be made, for want of room.
     pub(crate) fn count_dropped(&self, call: &OpenCall) {
         self.calls_dropped.fetch_add(1, Ordering::Relaxed);
@@ -62,4 +76,10 @@ pub struct Stats {
     pub calls_failed: u64,
     /// Outward calls that were not made, because too many waited.
     pub calls_dropped: u64,
+    /// Records that the published checkpoint signs; 0 where the log is not published.
+    pub tlog_size: u64,
+    /// How long, at most, the oldest durable record that is not published has waited, in microseconds.
+    pub tlog_lag_us: u64,
+    /// Tries to publish that failed.
+    pub tlog_failures: u64,
 }

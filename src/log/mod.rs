@@ -8,6 +8,7 @@
 //! [`storage`] is the seam to the disk, `format` the bytes, `scan` one checked pass over a segment,
 //! `survey` all segments together, `recovery` the opening, `writer` and `reader` the two halves.
 
+mod commitments;
 mod config;
 pub(crate) mod format;
 mod index;
@@ -24,6 +25,7 @@ pub(crate) mod survey;
 mod tree;
 mod writer;
 
+pub use commitments::Commitments;
 pub use config::{Config, ConfigError};
 pub use format::{Damage, Defect, FRAME_LEN_MAX};
 pub use reader::{ReadError, Reader, Record};
@@ -33,6 +35,7 @@ pub use snapshot::Snapshots;
 pub(crate) use snapshot::snapshot_position;
 pub use space::{Class, NoSpace, Space};
 pub use storage::{Directory, Memory, Storage, StorageError};
+pub(crate) use tree::{leaf as leaf_hash, parent as node_hash};
 pub use writer::{AppendError, Log};
 
 use crate::wire::{Header, Take};

@@ -99,6 +99,32 @@ impl Reader {
         Ok(records)
     }
 
+    /// The commitments of the records from `from` on, in order, at most `count_max`; none only where
+    /// nothing more is durable.
+    pub fn commitments(
+        &self,
+        from: RecordNumber,
+        count_max: usize,
+    ) -> Result<Vec<[u8; 32]>, ReadError> {
+        let (mut commitments, mut next) = (Vec::new(), from.0);
+        let durable = self.shared.durable();
+        let to = from.0.saturating_add(count_max as u64).min(durable);
+        while next < to {
+            let Some((segment, end)) = self.shared.segment_of(next) else {
+                break;
+            };
+            let mut walk = Walk::new(&segment, READ_AHEAD_LEN, self.locate(&segment, next)?);
+            while walk.place.record < next {
+                walk.skip()?;
+            }
+            while next < end.min(to) {
+                commitments.push(walk.frame()?.commitment());
+                next += 1;
+            }
+        }
+        Ok(commitments)
+    }
+
     /// Records that take the sequences `from..=to` of a group, in order, of about `bytes_max`
     /// together: at least one where there is any.
     pub fn read_group(

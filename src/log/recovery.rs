@@ -47,6 +47,8 @@ pub enum OpenError {
 pub struct Recovered {
     /// The number the next record will have.
     pub next: RecordNumber,
+    /// The log's id, drawn when it was made.
+    pub log: [u8; 16],
     /// Changed when records were lost by a repair: cursors of another incarnation mean nothing.
     pub incarnation: u64,
     /// The key of body digests, drawn when the log was made.
@@ -132,6 +134,7 @@ impl Log {
         };
         let recovered = Recovered {
             next: RecordNumber(next),
+            log: meta.log,
             incarnation: meta.incarnation,
             digest_key: meta.digest_key,
             cut,

@@ -39,7 +39,17 @@ impl Tree {
     }
 }
 
-fn parent(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+/// SHA-256(0x00 ‖ commitment), a leaf of RFC 6962.
+pub(crate) fn leaf(commitment: &[u8; 32]) -> [u8; 32] {
+    Sha256::new()
+        .chain_update([0])
+        .chain_update(commitment)
+        .finalize()
+        .into()
+}
+
+/// SHA-256(0x01 ‖ left ‖ right), a node of RFC 6962.
+pub(crate) fn parent(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
     Sha256::new()
         .chain_update([1])
         .chain_update(left)

@@ -6,6 +6,7 @@
 use std::io::IoSlice;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::commitments::Commitments;
 use super::config::Config;
 use super::format::{
     BATCH_HEADER_LEN, BatchHeader, BatchKind, FOOTER_LEN, FooterBody, FrameSeal, Meta,
@@ -19,7 +20,7 @@ use super::segment::{Index, Segment, Shared};
 use super::space::Space;
 use super::spare::{SPARES, Spares};
 use super::storage::{Storage, StorageError};
-use super::tree::Tree;
+use super::tree::{Tree, leaf};
 use super::{Entry, entry_len};
 use crate::wire::{RecordNumber, Take};
 
@@ -82,6 +83,9 @@ pub struct Log {
     next: u64,
     appended_bytes: u64,
     buffer: Vec<u8>,
+    /// Whoever follows the durable end, and the commitments of the batch being written.
+    followed: Option<Arc<Commitments>>,
+    commitments: Vec<[u8; 32]>,
     shared: Arc<Shared>,
     space: Arc<Space>,
     poisoned: bool,
@@ -168,6 +172,8 @@ impl Log {
             next,
             appended_bytes: 0,
             buffer: Vec::new(),
+            followed: None,
+            commitments: Vec::new(),
             shared,
             space: Arc::default(),
             poisoned: false,
@@ -217,6 +223,14 @@ impl Log {
     #[must_use]
     pub fn reader(&self) -> Reader {
         Reader::new(self.shared.clone())
+    }
+
+    /// The commitments of the records from the next one on, as they become durable; the last `limit`
+    /// of them at a time.
+    pub fn follow(&mut self, limit: usize) -> Arc<Commitments> {
+        let followed = Arc::new(Commitments::new(limit));
+        self.followed = Some(Arc::clone(&followed));
+        followed
     }
 
     /// The number the next record will have.
@@ -303,8 +317,11 @@ impl Log {
                 salt: self.keys.salt(entry.header.record().0),
             };
             let id = segment.header.segment;
-            let leaf = encode_frame(&mut self.buffer, entry, id, &seal);
-            self.tail.tree.push(leaf);
+            let commitment = encode_frame(&mut self.buffer, entry, id, &seal);
+            self.tail.tree.push(leaf(&commitment));
+            if self.followed.is_some() {
+                self.commitments.push(commitment);
+            }
         }
         let body_len = self.buffer.len() - BATCH_HEADER_LEN;
         let header = self
@@ -322,6 +339,10 @@ impl Log {
         index(&segment, entries, at + BATCH_HEADER_LEN as u64);
         self.next += entries.len() as u64;
         self.shared.set_durable(self.next);
+        if let Some(followed) = &self.followed {
+            followed.push(self.next, &self.commitments);
+            self.commitments.clear();
+        }
         self.appended_bytes += entries
             .iter()
             .map(|entry| entry_len(entry.takes.len(), entry.view.len(), entry.private.len()))

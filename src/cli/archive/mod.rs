@@ -2,7 +2,9 @@
 //! writes.
 
 mod inspect;
+mod prove;
 mod repair;
+mod stats;
 mod verify;
 
 use std::path::Path;
@@ -10,6 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
+use throng::archive::tlog::VerifyingKey;
 use throng::log::Directory;
 
 use super::directory::DataDirectory;
@@ -20,6 +23,8 @@ pub(super) enum Archive {
     Verify(verify::Verify),
     Inspect(inspect::Inspect),
     Repair(repair::Repair),
+    Prove(prove::Prove),
+    Stats(stats::Stats),
 }
 
 impl Archive {
@@ -28,6 +33,8 @@ impl Archive {
             Self::Verify(verify) => verify.run(),
             Self::Inspect(inspect) => inspect.run(),
             Self::Repair(repair) => repair.run(),
+            Self::Prove(prove) => prove.run(),
+            Self::Stats(stats) => stats.run(),
         }
     }
 }
@@ -37,4 +44,24 @@ fn open(data: &Path) -> anyhow::Result<Directory> {
     let data = DataDirectory::existing(data)?;
     let log = data.log();
     Directory::open_existing(&log).with_context(|| format!("cannot open the log {}", log.display()))
+}
+
+/// What was published of a data directory's log, locked, and the key to check it by; `None` where
+/// nothing was.
+fn open_published(
+    data: &Path,
+    key: Option<&Path>,
+) -> anyhow::Result<Option<(Directory, VerifyingKey)>> {
+    let data = DataDirectory::existing(data)?;
+    let path = data.tlog();
+    if !path.is_dir() {
+        return Ok(None);
+    }
+    let directory = Directory::open_existing(&path)
+        .with_context(|| format!("cannot open the transparency log {}", path.display()))?;
+    let key = key.map_or_else(|| data.tlog_key(), Path::to_owned);
+    let text = std::fs::read_to_string(&key)
+        .with_context(|| format!("cannot read the key {}; name it with --key", key.display()))?;
+    let key = VerifyingKey::parse_either(&text).with_context(|| key.display().to_string())?;
+    Ok(Some((directory, key)))
 }

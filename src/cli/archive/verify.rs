@@ -7,16 +7,20 @@ use std::thread::available_parallelism;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
+use throng::archive::tlog::{self, Audit, AuditError};
 use throng::archive::{self, Report};
 use throng::log::Damage;
 
 use super::super::DAMAGED;
 
-/// Check every record of a log: exit code 0 when sound, 1 when damaged, 2 when it cannot be checked.
+/// Check every record of a log, and what was published of it against them: exit code 0 when sound, 1 when damaged, 2 when it cannot be checked.
 #[derive(Args)]
 pub(in super::super) struct Verify {
     /// The data directory.
     dir: PathBuf,
+    /// The transparency log's key, either half; `keys/tlog.key` of the data directory otherwise.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -35,12 +39,25 @@ impl Verify {
             bar.set_position(progress.done_bytes);
         })?;
         bar.finish_and_clear();
+        let published = match super::open_published(&self.dir, self.key.as_deref())? {
+            None => Published::Nothing,
+            // Damage would be reported twice, the second time wrongly.
+            Some(_) if !report.is_sound() => Published::LogDamaged,
+            Some((published, key)) => match tlog::audit(&log, &published, &key) {
+                Ok(audit) => Published::Audited(Box::new(audit)),
+                Err(AuditError::NotPublished) => Published::Nothing,
+                Err(error @ AuditError::Repaired { .. }) => Published::Repaired(error.to_string()),
+                Err(error @ AuditError::Stored(_)) => Published::Unbelievable(error.to_string()),
+                Err(error) => return Err(error.into()),
+            },
+        };
         if self.json {
-            println!("{}", in_json(&report));
+            println!("{}", in_json(&report, &published));
         } else {
             print(&report);
+            print_published(&published);
         }
-        Ok(if report.is_sound() {
+        Ok(if report.is_sound() && published.is_sound() {
             ExitCode::SUCCESS
         } else {
             ExitCode::from(DAMAGED)
@@ -48,7 +65,68 @@ impl Verify {
     }
 }
 
-fn in_json(report: &Report) -> Value {
+/// What there is to say about the transparency log.
+enum Published {
+    Nothing,
+    LogDamaged,
+    Repaired(String),
+    Unbelievable(String),
+    Audited(Box<Audit>),
+}
+
+impl Published {
+    fn is_sound(&self) -> bool {
+        match self {
+            Self::Audited(audit) => audit.faults.is_empty(),
+            Self::Unbelievable(_) => false,
+            Self::Nothing | Self::LogDamaged | Self::Repaired(_) => true,
+        }
+    }
+
+    fn in_json(&self) -> Value {
+        match self {
+            Self::Nothing => Value::Null,
+            Self::LogDamaged => json!({ "checked": false }),
+            Self::Repaired(why) => json!({ "checked": false, "why": why }),
+            Self::Unbelievable(why) => {
+                json!({ "checked": true, "verified": false, "faults": [why] })
+            }
+            Self::Audited(audit) => json!({
+                "checked": true,
+                "verified": self.is_sound(),
+                "origin": audit.signed.checkpoint.origin,
+                "size": audit.signed.checkpoint.size,
+                "unsigned": audit.unsigned,
+                "faults": audit.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            }),
+        }
+    }
+}
+
+fn print_published(published: &Published) {
+    match published {
+        Published::Nothing => {}
+        Published::LogDamaged => println!("transparency log not compared: the log is damaged"),
+        Published::Repaired(why) => println!("transparency log not compared: {why}"),
+        Published::Unbelievable(why) => println!("transparency log CONTRADICTS the log: {why}"),
+        Published::Audited(audit) => {
+            for fault in &audit.faults {
+                println!("{fault}");
+            }
+            let verdict = if published.is_sound() {
+                "agrees with"
+            } else {
+                "CONTRADICTS"
+            };
+            println!(
+                "transparency log {verdict} the log: {} records signed, {} not yet",
+                audit.signed.checkpoint.size, audit.unsigned
+            );
+        }
+    }
+}
+
+fn in_json(report: &Report, published: &Published) -> Value {
     json!({
         "records": report.records,
         "segments": report.segments,
@@ -57,6 +135,7 @@ fn in_json(report: &Report) -> Value {
         "damage": report.damage.iter().map(damage_in_json).collect::<Vec<_>>(),
         "torn": report.torn.as_ref().map(damage_in_json),
         "residue_bytes": report.residue_bytes,
+        "tlog": published.in_json(),
     })
 }
 

@@ -7,6 +7,7 @@ mod hook;
 mod logging;
 mod machine;
 mod options;
+mod tlog;
 mod vitals;
 
 use std::io::Write;
@@ -20,7 +21,7 @@ use anyhow::Context;
 use clap::Args;
 use throng::admin::{AdminPort, Metrics};
 use throng::config::{self, Config};
-use throng::engine::{Callee, Engine};
+use throng::engine::{self, Engine};
 use throng::quic::Server;
 use throng::wire::RecordNumber;
 use tracing::{error, info, warn};
@@ -98,7 +99,11 @@ impl Running {
         machine::raise_open_files();
         let credentials = Credentials::load(data, &config)?;
         let callee = hook::callee(data, &config)?;
-        let engine = open_engine(data, &config, callee, events.clone())?;
+        let transparency = tlog::transparency(data, &config)?;
+        let published = transparency.as_ref().map(|it| Arc::clone(&it.storage));
+        let mut options = options::engine(&config, callee, events.clone());
+        options.transparency = transparency;
+        let engine = open_engine(data, options)?;
         let http = listen_http(&config)?;
         let server = Server::start(&engine, options::server(&config, &credentials))?;
         let asked = config.server.socket_buffer_bytes.bytes();
@@ -110,7 +115,7 @@ impl Running {
         let metrics = Metrics::install().context("cannot collect metrics")?;
         let vitals = ServerVitals::new(engine.clone(), Arc::clone(&server), &credentials);
         let vitals = Arc::new(vitals);
-        let admin = AdminPort::start(http, metrics, Arc::clone(&vitals) as _)
+        let admin = AdminPort::start(http, metrics, Arc::clone(&vitals) as _, published)
             .context("cannot start the HTTP port")?;
         if engine.durable() == RecordNumber(0) {
             let data = data.root().display();
@@ -221,14 +226,9 @@ fn report_strange_variables() {
     }
 }
 
-fn open_engine(
-    data: &DataDirectory,
-    config: &Config,
-    callee: Option<Arc<dyn Callee>>,
-    events: Events,
-) -> anyhow::Result<Engine> {
+fn open_engine(data: &DataDirectory, options: engine::Options) -> anyhow::Result<Engine> {
     let directory = data.log();
-    let engine = Engine::open(&directory, options::engine(config, callee, events))
+    let engine = Engine::open(&directory, options)
         .with_context(|| format!("cannot open the log in {}", directory.display()))?;
     info!(durable = %engine.durable(), "the log is open");
     Ok(engine)

@@ -16,7 +16,7 @@ use super::credentials::Credentials;
 /// A name, what it counts, and where it is read.
 type Metric<T> = (&'static str, &'static str, fn(&T) -> u64);
 
-const ENGINE_COUNTERS: [Metric<Stats>; 8] = [
+const ENGINE_COUNTERS: [Metric<Stats>; 9] = [
     (
         "throng_commands_decided_total",
         "Commands and queries decided",
@@ -57,9 +57,14 @@ const ENGINE_COUNTERS: [Metric<Stats>; 8] = [
         "Outward calls that were not made, because too many waited",
         |stats| stats.calls_dropped,
     ),
+    (
+        "throng_tlog_failures_total",
+        "Tries to publish the transparency log that failed",
+        |stats| stats.tlog_failures,
+    ),
 ];
 
-const ENGINE_GAUGES: [Metric<Stats>; 4] = [
+const ENGINE_GAUGES: [Metric<Stats>; 5] = [
     ("throng_sessions", "People's sessions online", |stats| {
         stats.sessions
     }),
@@ -77,6 +82,11 @@ const ENGINE_GAUGES: [Metric<Stats>; 4] = [
         "throng_admission_free_bytes",
         "Room for commands under way; at 0 they are answered Busy",
         |stats| stats.admission_free_bytes,
+    ),
+    (
+        "throng_tlog_size",
+        "Records that the published checkpoint signs",
+        |stats| stats.tlog_size,
     ),
 ];
 
@@ -236,7 +246,7 @@ const SHARD_GAUGES: [Metric<ShardStats>; 11] = [
 ];
 
 /// Gauges that are no whole numbers, or no shard's or engine's.
-const OTHER_GAUGES: [(&str, &str); 5] = [
+const OTHER_GAUGES: [(&str, &str); 6] = [
     (
         "throng_shard_utilisation",
         "The share of its time since the start that the shard's loop was not waiting, 0 to 1",
@@ -244,6 +254,10 @@ const OTHER_GAUGES: [(&str, &str); 5] = [
     (
         "throng_clock_held_back_seconds",
         "A jump of the wall clock that is not believed: look at the machine's clock",
+    ),
+    (
+        "throng_tlog_lag_seconds",
+        "How long the oldest durable record that is not signed has waited, at most",
     ),
     ("throng_ready", "1 while /readyz says ready"),
     (
@@ -353,6 +367,7 @@ impl Vitals for ServerVitals {
         }
         gauge!("throng_clock_held_back_seconds")
             .set(stats.clock_held_back_us as f64 / MICROS_PER_SECOND);
+        gauge!("throng_tlog_lag_seconds").set(stats.tlog_lag_us as f64 / MICROS_PER_SECOND);
         gauge!("throng_ready").set(f64::from(u8::from(self.readiness().is_ready())));
         gauge!("throng_start_time_seconds").set(self.started.0 as f64 / MICROS_PER_SECOND);
         if let Ok(expires) = certificate_expiry(&self.certificate) {

@@ -9,7 +9,7 @@ use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::{Defect, FRAME_LEN_MAX, epoch_bytes};
-use crate::log::Entry;
+use crate::log::{Entry, leaf_hash};
 use crate::wire::{ALIGNMENT, GroupId, HEADER_LEN, Header, RecordNumber, Sequence, Take, padded};
 
 /// Bytes before the message header.
@@ -97,7 +97,7 @@ pub(crate) fn listed<'a>(entry: &Entry<'a>) -> &'a [Take] {
     }
 }
 
-/// Appends the frame of `entry` to `buffer` and returns its leaf.
+/// Appends the frame of `entry` to `buffer` and returns its commitment.
 ///
 /// The caller has checked that it is at most [`FRAME_LEN_MAX`] long.
 pub(crate) fn encode(
@@ -132,25 +132,15 @@ pub(crate) fn encode(
     }
     buffer.extend_from_slice(entry.view);
     buffer.extend_from_slice(entry.private);
-    let leaf = leaf(&buffer[from + COMMITTED_FROM..]);
+    let commitment = Sha256::digest(&buffer[from + COMMITTED_FROM..]).into();
     buffer.resize(from + len, 0);
     let checksum = checksum(&buffer[from..]);
     buffer[from + 4..from + 8].copy_from_slice(&checksum.to_le_bytes());
-    leaf
+    commitment
 }
 
 fn checksum(frame: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&frame[..4]), &frame[8..])
-}
-
-/// SHA-256(0x00 ‖ commitment), the leaf of RFC 6962 over the salted commitment.
-fn leaf(committed: &[u8]) -> [u8; 32] {
-    let commitment = Sha256::digest(committed);
-    Sha256::new()
-        .chain_update([0])
-        .chain_update(commitment)
-        .finalize()
-        .into()
 }
 
 /// A checked frame, in place.
@@ -284,13 +274,18 @@ impl<'a> Frame<'a> {
         self.takes.iter().map(Take::from).chain(own)
     }
 
-    /// The leaf of this frame.
+    /// The leaf of this frame, in the tree of RFC 6962 over the salted commitments.
     pub(crate) fn leaf(&self) -> [u8; 32] {
+        leaf_hash(&self.commitment())
+    }
+
+    /// SHA-256 of what this frame commits to.
+    pub(crate) fn commitment(&self) -> [u8; 32] {
         let padding = self.bytes.len()
             - FRAME_LEN_MIN
             - size_of_val(self.takes)
             - self.view.len()
             - self.private.len();
-        leaf(&self.bytes[COMMITTED_FROM..self.bytes.len() - padding])
+        Sha256::digest(&self.bytes[COMMITTED_FROM..self.bytes.len() - padding]).into()
     }
 }

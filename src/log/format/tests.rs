@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::log::Entry;
+use crate::log::{Entry, leaf_hash};
 use crate::wire::{
     ClientMessageId, DeviceId, GroupId, Header, HeaderFields, Kind, PersonId, Sequence, Take,
     TenantId, Timestamp,
@@ -42,7 +42,7 @@ fn frame(takes: &[Take]) -> (Vec<u8>, [u8; 32]) {
         salt: [0x5a; 16],
     };
     let mut bytes = Vec::new();
-    let leaf = encode_frame(&mut bytes, &entry, SEGMENT, &seal);
+    let leaf = leaf_hash(&encode_frame(&mut bytes, &entry, SEGMENT, &seal));
     (bytes, leaf)
 }
 

@@ -4,11 +4,12 @@
 //! `log::allocate` and `log::sync_names` fail as `eio` or `enospc`; with `log::write_short` each call
 //! writes half of what it was asked to.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, IoSlice};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{FallocateFlags, FlockOperation};
 
@@ -26,6 +27,8 @@ const SLICES_MAX: usize = 512;
 pub struct Directory {
     path: PathBuf,
     directory: fs::File,
+    /// Folders below it whose names have changed since the last sync.
+    changed: Mutex<BTreeSet<PathBuf>>,
     /// Held for the life of this value; the kernel drops it with the process.
     _lock: fs::File,
 }
@@ -51,6 +54,7 @@ impl Directory {
             Ok(()) => Ok(Self {
                 path: path.to_owned(),
                 directory,
+                changed: Mutex::default(),
                 _lock: lock,
             }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(StorageError::InUse {
@@ -70,6 +74,63 @@ impl Directory {
         &self.path
     }
 
+    /// Notes that names in the folder of `name` change, for the next sync.
+    fn changes(&self, name: &str) {
+        if let Some(folder) = folder(name) {
+            let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+            changed.insert(folder.to_owned());
+        }
+    }
+
+    /// Makes the folders of `name` that are missing.
+    fn make_folders(&self, name: &str) -> io::Result<()> {
+        let Some(wanted) = folder(name).filter(|folder| !self.path.join(folder).is_dir()) else {
+            return Ok(());
+        };
+        let ancestors = wanted.ancestors().filter(|it| *it != Path::new(""));
+        for folder in ancestors.collect::<Vec<_>>().into_iter().rev() {
+            match fs::DirBuilder::new()
+                .mode(0o700)
+                .create(self.path.join(folder))
+            {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => self.changes(&folder.to_string_lossy()),
+            }
+        }
+        Ok(())
+    }
+
+    fn sync_folders(&self) -> io::Result<()> {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        for folder in &*changed {
+            match fs::File::open(self.path.join(folder)) {
+                Ok(folder) => folder.sync_all()?,
+                // It went with its last name, which is a change of the folder above.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        changed.clear();
+        Ok(())
+    }
+
+    /// Adds the names of `folder`, whose path ends in a slash or is empty, and of those below it.
+    fn list(&self, folder: &str, names: &mut Vec<String>) -> io::Result<()> {
+        for entry in fs::read_dir(self.path.join(folder))? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let (kind, name) = (entry.file_type()?, format!("{folder}{name}"));
+            if kind.is_dir() {
+                self.list(&format!("{name}/"), names)?;
+            } else if kind.is_file() && name != LOCK {
+                names.push(name);
+            }
+        }
+        Ok(())
+    }
+
     fn error(&self, operation: Operation, name: &str) -> impl FnOnce(io::Error) -> StorageError {
         let file = text(&self.path.join(name));
         move |source| StorageError::new(operation, &file, source)
@@ -81,6 +142,12 @@ impl Directory {
             file,
         })
     }
+}
+
+/// The folder that a name is in; `None` for the directory itself.
+fn folder(name: &str) -> Option<&Path> {
+    let folder = Path::new(name).parent()?;
+    (folder != Path::new("")).then_some(folder)
 }
 
 fn text(path: &Path) -> String {
@@ -96,20 +163,19 @@ fn open_options() -> fs::OpenOptions {
 
 impl Storage for Directory {
     fn names(&self) -> Result<Vec<String>, StorageError> {
-        let list = || -> io::Result<Vec<String>> {
-            let mut names = Vec::new();
-            for entry in fs::read_dir(&self.path)? {
-                let entry = entry?;
-                if entry.file_type()?.is_file()
-                    && let Ok(name) = entry.file_name().into_string()
-                    && name != LOCK
-                {
-                    names.push(name);
-                }
-            }
-            Ok(names)
-        };
-        list().map_err(self.error(Operation::List, ""))
+        let mut names = Vec::new();
+        let listed = self.list("", &mut names);
+        listed.map_err(self.error(Operation::List, ""))?;
+        Ok(names)
+    }
+
+    fn names_in(&self, folder: &str) -> Result<Vec<String>, StorageError> {
+        let mut names = Vec::new();
+        match self.list(folder, &mut names) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            listed => listed.map_err(self.error(Operation::List, folder))?,
+        }
+        Ok(names)
     }
 
     fn open(&self, name: &str) -> Result<Arc<dyn File>, StorageError> {
@@ -118,6 +184,9 @@ impl Storage for Directory {
     }
 
     fn create(&self, name: &str) -> Result<Arc<dyn File>, StorageError> {
+        let made = self.make_folders(name);
+        made.map_err(self.error(Operation::Create, name))?;
+        self.changes(name);
         let file = open_options()
             .create(true)
             .truncate(true)
@@ -126,16 +195,28 @@ impl Storage for Directory {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        let made = self.make_folders(to);
+        made.map_err(self.error(Operation::Rename, from))?;
+        self.changes(from);
+        self.changes(to);
         fs::rename(self.path.join(from), self.path.join(to))
             .map_err(self.error(Operation::Rename, from))
     }
 
     fn remove(&self, name: &str) -> Result<(), StorageError> {
-        fs::remove_file(self.path.join(name)).map_err(self.error(Operation::Remove, name))
+        self.changes(name);
+        fs::remove_file(self.path.join(name)).map_err(self.error(Operation::Remove, name))?;
+        if let Some(folder) = folder(name)
+            && fs::remove_dir(self.path.join(folder)).is_ok()
+        {
+            self.changes(&folder.to_string_lossy());
+        }
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), StorageError> {
         injected("log::sync_names")
+            .and_then(|()| self.sync_folders())
             .and_then(|()| self.directory.sync_all())
             .map_err(self.error(Operation::Sync, ""))
     }

@@ -1,4 +1,4 @@
-//! The seam between the log and what keeps its bytes: flat names, positional IO, explicit syncs.
+//! The seam between the log and what keeps its bytes: names, positional IO, explicit syncs.
 //!
 //! Everything the log knows about durability is said here: bytes written are safe once their file's
 //! [`File::sync`] has returned, names once [`Storage::sync`] has. [`Directory`] is the real thing,
@@ -18,10 +18,17 @@ pub use directory::Directory;
 pub use faulty::{Fault, Faulty, Random};
 pub use memory::Memory;
 
-/// A flat set of named files, owned by one process.
+/// A set of named files, owned by one process. A name is a path of plain parts with slashes between
+/// them; the log's own have one part.
 pub trait Storage: Send + Sync + fmt::Debug {
     /// The names of all files, in no order.
     fn names(&self) -> Result<Vec<String>, StorageError>;
+    /// The names that begin with `folder`, which ends in a slash, in no order.
+    fn names_in(&self, folder: &str) -> Result<Vec<String>, StorageError> {
+        let mut names = self.names()?;
+        names.retain(|name| name.starts_with(folder));
+        Ok(names)
+    }
     /// Opens an existing file.
     fn open(&self, name: &str) -> Result<Arc<dyn File>, StorageError>;
     /// Creates an empty file, in place of one of that name. The name is safe after [`Storage::sync`].
@@ -141,6 +148,12 @@ impl StorageError {
                 source,
             }
         }
+    }
+
+    /// Whether there is no file of that name.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
     /// Whether freeing disk space is all it takes.

@@ -1,0 +1,68 @@
+//! The transparency log over HTTP: `/checkpoint` and `/tile/…`, as c2sp.org/tlog-tiles asks for.
+//!
+//! No path of a request reaches a file system: it is read into a [`Tile`], and the name of the file
+//! is made from that.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use crate::archive::tlog::{StoredError, Tile, read_note, read_tile};
+use crate::log::Storage;
+
+/// A full tile never changes.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// A partial tile goes once the full one is there.
+const A_MINUTE: &str = "public, max-age=60";
+/// The checkpoint is replaced every second.
+const NOT_AT_ALL: &str = "no-cache";
+
+type Published = Option<Arc<dyn Storage>>;
+
+/// The pages; all of them 404 where nothing is published.
+pub(super) fn pages(published: Published) -> Router {
+    Router::new()
+        .route("/checkpoint", get(checkpoint))
+        .route("/tile/{*path}", get(tile))
+        .with_state(published)
+}
+
+async fn checkpoint(State(published): State<Published>) -> Response {
+    let Some(published) = published else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    match read_note(&*published) {
+        Ok(Some(note)) => answer("text/plain; charset=utf-8", NOT_AT_ALL, note),
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+async fn tile(State(published): State<Published>, uri: Uri) -> Response {
+    let tile = uri.path().strip_prefix('/').map(str::parse::<Tile>);
+    let (Some(published), Some(Ok(tile))) = (published, tile) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let kept = if tile.is_full() { FOR_EVER } else { A_MINUTE };
+    match read_tile(&*published, tile) {
+        Ok(bytes) => answer("application/octet-stream", kept, bytes),
+        Err(StoredError::Storage(error)) if error.is_not_found() => {
+            StatusCode::NOT_FOUND.into_response()
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn answer(kind: &'static str, kept: &'static str, bytes: Vec<u8>) -> Response {
+    let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, kept)];
+    (headers, bytes).into_response()
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Response {
+    tracing::error!(%error, "the transparency log could not be read");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}

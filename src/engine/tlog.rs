@@ -1,0 +1,174 @@
+//! The thread that publishes the log for auditors: tiles and signed checkpoints, about a sync behind.
+//!
+//! It is fed commitments by the log thread and reads from the log what it was too slow for; nothing
+//! waits for it. What goes wrong is counted and tried again: messages go on, the lag says so.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::Clock;
+use super::stats::Counters;
+use crate::archive::tlog::{Publisher, SigningKey};
+use crate::log::{Commitments, ReadError, Reader, Storage, StorageError};
+use crate::wire::RecordNumber;
+
+/// Commitments that wait, 2 MiB of them; who is further behind reads the log.
+pub(crate) const WAITING_MAX: usize = 65_536;
+/// Commitments published at a time.
+const CHUNK: usize = 65_536;
+
+/// How a log is published (SPEC A3).
+#[derive(Debug)]
+pub struct Transparency {
+    /// Where checkpoint and tiles go: not the log's own.
+    pub storage: Arc<dyn Storage>,
+    /// The key that signs; its name begins the origin.
+    pub key: SigningKey,
+    /// How often it is looked whether there is something new.
+    ///
+    /// Default 500 ms. Range 10 ms to 1 min. A checkpoint costs about ten syncs of small files.
+    pub every: Duration,
+}
+
+impl Transparency {
+    /// With the defaults.
+    #[must_use]
+    pub fn new(storage: Arc<dyn Storage>, key: SigningKey) -> Self {
+        Self {
+            storage,
+            key,
+            every: Duration::from_millis(500),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum StepError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+pub(crate) struct Follower {
+    pub(crate) publisher: Publisher,
+    pub(crate) commitments: Arc<Commitments>,
+    pub(crate) reader: Reader,
+    pub(crate) every: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) stop: Arc<AtomicBool>,
+}
+
+impl Follower {
+    /// Runs until it is told to stop (and unparked), then publishes what is durable by then.
+    pub(crate) fn run(mut self) {
+        loop {
+            let stopping = self.stop.load(Ordering::Acquire);
+            let began_us = self.clock.monotonic_us();
+            if let Err(error) = self.step() {
+                self.counters.tlog_failures.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(%error, "the transparency log could not be published: it is tried again, its lag grows");
+            }
+            if stopping {
+                return;
+            }
+            let took = self.clock.monotonic_us().saturating_sub(began_us);
+            std::thread::park_timeout(self.every.saturating_sub(Duration::from_micros(took)));
+        }
+    }
+
+    /// Publishes what is durable now.
+    fn step(&mut self) -> Result<(), StepError> {
+        let seen_us = self.clock.monotonic_us();
+        let durable = self.reader.durable().0;
+        while self.publisher.next() < durable {
+            let next = self.publisher.next();
+            let mut some = self.commitments.take(next, CHUNK);
+            if some.is_empty() {
+                let left = usize::try_from(durable - next).unwrap_or(CHUNK);
+                some = self
+                    .reader
+                    .commitments(RecordNumber(next), left.min(CHUNK))?;
+            }
+            self.publisher.publish(&some)?;
+            let signed = self.publisher.signed();
+            self.counters.tlog_size.store(signed, Ordering::Release);
+        }
+        self.counters.tlog_seen_us.store(seen_us, Ordering::Release);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::tlog::{Edge, leaf_hash, read_checkpoint};
+    use crate::engine::ManualClock;
+    use crate::log::{Config, Entry, Log, Memory};
+    use crate::wire::{Header, HeaderFields, Timestamp};
+
+    fn append(log: &mut Log, count: u64) {
+        for number in log.next().0..log.next().0 + count {
+            let header = Header::new(&HeaderFields {
+                record: RecordNumber(number),
+                ..HeaderFields::default()
+            });
+            log.append(&[Entry {
+                header: &header,
+                takes: &[],
+                view: &[],
+                private: b"event",
+            }])
+            .unwrap();
+        }
+    }
+
+    #[test]
+    fn what_the_queue_has_lost_is_read_from_the_log_and_the_lag_counts_from_the_last_look() {
+        let (mut log, recovered) =
+            Log::open(Arc::new(Memory::new()), Config::default(), [1; 32]).unwrap();
+        let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+        let key = SigningKey::new("test", [2; 32]).unwrap();
+        let identity = (recovered.log, recovered.incarnation);
+        let publisher =
+            Publisher::open(Arc::clone(&storage), &key, identity, &log.reader()).unwrap();
+        append(&mut log, 3);
+        let clock = Arc::new(ManualClock::at(Timestamp(0)));
+        let mut follower = Follower {
+            publisher,
+            commitments: log.follow(5),
+            reader: log.reader(),
+            every: Duration::ZERO,
+            clock: clock.clone(),
+            counters: Arc::default(),
+            stop: Arc::default(),
+        };
+        let mut naive = Edge::default();
+        for more in [0, 2, 1, 300, 4, 7, 5] {
+            append(&mut log, more);
+            clock.advance(1_000);
+            let durable = log.next().0;
+            assert_eq!(
+                follower.counters.tlog_lag_us(durable, &*clock) > 0,
+                durable > naive.size()
+            );
+            follower.step().unwrap();
+            let all = log
+                .reader()
+                .commitments(RecordNumber(naive.size()), 1_000)
+                .unwrap();
+            all.iter()
+                .for_each(|it| naive.push(leaf_hash(it), |_, _| ()));
+            let signed = read_checkpoint(&*storage, &key.verifying_key())
+                .unwrap()
+                .unwrap();
+            assert_eq!(
+                (signed.checkpoint.size, signed.checkpoint.root),
+                (durable, naive.root())
+            );
+            assert_eq!(follower.counters.tlog_lag_us(durable, &*clock), 0);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+// An auditor of Throng's transparency log that shares no code with it: golang.org/x/mod's sumdb/note
+// and sumdb/tlog do all the checking.
+//
+//	GO111MODULE=off GOPATH=/usr/share/gocode go run tests/interop/auditor/main.go \
+//	    -key 'ORIGIN+ID+KEY' -from http://127.0.0.1:9464 [-old CHECKPOINT] [-records 0,17]
+//
+// It exits with 0 and one line where everything holds, with 1 and one line that says what does not.
+package main
+
+import (
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+const width = 256
+
+// A published log: an address or a directory.
+type published string
+
+func (from published) read(path string) ([]byte, error) {
+	if !strings.HasPrefix(string(from), "http://") {
+		return os.ReadFile(filepath.Join(string(from), path))
+	}
+	answer, err := http.Get(string(from) + "/" + path)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", path, answer.Status)
+	}
+	return io.ReadAll(answer.Body)
+}
+
+func (from published) Height() int { return 8 }
+
+// Go writes tile/8/LEVEL/NUMBER, C2SP tile/LEVEL/NUMBER.
+func (from published) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
+	var data [][]byte
+	for _, tile := range tiles {
+		path := "tile/" + strings.TrimPrefix(tile.Path(), "tile/8/")
+		bytes, err := from.read(path)
+		if err != nil {
+			return nil, err
+		}
+		data = append(data, bytes)
+	}
+	return data, nil
+}
+
+func (from published) SaveTiles([]tlog.Tile, [][]byte) {}
+
+func openCheckpoint(signed []byte, verifier note.Verifier) (tlog.Tree, error) {
+	opened, err := note.Open(signed, note.VerifierList(verifier))
+	if err != nil {
+		return tlog.Tree{}, fmt.Errorf("checkpoint: %w", err)
+	}
+	lines := strings.Split(opened.Text, "\n")
+	if len(lines) < 4 || lines[0] != verifier.Name() {
+		return tlog.Tree{}, fmt.Errorf("checkpoint: not one of %s", verifier.Name())
+	}
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil {
+		return tlog.Tree{}, fmt.Errorf("checkpoint: size: %w", err)
+	}
+	root, err := tlog.ParseHash(lines[2])
+	if err != nil {
+		return tlog.Tree{}, fmt.Errorf("checkpoint: root: %w", err)
+	}
+	return tlog.Tree{N: size, Hash: root}, nil
+}
+
+// The leaves of all entries, from their bundles.
+func (from published) leaves(size int64) ([]tlog.Hash, error) {
+	var leaves []tlog.Hash
+	for int64(len(leaves)) < size {
+		tile := tlog.Tile{H: 8, L: 0, N: int64(len(leaves)) / width, W: width}
+		if left := size - int64(len(leaves)); left < width {
+			tile.W = int(left)
+		}
+		path := "tile/entries/" + strings.TrimPrefix(tile.Path(), "tile/8/0/")
+		bundle, err := from.read(path)
+		if err != nil {
+			return nil, err
+		}
+		for i := 0; i < tile.W; i++ {
+			if len(bundle) < 2 {
+				return nil, fmt.Errorf("%s: ends early", path)
+			}
+			n := int(binary.BigEndian.Uint16(bundle))
+			if n != 32 || len(bundle) < 2+n {
+				return nil, fmt.Errorf("%s: an entry of %d bytes", path, n)
+			}
+			leaves = append(leaves, tlog.RecordHash(bundle[2:2+n]))
+			bundle = bundle[2+n:]
+		}
+		if len(bundle) != 0 {
+			return nil, fmt.Errorf("%s: more than its entries", path)
+		}
+	}
+	return leaves, nil
+}
+
+func root(leaves []tlog.Hash) (tlog.Hash, error) {
+	var stored []tlog.Hash
+	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		hashes := make([]tlog.Hash, len(indexes))
+		for i, index := range indexes {
+			hashes[i] = stored[index]
+		}
+		return hashes, nil
+	})
+	for i, leaf := range leaves {
+		more, err := tlog.StoredHashesForRecordHash(int64(i), leaf, reader)
+		if err != nil {
+			return tlog.Hash{}, err
+		}
+		stored = append(stored, more...)
+	}
+	return tlog.TreeHash(int64(len(leaves)), reader)
+}
+
+func audit(from published, key, old, records string) (string, error) {
+	verifier, err := note.NewVerifier(key)
+	if err != nil {
+		return "", err
+	}
+	signed, err := from.read("checkpoint")
+	if err != nil {
+		return "", err
+	}
+	tree, err := openCheckpoint(signed, verifier)
+	if err != nil {
+		return "", err
+	}
+	hashes := tlog.TileHashReader(tree, from)
+	if old != "" {
+		signed, err := os.ReadFile(old)
+		if err != nil {
+			return "", err
+		}
+		before, err := openCheckpoint(signed, verifier)
+		if err != nil {
+			return "", err
+		}
+		if before.N > tree.N {
+			return "", fmt.Errorf("history was cut: %d records were signed before, %d are now", before.N, tree.N)
+		}
+		proof, err := tlog.ProveTree(tree.N, before.N, hashes)
+		if err != nil {
+			return "", err
+		}
+		if err := tlog.CheckTree(proof, tree.N, tree.Hash, before.N, before.Hash); err != nil {
+			return "", fmt.Errorf("history was forked: the tree of %d records does not go on from the %d signed before: %w", tree.N, before.N, err)
+		}
+	}
+	leaves, err := from.leaves(tree.N)
+	if err != nil {
+		return "", err
+	}
+	all, err := root(leaves)
+	if err != nil {
+		return "", err
+	}
+	if all != tree.Hash {
+		return "", fmt.Errorf("history was changed: %d entries give root %v, signed is %v", tree.N, all, tree.Hash)
+	}
+	proved := 0
+	for _, record := range strings.Split(records, ",") {
+		if record == "" {
+			continue
+		}
+		id, err := strconv.ParseInt(record, 10, 64)
+		if err != nil || id < 0 || id >= tree.N {
+			return "", fmt.Errorf("record %s is not among %d", record, tree.N)
+		}
+		proof, err := tlog.ProveRecord(tree.N, id, hashes)
+		if err != nil {
+			return "", err
+		}
+		if err := tlog.CheckRecord(proof, tree.N, tree.Hash, id, leaves[id]); err != nil {
+			return "", fmt.Errorf("record %d: %w", id, err)
+		}
+		proved++
+	}
+	return fmt.Sprintf("%d records, root %v, %d proved", tree.N, tree.Hash, proved), nil
+}
+
+func main() {
+	key := flag.String("key", "", "the log's verifier key, as `throng archive stats` prints it")
+	from := flag.String("from", "", "http:// address of the log, or a directory with checkpoint and tile/")
+	old := flag.String("old", "", "a checkpoint of this log that was kept")
+	records := flag.String("records", "", "numbers of records to prove, with commas")
+	flag.Parse()
+	said, err := audit(published(strings.TrimSuffix(*from, "/")), *key, *old, *records)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "FAILED:", err)
+		os.Exit(1)
+	}
+	fmt.Println("holds:", said)
+}
