@@ -12,6 +12,7 @@ mod check;
 mod conduct;
 mod corpus;
 mod crowd;
+mod durable;
 mod gateways;
 mod ledger;
 mod library;
@@ -103,6 +104,9 @@ struct RunArgs {
     /// Leaves the data directory.
     #[arg(long)]
     keep: bool,
+    /// Of a durable scenario, the nats-server to compare with, instead of the one on PATH.
+    #[arg(long, value_name = "FILE")]
+    nats_server: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -126,6 +130,11 @@ fn main() -> ExitCode {
 
 /// Runs, prints and writes the result; whether it was good.
 fn run_and_report(args: RunArgs) -> anyhow::Result<bool> {
+    if durable::is_durable(&args.scenario) {
+        let (json, is_good) = durable::run(&args.scenario, args.seconds, args.nats_server)?;
+        write_json(args.json.as_deref(), &json)?;
+        return Ok(is_good);
+    }
     let target = match (args.server, args.data) {
         (Some(server), Some(data)) => Target::Running {
             server,
@@ -147,14 +156,18 @@ fn run_and_report(args: RunArgs) -> anyhow::Result<bool> {
     for violation in &outcome.violations {
         eprintln!("  WRONG: {violation}");
     }
-    if let Some(path) = &args.json {
-        let json = serde_json::to_string_pretty(report)? + "\n";
-        if path.as_os_str() == "-" {
-            print!("{json}");
-        } else {
-            std::fs::write(path, json)
-                .with_context(|| format!("cannot write {}", path.display()))?;
-        }
-    }
+    let json = serde_json::to_string_pretty(report)? + "\n";
+    write_json(args.json.as_deref(), &json)?;
     Ok(report.is_good() && outcome.violations.is_empty())
+}
+
+/// Writes a result where it was asked for; `-` is the standard output.
+fn write_json(path: Option<&std::path::Path>, json: &str) -> anyhow::Result<()> {
+    match path {
+        Some(path) if path.as_os_str() == "-" => print!("{json}"),
+        Some(path) => std::fs::write(path, json)
+            .with_context(|| format!("cannot write {}", path.display()))?,
+        None => {}
+    }
+    Ok(())
 }

@@ -7,14 +7,14 @@
 mod course;
 pub(crate) mod floor;
 mod plot;
-mod process;
+pub(crate) mod process;
 mod protocol;
 mod quic;
 pub(crate) mod quinn_server;
 mod report;
 mod round;
 mod shape;
-mod system;
+pub(crate) mod system;
 mod tcp;
 mod throng;
 mod udp;

