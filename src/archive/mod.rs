@@ -7,6 +7,6 @@ mod inspect;
 mod repair;
 mod verify;
 
-pub use inspect::{InspectError, Inspected, inspect};
+pub use inspect::{InspectError, Inspected, inspect, inspect_sealed};
 pub use repair::{Repair, RepairError, repair};
 pub use verify::{Progress, Report, VerifyError, verify};
