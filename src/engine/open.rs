@@ -21,9 +21,7 @@ use super::sequencer::Sequencer;
 use super::snapshot::Snapshotter;
 use super::stats::Counters;
 use super::{Engine, Inner, Options, Threads, fetch};
-use crate::log::{
-    self, AppendError, Directory, Entry, Log, Memory, Recovered, Repaired, Snapshots, Storage,
-};
+use crate::log::{self, AppendError, Directory, Entry, Log, Memory, Recovered, Repaired, Storage};
 use crate::model::event::{self, Event, LogRepairedV1};
 use crate::wire::{BODY_LEN_MAX, Header, HeaderFields};
 
@@ -91,13 +89,12 @@ impl Engine {
         clock: Arc<dyn Clock>,
         entropy: [u8; 32],
     ) -> Result<Self, OpenError> {
-        let (mut log, mut recovered) =
-            Log::open(Arc::clone(&storage), options.log.clone(), entropy)?;
+        let (mut log, mut recovered) = Log::open(storage, options.log.clone(), entropy)?;
         if let Some(repaired) = recovered.repaired {
             append_repair(&mut log, &mut recovered, repaired, &*clock)?;
         }
         let reader = log.reader();
-        let snapshots = Snapshots::new(storage);
+        let snapshots = log.snapshots();
         let mut replayed = recovery::from_snapshot(&snapshots, recovered.next)?;
         let counters = Arc::new(Counters {
             snapshot: AtomicU64::new(replayed.next.0),
