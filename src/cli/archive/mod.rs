@@ -3,6 +3,7 @@
 
 mod inspect;
 mod repair;
+mod rewrap;
 mod verify;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ pub(super) enum Archive {
     Verify(verify::Verify),
     Inspect(inspect::Inspect),
     Repair(repair::Repair),
+    Rewrap(rewrap::Rewrap),
 }
 
 impl Archive {
@@ -28,6 +30,7 @@ impl Archive {
             Self::Verify(verify) => verify.run(),
             Self::Inspect(inspect) => inspect.run(),
             Self::Repair(repair) => repair.run(),
+            Self::Rewrap(rewrap) => rewrap.run(),
         }
     }
 }

@@ -21,6 +21,7 @@ use clap::Args;
 use throng::admin::{AdminPort, Metrics};
 use throng::config::{self, Config};
 use throng::engine::{Callee, Engine};
+use throng::log::Encryption;
 use throng::quic::Server;
 use throng::wire::RecordNumber;
 use tracing::{error, info, warn};
@@ -30,6 +31,7 @@ use self::events::{Event, Events};
 use self::vitals::{ServerVitals, SharedServer, lock};
 use super::DAMAGED;
 use super::directory::{DATA_VARIABLE, DataDirectory};
+use super::encryption;
 use super::failure::{Advise, one_line};
 use super::knob_flags::KnobFlags;
 
@@ -98,7 +100,8 @@ impl Running {
         machine::raise_open_files();
         let credentials = Credentials::load(data, &config)?;
         let callee = hook::callee(data, &config)?;
-        let engine = open_engine(data, &config, callee, events.clone())?;
+        let encryption = encryption::of_knobs(data, &config.encryption)?;
+        let engine = open_engine(data, &config, encryption, callee, events.clone())?;
         let http = listen_http(&config)?;
         let server = Server::start(&engine, options::server(&config, &credentials))?;
         let asked = config.server.socket_buffer_bytes.bytes();
@@ -224,13 +227,17 @@ fn report_strange_variables() {
 fn open_engine(
     data: &DataDirectory,
     config: &Config,
+    encryption: Option<Encryption>,
     callee: Option<Arc<dyn Callee>>,
     events: Events,
 ) -> anyhow::Result<Engine> {
     let directory = data.log();
-    let engine = Engine::open(&directory, options::engine(config, callee, events))
+    let master = encryption.as_ref().map(|it| it.master.id().to_string());
+    let mut options = options::engine(config, callee, events);
+    options.log.encryption = encryption;
+    let engine = Engine::open(&directory, options)
         .with_context(|| format!("cannot open the log in {}", directory.display()))?;
-    info!(durable = %engine.durable(), "the log is open");
+    info!(durable = %engine.durable(), encrypted_under = master, "the log is open");
     Ok(engine)
 }
 
