@@ -421,6 +421,7 @@ impl Log {
     fn top_up(&mut self) -> Result<(), AppendError> {
         if let Some(sealing) = &mut self.sealing {
             sealing.top_up()?;
+            self.account();
         }
         if self.spares.ready() < SPARES {
             self.spares.top_up(&*self.storage)?;

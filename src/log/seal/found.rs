@@ -161,9 +161,12 @@ pub(crate) fn find(
     }))
 }
 
-/// What was to be destroyed, by tenant and group: up to which entry, and which days.
+/// What was to be destroyed, by tenant and group.
 #[derive(Default)]
-struct Erasures(HashMap<(u32, u64), Vec<(u32, RangeInclusive<i32>)>>);
+struct Erasures(HashMap<(u32, u64), Vec<Covered>>);
+
+/// Entries before this id, of these days.
+type Covered = (u32, RangeInclusive<i32>);
 
 impl Erasures {
     fn note(&mut self, entry: &KeyEntry) {
