@@ -218,8 +218,10 @@ fn destroying_at_every_boundary_is_done_again_until_nothing_is_left() {
             let disk = Faulty::new(seed);
             let (mut log, _) = open(&disk, seed).expect("it opens");
             let mut random = Random::new(seed);
-            let mut model = Model::default();
-            model.attempted = (0..20).map(|number| message(number, &mut random)).collect();
+            let mut model = Model {
+                attempted: (0..20).map(|number| message(number, &mut random)).collect(),
+                ..Model::default()
+            };
             let entries: Vec<_> = model.attempted.iter().map(Written::entry).collect();
             log.append(&entries).expect("it appends");
             model.acknowledged = 20;
