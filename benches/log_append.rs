@@ -1,5 +1,5 @@
 //! Durable append: records of 256 bytes in batches of 1, 64 and 1,024, one write and one sync each;
-//! and how fast such a log is verified, opened and read again.
+//! what sealing adds to that; and how fast such a log is verified, opened and read again.
 //!
 //! Prints the device's own `fdatasync` first, at the size of each batch, since that is most of the
 //! figure. `TMPDIR` chooses the device.
@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use throng::archive;
-use throng::log::{Config, Directory, Entry, Log, Storage, entry_len};
+use throng::log::{
+    Algorithm, Config, Directory, Encryption, Entry, Log, MasterKey, Memory, Storage, entry_len,
+};
 use throng::wire::{GroupId, Header, HeaderFields, Kind, RecordNumber, Sequence, TenantId};
 
 const BODY_LEN: usize = 256;
@@ -74,7 +76,17 @@ fn append(log: &mut Log, batch_len: usize) -> Duration {
 }
 
 fn open(storage: &Arc<dyn Storage>) -> Log {
-    let opened = Log::open(storage.clone(), Config::default(), [1; 32]);
+    open_with(storage, None)
+}
+
+/// With parts sealed by this cipher, or not at all.
+fn open_with(storage: &Arc<dyn Storage>, algorithm: Option<Algorithm>) -> Log {
+    let mut config = Config::default();
+    config.encryption = algorithm.map(|algorithm| Encryption {
+        algorithm,
+        ..Encryption::new(MasterKey::new([7; 32]))
+    });
+    let opened = Log::open(storage.clone(), config, [1; 32]);
     opened.expect("it opens").0
 }
 
@@ -90,6 +102,28 @@ fn log_append(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(batch_len as u64));
         group.bench_function(format!("durable_256B_batch_{batch_len}"), |bencher| {
             bencher.iter_custom(|rounds| (0..rounds).map(|_| append(&mut log, batch_len)).sum());
+        });
+    }
+    group.finish();
+}
+
+/// What sealing costs apart from the disk: the same batch to memory, in plain and with either cipher.
+fn log_seal(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("log_seal");
+    group.throughput(Throughput::Elements(64));
+    let ciphers = [
+        ("plain", None),
+        ("aes_256_gcm", Some(Algorithm::Aes256Gcm)),
+        ("sm4_gcm", Some(Algorithm::Sm4Gcm)),
+    ];
+    for (name, algorithm) in ciphers {
+        group.bench_function(format!("memory_256B_batch_64_{name}"), |bencher| {
+            bencher.iter_custom(|rounds| {
+                // A log for each run, since memory is not without end.
+                let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+                let mut log = open_with(&storage, algorithm);
+                (0..rounds).map(|_| append(&mut log, 64)).sum()
+            });
         });
     }
     group.finish();
@@ -136,6 +170,6 @@ criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(10)
         .measurement_time(Duration::from_secs(4));
-    targets = log_append, log_read
+    targets = log_append, log_seal, log_read
 }
 criterion_main!(benches);

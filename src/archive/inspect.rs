@@ -2,8 +2,9 @@
 
 use crate::log::format::{Frame, segment_first, segment_name};
 use crate::log::scan::{Visit, read_header, scan};
+use crate::log::seal::Vault;
 use crate::log::storage::{Storage, StorageError};
-use crate::log::{Damage, Record, leaf_hash};
+use crate::log::{Damage, KeyringError, MasterKey, Record, Unreadable, leaf_hash};
 use crate::wire::RecordNumber;
 
 /// A record and its place.
@@ -28,6 +29,17 @@ pub enum InspectError {
     /// The disk failed, or the log is in use.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// Its master key cannot be used.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The record is sealed and no key was given.
+    #[error(
+        "record {record} is sealed: give the master key by --encryption-key-file or --encryption-key-command"
+    )]
+    Sealed {
+        /// Which.
+        record: RecordNumber,
+    },
     /// No segment holds an intact record of this number.
     #[error("record {record} is not in this log: {}", match .damage {
         Some(damage) => damage.to_string(),
@@ -41,8 +53,26 @@ pub enum InspectError {
     },
 }
 
-/// Shows a record.
+/// Shows a record of a log that is not encrypted.
 pub fn inspect(storage: &dyn Storage, record: RecordNumber) -> Result<Inspected, InspectError> {
+    search(storage, record, None)
+}
+
+/// Shows a record of a log that is encrypted under this master key, or partly.
+pub fn inspect_sealed(
+    storage: &dyn Storage,
+    record: RecordNumber,
+    master: &MasterKey,
+) -> Result<Inspected, InspectError> {
+    let vault = Vault::of_storage(storage, master)?;
+    search(storage, record, vault.as_ref())
+}
+
+fn search(
+    storage: &dyn Storage,
+    record: RecordNumber,
+    vault: Option<&Vault>,
+) -> Result<Inspected, InspectError> {
     let names = storage.names()?;
     let firsts = names.iter().filter_map(|name| segment_first(name));
     let not_found = |damage| InspectError::NotFound { record, damage };
@@ -53,11 +83,22 @@ pub fn inspect(storage: &dyn Storage, record: RecordNumber) -> Result<Inspected,
     let header = read_header(&*file, &name, first)?.map_err(|it| not_found(Some(it)))?;
     let mut search = Search {
         record,
+        vault,
         found: None,
     };
     let found = scan(&*file, &name, &header, &mut search)?;
     let damage = found.damage.into_iter().next();
-    let (record, offset, commitment) = search.found.ok_or_else(|| not_found(damage))?;
+    let (found, offset, commitment) = search.found.ok_or_else(|| not_found(damage))?;
+    let record = found.map_err(|why| match why {
+        Unreadable::Storage(error) => error.into(),
+        Unreadable::Defect(_) if vault.is_none() => InspectError::Sealed { record },
+        Unreadable::Defect(defect) => not_found(Some(Damage {
+            file: name.clone(),
+            offset,
+            record,
+            defect,
+        })),
+    })?;
     Ok(Inspected {
         record,
         file: name,
@@ -67,16 +108,16 @@ pub fn inspect(storage: &dyn Storage, record: RecordNumber) -> Result<Inspected,
     })
 }
 
-struct Search {
+struct Search<'a> {
     record: RecordNumber,
-    found: Option<(Record, u64, [u8; 32])>,
+    vault: Option<&'a Vault>,
+    found: Option<(Result<Record, Unreadable>, u64, [u8; 32])>,
 }
 
-impl Visit for Search {
+impl Visit for Search<'_> {
     fn frame(&mut self, offset: u64, frame: &Frame<'_>) {
-        if frame.header().record() == self.record
-            && let Ok(record) = Record::of(frame)
-        {
+        if frame.header().record() == self.record {
+            let record = Record::of(frame, self.vault);
             self.found = Some((record, offset, frame.commitment()));
         }
     }

@@ -9,6 +9,6 @@ mod repair;
 pub mod tlog;
 mod verify;
 
-pub use inspect::{InspectError, Inspected, inspect};
+pub use inspect::{InspectError, Inspected, inspect, inspect_sealed};
 pub use repair::{Repair, RepairError, repair};
 pub use verify::{Progress, Report, VerifyError, verify};

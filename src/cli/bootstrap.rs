@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use clap::Args;
 use throng::engine::{Clock, Engine, Options, SystemClock};
+use throng::log::Encryption;
 use throng::model::command::{
     Actor, AddPeopleV1, Command, CreateTenantV1, NewPersonV1, OrgRole, PersonKind, Reply,
     Succession, TaggedCommand,
@@ -15,6 +16,7 @@ use throng::model::command::{
 use throng::wire::{PersonId, RecordNumber, TenantId, Timestamp};
 
 use super::directory::{DATA_VARIABLE, DataDirectory};
+use super::encryption::KeyFlags;
 use super::failure::Advise;
 
 const DAY_US: i64 = 24 * 3600 * 1_000_000;
@@ -40,6 +42,8 @@ pub(super) struct Bootstrap {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    key: KeyFlags,
 }
 
 struct First {
@@ -59,7 +63,9 @@ impl Bootstrap {
         self.found(&rehearsal, verified_until)?;
 
         let data = DataDirectory::create(&self.data)?;
-        let engine = Engine::open(&data.log(), Options::default())?;
+        let mut options = Options::default();
+        options.log.encryption = self.key.master(&data)?.map(Encryption::new);
+        let engine = Engine::open(&data.log(), options)?;
         let root = data.root().display();
         if engine.durable() > RecordNumber(0) {
             bail!(

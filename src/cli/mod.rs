@@ -9,6 +9,7 @@ mod bootstrap;
 mod certificate;
 mod config;
 mod directory;
+mod encryption;
 mod failure;
 mod knob_flags;
 mod serve;

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::cipher::{CipherName, TenantCiphers};
 use super::section::sections;
 use super::units::{ByteSize, TimeSpan};
 
@@ -348,6 +349,23 @@ sections! {
         check_threads: u16 = "2" in "1" to "64", costs "about 2 MiB each while they run";
         /// Serve from a file system in memory, where nothing survives the machine. For tests.
         allow_tmpfs: bool = "false", costs "every record, when the machine stops";
+    }
+
+    /// Encryption of the log at rest. Off while neither a file nor a command gives a master key; a log
+    /// that was encrypted once is only opened with its key again.
+    encryption: Encryption {
+        /// The file of the master key: 32 raw bytes, or 64 hexadecimal digits. Nobody but its owner may
+        /// read it. From the data directory unless absolute, but keep it elsewhere: a copy of the
+        /// directory with the key in it is a copy in plain. Empty for none.
+        key_file: String = "", costs "the whole log, when the key is lost";
+        /// A command that prints the master key, instead of a file, split at spaces and run without a
+        /// shell: for a key service. Empty for none.
+        key_command: String = "", costs "a start that waits for it";
+        /// The cipher of what is written from the next start on: `aes-256-gcm` or `sm4-gcm`.
+        algorithm: CipherName = "aes-256-gcm",
+        costs "with `sm4-gcm`, several times the processor time per byte: few processors have instructions for it";
+        /// Tenants with another cipher, as in `7=sm4-gcm,9=aes-256-gcm`.
+        tenant_algorithms: TenantCiphers = "", costs "nothing";
     }
 
     /// Deciding, and the way from a command to what it makes visible.

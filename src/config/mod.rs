@@ -5,6 +5,7 @@
 //! all come from there. Flags win over the environment, that over the file, that over defaults
 //! (SPEC O6); what no knob is called is refused.
 
+mod cipher;
 mod error;
 mod knobs;
 mod layers;
@@ -12,10 +13,11 @@ mod print;
 mod section;
 mod units;
 
+pub use cipher::{CipherName, TenantCiphers, TenantCiphersError};
 pub use error::ConfigError;
 pub use knobs::{
-    Auth, Config, Engine, Hook, Http, Limits, Log, LogFormat, Logging, Model, Server, Shard, Tlog,
-    Tls,
+    Auth, Config, Encryption, Engine, Hook, Http, Limits, Log, LogFormat, Logging, Model, Server,
+    Shard, Tlog, Tls,
 };
 pub use layers::{Flag, load, unknown_variables};
 pub use print::documented_defaults;

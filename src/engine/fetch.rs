@@ -12,7 +12,7 @@ use super::outbox::Outbox;
 use super::port::{Fetch, FetchError, Item};
 use crate::log::{ReadError, Reader, Record};
 use crate::model::{self, Projection};
-use crate::wire::{Envelope, RecordNumber};
+use crate::wire::{Envelope, HeaderFields, Kind, RecordNumber};
 
 /// What one fetch brings at most, in bytes.
 pub(crate) const FETCH_BYTES_MAX: usize = 256 * 1024;
@@ -65,9 +65,19 @@ pub(crate) fn run(reader: &Reader, jobs: &Receiver<FetchJob>) {
 
 /// What a record shows, from its bytes in the log.
 ///
-/// A record whose events this build cannot read shows nothing; recovery has refused it before.
+/// A record whose events this build cannot read shows nothing; recovery has refused it before. A
+/// message that was erased is a tombstone in its place (SPEC S3).
 pub(crate) fn projection(record: &Record) -> Projection {
     let events = model::event::decode_all(&record.private).unwrap_or_default();
+    if record.erased {
+        let fields = HeaderFields {
+            kind: Kind::Tombstone,
+            ..record.envelope.header().fields()
+        };
+        if let Ok(tombstone) = Envelope::new(&fields, &[]) {
+            return model::project(&tombstone, &record.takes, &events);
+        }
+    }
     model::project(&record.envelope, &record.takes, &events)
 }
 

@@ -23,9 +23,7 @@ use super::stats::Counters;
 use super::tlog::{Follower, WAITING_MAX};
 use super::{Engine, Inner, Options, Threads, fetch};
 use crate::archive::tlog::{self, Publisher};
-use crate::log::{
-    self, AppendError, Directory, Entry, Log, Memory, Recovered, Repaired, Snapshots, Storage,
-};
+use crate::log::{self, AppendError, Directory, Entry, Log, Memory, Recovered, Repaired, Storage};
 use crate::model::event::{self, Event, LogRepairedV1};
 use crate::wire::{BODY_LEN_MAX, Header, HeaderFields};
 
@@ -96,8 +94,7 @@ impl Engine {
         clock: Arc<dyn Clock>,
         entropy: [u8; 32],
     ) -> Result<Self, OpenError> {
-        let (mut log, mut recovered) =
-            Log::open(Arc::clone(&storage), options.log.clone(), entropy)?;
+        let (mut log, mut recovered) = Log::open(storage, options.log.clone(), entropy)?;
         if let Some(repaired) = recovered.repaired {
             append_repair(&mut log, &mut recovered, repaired, &*clock)?;
         }
@@ -111,7 +108,7 @@ impl Engine {
                 Some((publisher, log.follow(WAITING_MAX), publish.every))
             }
         };
-        let snapshots = Snapshots::new(storage);
+        let snapshots = log.snapshots();
         let mut replayed = recovery::from_snapshot(&snapshots, recovered.next)?;
         let counters = Arc::new(Counters {
             snapshot: AtomicU64::new(replayed.next.0),

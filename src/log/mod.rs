@@ -6,7 +6,8 @@
 //! What is acknowledged survives kill -9, power loss and a full disk (SPEC A2).
 //!
 //! [`storage`] is the seam to the disk, `format` the bytes, `scan` one checked pass over a segment,
-//! `survey` all segments together, `recovery` the opening, `writer` and `reader` the two halves.
+//! `survey` all segments together, `recovery` the opening, `writer` and `reader` the two halves, `seal`
+//! encryption at rest.
 
 mod commitments;
 mod config;
@@ -16,6 +17,7 @@ mod keys;
 mod reader;
 mod recovery;
 pub(crate) mod scan;
+pub(crate) mod seal;
 mod segment;
 mod snapshot;
 mod space;
@@ -28,9 +30,14 @@ mod writer;
 pub use commitments::Commitments;
 pub use config::{Config, ConfigError};
 pub use format::{Damage, Defect, FRAME_LEN_MAX};
+pub(crate) use reader::Unreadable;
 pub use reader::{ReadError, Reader, Record};
 pub use recovery::{Cut, OpenError, Recovered, Repaired};
 pub(crate) use recovery::{cut, meta_damage, new_meta, write_meta};
+pub use seal::{
+    Algorithm, Encryption, Erasure, KeyringError, MasterKey, MasterKeyId, NoMasterKey,
+    UnknownAlgorithm, day_of, rewrap,
+};
 pub use snapshot::Snapshots;
 pub(crate) use snapshot::snapshot_position;
 pub use space::{Class, NoSpace, Space};

@@ -11,6 +11,7 @@ use super::format::{
 };
 use super::index::{Mark, Place};
 use super::scan::Window;
+use super::seal::{Unsealed, Vault};
 use super::segment::{Segment, Shared};
 use super::storage::StorageError;
 use crate::wire::{Draft, Envelope, GroupId, RecordNumber, Sequence, Take, TenantId};
@@ -29,20 +30,58 @@ pub struct Record {
     pub takes: Vec<Take>,
     /// The encoded events.
     pub private: Vec<u8>,
+    /// The key of what members received was destroyed (SPEC A4): the envelope's body is empty, and
+    /// nobody can tell any more what it was. Header, takes and events are as they were appended.
+    pub erased: bool,
 }
 
 impl Record {
-    pub(crate) fn of(frame: &Frame<'_>) -> Result<Self, Defect> {
-        let draft = Draft::new(frame.view())?;
+    /// What a frame holds, opened where it is sealed.
+    pub(crate) fn of(frame: &Frame<'_>, vault: Option<&Vault>) -> Result<Self, Unreadable> {
+        let unsealed = match (frame.lock(), vault) {
+            (None, _) => Unsealed {
+                view: None,
+                private: frame.private().to_vec(),
+            },
+            (Some(lock), Some(vault)) => vault.unseal(frame, &lock)??,
+            (Some(lock), None) => Err(Defect::NoKey { key: lock.view_key })?,
+        };
+        let erased = frame.lock().is_some() && unsealed.view.is_none();
+        let view = match &unsealed.view {
+            Some(view) => view,
+            None if erased => &[][..],
+            None => frame.view(),
+        };
+        let draft = Draft::new(view).map_err(Defect::from)?;
         Ok(Self {
             envelope: draft.seal(&frame.header().fields()),
             takes: frame.takes().collect(),
-            private: frame.private().to_vec(),
+            private: unsealed.private,
+            erased,
         })
     }
 
     fn len(&self) -> usize {
         self.envelope.bytes().len() + self.private.len()
+    }
+}
+
+/// Why a frame says nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error(transparent)]
+    Defect(#[from] Defect),
+    /// Of the keyring.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl Unreadable {
+    fn at(self, segment: &Segment, offset: u64, record: u64) -> ReadError {
+        match self {
+            Self::Defect(defect) => segment.damage(offset, record, defect).into(),
+            Self::Storage(error) => error.into(),
+        }
     }
 }
 
@@ -89,7 +128,7 @@ impl Reader {
                 walk.skip()?;
             }
             while next < end.min(durable) && (records.is_empty() || bytes < bytes_max) {
-                let record = walk.record()?;
+                let record = walk.record(self.shared.vault.as_deref())?;
                 bytes += record.len();
                 records.push(record);
                 next += 1;
@@ -161,7 +200,8 @@ impl Reader {
                 if !records.is_empty() && bytes >= bytes_max {
                     return Ok(records);
                 }
-                let record = read_at(&mut window, &segment, place.offset.into())?;
+                let vault = self.shared.vault.as_deref();
+                let record = read_at(&mut window, &segment, place.offset.into(), vault)?;
                 if record.envelope.header().record().0 >= durable {
                     return Ok(records);
                 }
@@ -209,11 +249,11 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn record(&mut self) -> Result<Record, ReadError> {
+    fn record(&mut self, vault: Option<&Vault>) -> Result<Record, ReadError> {
         let (segment, place) = (self.segment, self.place);
         let frame = self.frame()?;
-        let record = Record::of(&frame);
-        Ok(record.map_err(|defect| segment.damage(place.offset.into(), place.record, defect))?)
+        let record = Record::of(&frame, vault);
+        record.map_err(|why| why.at(segment, place.offset.into(), place.record))
     }
 
     /// Steps over a frame, damaged or not, as long as it says how long it is.
@@ -270,7 +310,12 @@ impl<'a> Walk<'a> {
 }
 
 /// The record whose frame begins at `at`.
-fn read_at(window: &mut Window<'_>, segment: &Segment, at: u64) -> Result<Record, ReadError> {
+fn read_at(
+    window: &mut Window<'_>,
+    segment: &Segment,
+    at: u64,
+    vault: Option<&Vault>,
+) -> Result<Record, ReadError> {
     let first = segment.header.first;
     let limit = segment.header.len.saturating_sub(at);
     let head = window.bytes(at, FRAME_LEN_MIN)?;
@@ -279,5 +324,6 @@ fn read_at(window: &mut Window<'_>, segment: &Segment, at: u64) -> Result<Record
     let len = Frame::peek_len(head, limit).map_err(damage)?;
     let bytes = window.bytes(at, len)?;
     let frame = Frame::decode(bytes, segment.header.segment, number);
-    Ok(frame.and_then(|frame| Record::of(&frame)).map_err(damage)?)
+    let record = Record::of(&frame.map_err(damage)?, vault);
+    record.map_err(|why| why.at(segment, at, number))
 }

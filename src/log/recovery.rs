@@ -11,6 +11,7 @@ use std::sync::{Arc, RwLock};
 use super::config::{Config, ConfigError};
 use super::format::{Damage, Defect, EPOCH_MAX, META, META_LEN, Meta};
 use super::keys::{Keys, derive};
+use super::seal::{self, Keyring, KeyringError, Sealing};
 use super::segment::{Index, Segment, Shared};
 use super::storage::{File, Storage, StorageError, UNFINISHED, read_whole, replace, unfinished};
 use super::survey::{Found, Scope, judge, survey};
@@ -35,6 +36,9 @@ pub enum OpenError {
     /// A knob is out of its range.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The log is encrypted, and its keys cannot be used.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
     /// The log was opened 16 million times; nonces would repeat.
     #[error(
         "the log was opened {EPOCH_MAX} times, which is all its format allows: start a new one"
@@ -110,6 +114,12 @@ impl Log {
             return Err(OpenError::EpochsUsedUp);
         }
         let scans = segments.iter().rev().filter_map(|it| it.scan.as_ref());
+        let named = scans.clone().map(|scan| scan.key_max).max();
+        let keyring = seal::find(&*storage, &names, named.unwrap_or(0))?;
+        if let Some(found) = &keyring {
+            let given = config.encryption.as_ref().map(|it| &it.master);
+            found.check(&meta.log, given)?;
+        }
         let next = scans.clone().next().map_or(0, |scan| scan.next);
         let last_timestamp = scans.clone().find_map(|scan| scan.last_timestamp);
         meta.epoch += 1;
@@ -146,10 +156,18 @@ impl Log {
                 }),
             last_timestamp: last_timestamp.unwrap_or_default(),
         };
-        let shared = Arc::new(Shared::new(next, config.index_bytes_max));
+        let open_keys = |encryption: &seal::Encryption| {
+            let (log, epoch, master) = (meta.log, meta.epoch, &encryption.master);
+            let keyring = Keyring::open(&*storage, keyring, log, epoch, master, &entropy)?;
+            Sealing::new(encryption.clone(), keyring, next, &entropy)
+        };
+        let sealing = config.encryption.as_ref().map(open_keys).transpose()?;
+        let vault = sealing.as_ref().map(|sealing| sealing.vault().clone());
+        let shared = Arc::new(Shared::new(next, config.index_bytes_max, vault));
         let log = Self::new(Opened {
             tail: adopt(segments, &shared),
             keys: Keys::new(&entropy),
+            sealing,
             storage,
             config,
             meta,

@@ -80,6 +80,8 @@ pub(crate) struct Scan {
     pub(crate) durable: u64,
     /// The newest epoch of any intact batch.
     pub(crate) epoch: u32,
+    /// The highest key that an intact frame names; 0 where none is sealed.
+    pub(crate) key_max: u32,
     /// The tree of the records that stand.
     pub(crate) tree: Tree,
     /// Whether an intact footer ends it, and everything before is intact too.
@@ -145,6 +147,7 @@ pub(crate) fn scan(
             intact: 0,
             durable: header.first,
             epoch: header.epoch,
+            key_max: 0,
             tree: Tree::default(),
             sealed: false,
             last_timestamp: None,
@@ -334,6 +337,10 @@ impl Scanner<'_> {
                     timestamp = Some(frame.header().timestamp());
                     visit.frame(at, &frame);
                     self.scan.intact += 1;
+                    if let Some(lock) = frame.lock() {
+                        let named = lock.view_key.max(lock.private_key);
+                        self.scan.key_max = self.scan.key_max.max(named);
+                    }
                     if sound {
                         self.scan.tree.push(frame.leaf());
                     }

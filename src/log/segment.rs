@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use super::format::{Damage, Defect, SegmentHeader};
 use super::index::{GrowingIndex, IndexBuilder, Mark, Place, SettledIndex};
 use super::scan::scan;
+use super::seal::Vault;
 use super::storage::{File, StorageError};
 use crate::wire::{GroupId, RecordNumber, TenantId};
 
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
     segments: RwLock<Vec<Arc<Segment>>>,
     settled: Mutex<SettledSegments>,
     index_bytes_max: usize,
+    /// What opens sealed records.
+    pub(crate) vault: Option<Arc<Vault>>,
     /// Where the last read in order ended: the segment's first record, and the place in it.
     pub(crate) resume: Mutex<Option<(u64, Mark)>>,
 }
@@ -69,12 +72,13 @@ struct SettledSegments {
 }
 
 impl Shared {
-    pub(crate) fn new(durable: u64, index_bytes_max: usize) -> Self {
+    pub(crate) fn new(durable: u64, index_bytes_max: usize, vault: Option<Arc<Vault>>) -> Self {
         Self {
             durable: AtomicU64::new(durable),
             segments: RwLock::default(),
             settled: Mutex::default(),
             index_bytes_max,
+            vault,
             resume: Mutex::default(),
         }
     }

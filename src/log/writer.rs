@@ -16,7 +16,9 @@ use super::index::GrowingIndex;
 use super::keys::Keys;
 use super::reader::Reader;
 use super::recovery::write_meta;
+use super::seal::{Erasure, Sealing};
 use super::segment::{Index, Segment, Shared};
+use super::snapshot::Snapshots;
 use super::space::Space;
 use super::spare::{SPARES, Spares};
 use super::storage::{Storage, StorageError};
@@ -78,6 +80,7 @@ pub struct Log {
     config: Config,
     meta: Meta,
     keys: Keys,
+    sealing: Option<Sealing>,
     tail: Tail,
     spares: Spares,
     next: u64,
@@ -117,6 +120,7 @@ pub(super) struct Opened {
     pub(super) config: Config,
     pub(super) meta: Meta,
     pub(super) keys: Keys,
+    pub(super) sealing: Option<Sealing>,
     pub(super) next: u64,
     pub(super) shared: Arc<Shared>,
     /// The open segment, or the Merkle root of the sealed one before it.
@@ -130,6 +134,7 @@ impl Log {
             config,
             meta,
             keys,
+            sealing,
             next,
             shared,
             tail,
@@ -167,6 +172,7 @@ impl Log {
             config,
             meta,
             keys,
+            sealing,
             tail,
             spares,
             next,
@@ -211,6 +217,27 @@ impl Log {
             log.meta.durable = log.next;
             Ok(write_meta(&*log.storage, &log.meta)?)
         })
+    }
+
+    /// Destroys the keys of a group's messages (SPEC A4) and returns how many there were. Durable on
+    /// return; what is destroyed already stays so, so that it can be done again. What is written of the
+    /// same group and day later has a key of its own.
+    pub fn destroy_keys(&mut self, erasure: &Erasure) -> Result<u32, AppendError> {
+        let mut destroyed = 0;
+        self.guarded(|log| {
+            if let Some(sealing) = &mut log.sealing {
+                destroyed = sealing.destroy(erasure, log.next)?;
+            }
+            Ok(())
+        })?;
+        Ok(destroyed)
+    }
+
+    /// The snapshots beside this log, sealed as it is.
+    #[must_use]
+    pub fn snapshots(&self) -> Snapshots {
+        let keys = self.sealing.as_ref().map(Sealing::snapshot_keys);
+        Snapshots::sealed(self.storage.clone(), keys)
     }
 
     /// What may still be reserved.
@@ -311,10 +338,15 @@ impl Log {
         let segment = self.tail.segment.clone();
         self.buffer.clear();
         self.buffer.resize(BATCH_HEADER_LEN, 0);
-        for entry in entries {
+        if let Some(sealing) = &mut self.sealing {
+            sealing.prepare(entries)?;
+        }
+        for (number, entry) in entries.iter().enumerate() {
+            let sealing = self.sealing.as_ref();
             let seal = FrameSeal {
                 epoch: self.meta.epoch,
                 salt: self.keys.salt(entry.header.record().0),
+                keys: sealing.map(|it| it.keys_of(number)).transpose()?,
             };
             let id = segment.header.segment;
             let commitment = encode_frame(&mut self.buffer, entry, id, &seal);
@@ -408,6 +440,10 @@ impl Log {
     }
 
     fn top_up(&mut self) -> Result<(), AppendError> {
+        if let Some(sealing) = &mut self.sealing {
+            sealing.top_up()?;
+            self.account();
+        }
         if self.spares.ready() < SPARES {
             self.spares.top_up(&*self.storage)?;
             self.account();
@@ -423,7 +459,9 @@ impl Log {
         let spare = self.config.segment_bytes - around - longest;
         let room = self.tail.room().saturating_sub(longest);
         let room = room + spare * self.spares.ready() as u64;
-        self.space.account(self.appended_bytes, room, spare);
+        let for_keys = self.sealing.as_ref().map_or(u64::MAX, Sealing::room);
+        let (room, kept) = (room.min(for_keys), spare.min(for_keys / 2));
+        self.space.account(self.appended_bytes, room, kept);
     }
 }
 

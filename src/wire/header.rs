@@ -52,7 +52,7 @@ pub enum Kind {
     Edit = 32,
     /// An earlier message was deleted; the body says which ([`super::RemovalBody`]).
     Recall = 33,
-    /// Reserved: what stands where content was removed.
+    /// What stands where content was erased from the log (SPEC A4); the body is empty.
     Tombstone = 34,
     /// The group was created; the body lists its first members ([`super::MembershipBody`]).
     GroupCreated = 64,

@@ -89,9 +89,17 @@ pub(crate) fn config() -> Config {
 }
 
 pub(crate) fn open(disk: &Faulty, seed: u64) -> Result<(Log, Recovered), OpenError> {
+    open_with(disk, seed, config())
+}
+
+pub(crate) fn open_with(
+    disk: &Faulty,
+    seed: u64,
+    config: Config,
+) -> Result<(Log, Recovered), OpenError> {
     let mut random = Random::new(seed);
     let entropy = std::array::from_fn(|_| random.number() as u8);
-    Log::open(Arc::new(disk.clone()), config(), entropy)
+    Log::open(Arc::new(disk.clone()), config, entropy)
 }
 
 pub(crate) fn read_all(log: &Log) -> Vec<Record> {

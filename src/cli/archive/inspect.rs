@@ -10,6 +10,9 @@ use throng::archive::{self, Inspected};
 use throng::model::event;
 use throng::wire::RecordNumber;
 
+use super::super::directory::DataDirectory;
+use super::super::encryption::KeyFlags;
+
 /// Show one record: who, when, where, what, and its place in the log.
 #[derive(Args)]
 pub(in super::super) struct Inspect {
@@ -17,12 +20,18 @@ pub(in super::super) struct Inspect {
     dir: PathBuf,
     /// The record's number.
     record: u64,
+    #[command(flatten)]
+    key: KeyFlags,
 }
 
 impl Inspect {
     pub(in super::super) fn run(self) -> anyhow::Result<ExitCode> {
         let log = super::open(&self.dir)?;
-        let inspected = archive::inspect(&log, RecordNumber(self.record))?;
+        let number = RecordNumber(self.record);
+        let inspected = match self.key.master(&DataDirectory::existing(&self.dir)?)? {
+            Some(master) => archive::inspect_sealed(&log, number, &master)?,
+            None => archive::inspect(&log, number)?,
+        };
         println!("{:#}", in_json(&inspected));
         Ok(ExitCode::SUCCESS)
     }
@@ -58,6 +67,7 @@ fn in_json(inspected: &Inspected) -> Value {
         "takes": takes,
         "events": events,
         "body": body(record.envelope.body()),
+        "erased": record.erased,
     })
 }
 

@@ -4,6 +4,7 @@
 mod inspect;
 mod prove;
 mod repair;
+mod rewrap;
 mod stats;
 mod verify;
 
@@ -25,6 +26,7 @@ pub(super) enum Archive {
     Repair(repair::Repair),
     Prove(prove::Prove),
     Stats(stats::Stats),
+    Rewrap(rewrap::Rewrap),
 }
 
 impl Archive {
@@ -35,6 +37,7 @@ impl Archive {
             Self::Repair(repair) => repair.run(),
             Self::Prove(prove) => prove.run(),
             Self::Stats(stats) => stats.run(),
+            Self::Rewrap(rewrap) => rewrap.run(),
         }
     }
 }

@@ -31,6 +31,7 @@ use self::events::{Event, Events};
 use self::vitals::{ServerVitals, SharedServer, lock};
 use super::DAMAGED;
 use super::directory::{DATA_VARIABLE, DataDirectory};
+use super::encryption;
 use super::failure::{Advise, one_line};
 use super::knob_flags::KnobFlags;
 
@@ -103,6 +104,7 @@ impl Running {
         let published = transparency.as_ref().map(|it| Arc::clone(&it.storage));
         let mut options = options::engine(&config, callee, events.clone());
         options.transparency = transparency;
+        options.log.encryption = encryption::of_knobs(data, &config.encryption)?;
         let engine = open_engine(data, options)?;
         let http = listen_http(&config)?;
         let server = Server::start(&engine, options::server(&config, &credentials))?;
@@ -228,9 +230,11 @@ fn report_strange_variables() {
 
 fn open_engine(data: &DataDirectory, options: engine::Options) -> anyhow::Result<Engine> {
     let directory = data.log();
+    let master = options.log.encryption.as_ref();
+    let master = master.map(|it| it.master.id().to_string());
     let engine = Engine::open(&directory, options)
         .with_context(|| format!("cannot open the log in {}", directory.display()))?;
-    info!(durable = %engine.durable(), "the log is open");
+    info!(durable = %engine.durable(), encrypted_under = master, "the log is open");
     Ok(engine)
 }
 

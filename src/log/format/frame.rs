@@ -2,13 +2,17 @@
 //!
 //! A frame's leaf commits to everything from its record number to the end of its private part, under
 //! the frame's own random salt: a published leaf says nothing of what it stands for, and stays
-//! provable when the salt and the parts are erased.
+//! provable when the salt and the parts are erased. Checksum and leaf are over the parts as they are
+//! stored, so that nobody needs a key to check them.
+
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::{Defect, FRAME_LEN_MAX, epoch_bytes};
+use crate::log::seal::{Algorithm, Cipher, Part, nonce};
 use crate::log::{Entry, leaf_hash};
 use crate::wire::{ALIGNMENT, GroupId, HEADER_LEN, Header, RecordNumber, Sequence, Take, padded};
 
@@ -17,6 +21,8 @@ const PREFIX_LEN: usize = 96;
 /// Where the bytes that a leaf commits to begin: after length, checksum and segment, which a
 /// compaction changes.
 const COMMITTED_FROM: usize = 16;
+/// Where what a seal authenticates ends in front of the tags; it goes on behind them.
+const TAGS_FROM: usize = 64;
 /// Bytes of the shortest frame.
 pub(crate) const FRAME_LEN_MIN: usize = PREFIX_LEN + HEADER_LEN;
 /// Not sealed: the parts are as they were given.
@@ -83,10 +89,28 @@ pub(crate) const fn frame_len(takes: usize, view: usize, private: usize) -> usiz
 }
 
 /// What a frame says of how it was sealed.
-#[derive(Clone, Copy)]
 pub(crate) struct FrameSeal {
     pub(crate) epoch: u32,
     pub(crate) salt: [u8; 16],
+    /// `None`: the parts stay as they are.
+    pub(crate) keys: Option<FrameKeys>,
+}
+
+/// The keys that the parts of a frame are sealed under.
+pub(crate) struct FrameKeys {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) view: (u32, Arc<dyn Cipher>),
+    pub(crate) private: (u32, Arc<dyn Cipher>),
+}
+
+/// How the parts of a frame are sealed.
+#[derive(Clone, Copy)]
+pub(crate) struct FrameLock {
+    pub(crate) epoch: [u8; 3],
+    pub(crate) view_key: u32,
+    pub(crate) private_key: u32,
+    pub(crate) view_tag: [u8; 16],
+    pub(crate) private_tag: [u8; 16],
 }
 
 /// The takes a frame must list: none where the header says it all.
@@ -109,6 +133,8 @@ pub(crate) fn encode(
     let takes = listed(entry);
     let from = buffer.len();
     let len = frame_len(takes.len(), entry.view.len(), entry.private.len());
+    let keys = seal.keys.as_ref();
+    let key_ids = keys.map_or((0, 0), |keys| (keys.view.0, keys.private.0));
     let prefix = Prefix {
         len: (len as u32).into(),
         checksum: U32::ZERO,
@@ -117,10 +143,10 @@ pub(crate) fn encode(
         takes: (takes.len() as u32).into(),
         view_len: (entry.view.len() as u32).into(),
         private_len: (entry.private.len() as u32).into(),
-        algorithm: PLAIN,
+        algorithm: keys.map_or(PLAIN, |keys| keys.algorithm as u8),
         epoch: epoch_bytes(seal.epoch),
-        view_key: U32::ZERO,
-        private_key: U32::ZERO,
+        view_key: key_ids.0.into(),
+        private_key: key_ids.1.into(),
         salt: seal.salt,
         view_tag: [0; 16],
         private_tag: [0; 16],
@@ -132,11 +158,38 @@ pub(crate) fn encode(
     }
     buffer.extend_from_slice(entry.view);
     buffer.extend_from_slice(entry.private);
+    if let Some(keys) = keys {
+        seal_parts(&mut buffer[from..], entry, keys, prefix.epoch);
+    }
     let commitment = Sha256::digest(&buffer[from + COMMITTED_FROM..]).into();
     buffer.resize(from + len, 0);
     let checksum = checksum(&buffer[from..]);
     buffer[from + 4..from + 8].copy_from_slice(&checksum.to_le_bytes());
     commitment
+}
+
+/// Seals both parts in place and writes their tags.
+fn seal_parts(frame: &mut [u8], entry: &Entry<'_>, keys: &FrameKeys, epoch: [u8; 3]) {
+    let (record, parts_len) = (
+        entry.header.record().0,
+        entry.view.len() + entry.private.len(),
+    );
+    let (front, parts) = frame.split_at_mut(frame.len() - parts_len);
+    let (view, private) = parts.split_at_mut(entry.view.len());
+    let aad = authenticated(front);
+    let view = keys
+        .view
+        .1
+        .seal(&nonce(epoch, Part::View, record), &aad, view);
+    let nonce = nonce(epoch, Part::Private, record);
+    let private = keys.private.1.seal(&nonce, &aad, private);
+    front[TAGS_FROM..PREFIX_LEN].copy_from_slice(&[view, private].concat());
+}
+
+/// What a seal authenticates of a frame besides its part: everything in front of the parts but what a
+/// compaction may change, and the tags.
+fn authenticated(front: &[u8]) -> Vec<u8> {
+    [&front[COMMITTED_FROM..TAGS_FROM], &front[PREFIX_LEN..]].concat()
 }
 
 fn checksum(frame: &[u8]) -> u32 {
@@ -212,10 +265,15 @@ impl<'a> Frame<'a> {
                 expected: RecordNumber(record),
             });
         }
-        if prefix.algorithm != PLAIN {
+        if prefix.algorithm != PLAIN && Algorithm::of(prefix.algorithm).is_none() {
             return Err(Defect::Seal {
                 found: prefix.algorithm,
             });
+        }
+        let keys = [prefix.view_key.get(), prefix.private_key.get()];
+        let tags = [prefix.view_tag, prefix.private_tag];
+        if prefix.algorithm == PLAIN && (keys != [0; 2] || tags != [[0; 16]; 2]) {
+            return Err(Defect::Reserved); // A sealed frame that should pass for another.
         }
         let header = Header::read(rest)?;
         if header.record().0 != record {
@@ -262,6 +320,23 @@ impl<'a> Frame<'a> {
 
     pub(crate) fn private(&self) -> &'a [u8] {
         self.private
+    }
+
+    /// How its parts are sealed; `None` where they are not.
+    pub(crate) fn lock(&self) -> Option<FrameLock> {
+        let (prefix, _) = Prefix::ref_from_prefix(self.bytes).ok()?;
+        (prefix.algorithm != PLAIN).then(|| FrameLock {
+            epoch: prefix.epoch,
+            view_key: prefix.view_key.get(),
+            private_key: prefix.private_key.get(),
+            view_tag: prefix.view_tag,
+            private_tag: prefix.private_tag,
+        })
+    }
+
+    /// What a seal of its parts authenticates besides them.
+    pub(crate) fn authenticated(&self) -> Vec<u8> {
+        authenticated(&self.bytes[..FRAME_LEN_MIN + size_of_val(self.takes)])
     }
 
     /// What it takes: the listed takes, or the header's own.

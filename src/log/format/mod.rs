@@ -5,6 +5,7 @@
 
 mod batch;
 mod frame;
+mod keyring;
 mod meta;
 mod segment;
 #[cfg(test)]
@@ -12,7 +13,12 @@ mod tests;
 
 pub(crate) use batch::{BATCH_HEADER_LEN, BatchHeader, BatchKind, FOOTER_LEN, FooterBody};
 pub(crate) use frame::{
-    FRAME_LEN_MIN, Frame, FrameSeal, encode as encode_frame, frame_len, listed as listed_takes,
+    FRAME_LEN_MIN, Frame, FrameKeys, FrameLock, FrameSeal, encode as encode_frame, frame_len,
+    listed as listed_takes,
+};
+pub(crate) use keyring::{
+    KEY_ENTRY_LEN, KEYRING, KEYRING_HEADER_LEN, KeyEntry, KeyringHeader, Purpose, SECRET_FROM,
+    SECRET_LEN, Secret, Wrapped,
 };
 pub(crate) use meta::{META, META_LEN, Meta};
 pub(crate) use segment::{SEGMENT_HEADER_LEN, SegmentHeader, segment_first, segment_name};
@@ -126,9 +132,24 @@ pub enum Defect {
         /// As announced.
         announced: u64,
     },
-    /// A sealed frame, which this build cannot open.
+    /// A frame sealed in a way this build does not know.
     #[error("seal algorithm {found} is unknown")]
     Seal {
+        /// As read.
+        found: u8,
+    },
+    /// Sealed bytes, or what is authenticated with them, are not those that were sealed.
+    #[error("its seal does not fit: these are not the bytes that were sealed")]
+    SealBroken,
+    /// A key that the keyring does not have, or not in a shape that can be used.
+    #[error("its key {key} is not in the keyring")]
+    NoKey {
+        /// Which.
+        key: u32,
+    },
+    /// A kind of key this build does not know.
+    #[error("key purpose {found} is unknown")]
+    KeyPurpose {
         /// As read.
         found: u8,
     },

@@ -40,6 +40,7 @@ fn frame(takes: &[Take]) -> (Vec<u8>, [u8; 32]) {
     let seal = FrameSeal {
         epoch: 2,
         salt: [0x5a; 16],
+        keys: None,
     };
     let mut bytes = Vec::new();
     let leaf = leaf_hash(&encode_frame(&mut bytes, &entry, SEGMENT, &seal));
@@ -163,7 +164,11 @@ fn a_leaf_hides_equal_records_behind_their_salts() {
             &mut Vec::new(),
             &entry,
             SEGMENT,
-            &FrameSeal { epoch: 2, salt },
+            &FrameSeal {
+                epoch: 2,
+                salt,
+                keys: None,
+            },
         )
     };
     assert_ne!(entry(1), entry(2));

@@ -1,0 +1,262 @@
+//! A keyring as it is found: every entry checked before anything is changed.
+
+use std::collections::HashMap;
+use std::io::IoSlice;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use super::master::{MasterKey, MasterKeyId};
+use crate::log::format::{
+    Defect, KEY_ENTRY_LEN, KEYRING, KEYRING_HEADER_LEN, KeyEntry, KeyringHeader, Purpose, Secret,
+};
+use crate::log::scan::Window;
+use crate::log::storage::{File, Storage, StorageError};
+
+/// Bytes read at a time.
+pub(super) const CHUNK_LEN: usize = 1024 * 1024;
+
+/// Why the keys of a log cannot be used. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyringError {
+    /// The log is encrypted and no key was given.
+    #[error(
+        "the log is encrypted under master key {master}: give it by encryption.key_file or encryption.key_command"
+    )]
+    NoKey {
+        /// The key it needs.
+        master: MasterKeyId,
+    },
+    /// Another master key.
+    #[error("the log is encrypted under master key {expected}, the one given is {found}")]
+    WrongKey {
+        /// The key it needs.
+        expected: MasterKeyId,
+        /// The key that was given.
+        found: MasterKeyId,
+    },
+    /// There are no keys to be wrapped anew.
+    #[error("the log is not encrypted")]
+    NotEncrypted,
+    /// There are sealed records and no keyring.
+    #[error(
+        "records are sealed under key {key} and the file `keyring` is missing: restore it from a copy"
+    )]
+    Missing {
+        /// The highest key that is named.
+        key: u32,
+    },
+    /// The keyring's bytes changed.
+    #[error("keyring is damaged at byte {offset} (key {key}): {defect}; restore it from a copy")]
+    Damaged {
+        /// The first key that cannot be used; 0 for the header.
+        key: u32,
+        /// Where in the file.
+        offset: u64,
+        /// What is wrong.
+        defect: Defect,
+    },
+    /// The disk failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// A keyring as it was found.
+#[derive(Debug)]
+pub(crate) struct FoundKeyring {
+    pub(super) file: Arc<dyn File>,
+    pub(super) header: KeyringHeader,
+    /// Entries that stand.
+    pub(super) keys: u32,
+    /// Where the last byte behind them ends that is not zero.
+    used_len: u64,
+    /// Keys whose destruction was begun.
+    pub(super) unfinished: Vec<u32>,
+}
+
+/// Looks at the keyring without changing anything; `named` is the highest key that a record names.
+pub(crate) fn find(
+    storage: &dyn Storage,
+    names: &[String],
+    named: u32,
+) -> Result<Option<FoundKeyring>, KeyringError> {
+    if !names.iter().any(|name| name == KEYRING) {
+        return match named {
+            0 => Ok(None),
+            key => Err(KeyringError::Missing { key }),
+        };
+    }
+    let file = storage.open(KEYRING)?;
+    // What an earlier process wrote but never synced must not vanish after it was used here.
+    file.sync()?;
+    file.forget_cached();
+    let mut bytes = [0; KEYRING_HEADER_LEN];
+    let read = file.read_at(&mut bytes, 0)?;
+    let header = KeyringHeader::decode(&bytes[..read]).map_err(|defect| KeyringError::Damaged {
+        key: 0,
+        offset: 0,
+        defect,
+    })?;
+    let (mut keys, mut proven, mut first_damage) = (0, header.settled.max(named), None);
+    let mut used_len = KEYRING_HEADER_LEN as u64;
+    let (mut erasures, mut torn) = (Erasures::default(), Vec::new());
+    each_entry(&*file, |id, bytes| {
+        if bytes.iter().any(|byte| *byte != 0) {
+            used_len = KeyEntry::offset(id) + bytes.len() as u64;
+        }
+        match KeyEntry::decode(bytes, id) {
+            Ok(entry) => {
+                proven = proven.max(entry.settled);
+                if first_damage.is_none() {
+                    keys = id;
+                    erasures.note(&entry);
+                    if entry.secret == Secret::Torn {
+                        torn.push(entry);
+                    }
+                }
+            }
+            Err(defect) => drop(first_damage.get_or_insert(defect)),
+        }
+        Ok(())
+    })?;
+    let mut unfinished = Vec::new();
+    for entry in torn {
+        if erasures.cover(&entry) {
+            unfinished.push(entry.id);
+        } else {
+            // The others behind it fall with it.
+            (keys, first_damage) = (entry.id - 1, Some(Defect::SealBroken));
+            break;
+        }
+    }
+    if keys < proven {
+        let offset = KeyEntry::offset(keys + 1);
+        return Err(KeyringError::Damaged {
+            key: keys + 1,
+            offset,
+            defect: first_damage.unwrap_or(Defect::Truncated {
+                need: offset + KEY_ENTRY_LEN as u64,
+                have: file.len()?,
+            }),
+        });
+    }
+    if !erasures.0.is_empty() {
+        each_entry(&*file, |id, bytes| {
+            if id <= keys
+                && let Ok(entry) = KeyEntry::decode(bytes, id)
+                && matches!(entry.secret, Secret::Wrapped(_))
+                && erasures.cover(&entry)
+            {
+                unfinished.push(id);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(Some(FoundKeyring {
+        file,
+        header,
+        keys,
+        used_len,
+        unfinished,
+    }))
+}
+
+/// What was to be destroyed, by tenant and group.
+#[derive(Default)]
+struct Erasures(HashMap<(u32, u64), Vec<Covered>>);
+
+/// Entries before this id, of these days.
+type Covered = (u32, RangeInclusive<i32>);
+
+impl Erasures {
+    fn note(&mut self, entry: &KeyEntry) {
+        if let Purpose::Erasure {
+            tenant,
+            group,
+            day,
+            last_day,
+        } = entry.purpose
+        {
+            let of_group = self.0.entry((tenant, group)).or_default();
+            of_group.push((entry.id, day..=last_day));
+        }
+    }
+
+    fn cover(&self, entry: &KeyEntry) -> bool {
+        let Purpose::GroupDay { tenant, group, day } = entry.purpose else {
+            return false;
+        };
+        let of_group = self.0.get(&(tenant, group)).into_iter().flatten();
+        of_group
+            .into_iter()
+            .any(|(before, days)| entry.id < *before && days.contains(&day))
+    }
+}
+
+/// Tells `each` of every place for an entry, the torn end of the file included.
+pub(super) fn each_entry(
+    file: &dyn File,
+    mut each: impl FnMut(u32, &[u8]) -> Result<(), StorageError>,
+) -> Result<(), StorageError> {
+    let len = file.len()?;
+    let mut window = Window::new(file, CHUNK_LEN);
+    for id in 1.. {
+        let offset = KeyEntry::offset(id);
+        if offset >= len {
+            break;
+        }
+        let bytes = window.bytes(offset, KEY_ENTRY_LEN)?;
+        each(id, bytes)?;
+    }
+    Ok(())
+}
+
+impl FoundKeyring {
+    /// Whether it is this log's, and of this master key.
+    pub(crate) fn check(
+        &self,
+        log: &[u8; 16],
+        given: Option<&MasterKey>,
+    ) -> Result<(), KeyringError> {
+        if self.header.log != *log {
+            return Err(KeyringError::Damaged {
+                key: 0,
+                offset: 0,
+                defect: Defect::ForeignLog,
+            });
+        }
+        self.check_master(given)
+    }
+
+    /// Whether it is of this master key.
+    pub(crate) fn check_master(&self, given: Option<&MasterKey>) -> Result<(), KeyringError> {
+        let master = MasterKeyId(self.header.master);
+        let found = given.ok_or(KeyringError::NoKey { master })?.id();
+        if found == master {
+            return Ok(());
+        }
+        Err(KeyringError::WrongKey {
+            expected: master,
+            found,
+        })
+    }
+
+    pub(crate) fn into_file(self) -> Arc<dyn File> {
+        self.file
+    }
+}
+
+/// Overwrites what a crash left behind the last entry that stands.
+pub(super) fn cut(found: &FoundKeyring) -> Result<(), StorageError> {
+    let end = KeyEntry::offset(found.keys + 1);
+    if found.used_len <= end {
+        return Ok(());
+    }
+    let zeros = vec![0; CHUNK_LEN.min((found.used_len - end) as usize)];
+    for at in (end..found.used_len).step_by(CHUNK_LEN) {
+        let len = zeros.len().min((found.used_len - at) as usize);
+        let slices = &mut [IoSlice::new(&zeros[..len])];
+        found.file.write_at(slices, at)?;
+    }
+    found.file.sync()
+}

@@ -1,0 +1,90 @@
+//! Another master key for the same data keys.
+
+use std::io::IoSlice;
+
+use super::found::{CHUNK_LEN, KeyringError, each_entry, find};
+use super::keyring::{shred, unwrap, wrap};
+use super::master::{Draws, MasterKey};
+use crate::log::format::{Defect, KEYRING, KeyEntry, KeyringHeader, Secret};
+use crate::log::storage::{Storage, unfinished};
+use crate::log::survey::{Scope, survey};
+
+/// Wraps every key of a log anew, under `new` in place of `old`; the records are left alone.
+///
+/// The log must not be open. Done already, it does nothing. The file that the old key opens is
+/// overwritten; a copy of it elsewhere is not.
+pub fn rewrap(
+    storage: &dyn Storage,
+    old: &MasterKey,
+    new: &MasterKey,
+    entropy: [u8; 32],
+) -> Result<(), KeyringError> {
+    let scope = Scope {
+        from: u64::MAX,
+        threads: 1,
+        indexes: false,
+        progress: &|_, _| {},
+    };
+    let segments = survey(storage, &scope)?;
+    let scans = segments.iter().filter_map(|found| found.scan.as_ref());
+    let named = scans.map(|scan| scan.key_max).max().unwrap_or(0);
+    let found = find(storage, &storage.names()?, named)?.ok_or(KeyringError::NotEncrypted)?;
+    if found.header.master == new.id().0 {
+        return Ok(());
+    }
+    found.check_master(Some(old))?;
+    shred(&*found.file, &found.unfinished)?;
+    let (old, cipher, mut draws) = (old.cipher(), new.cipher(), Draws::new(&entropy, b"rewrap"));
+    let target = storage.create(&unfinished(KEYRING))?;
+    let header = KeyringHeader {
+        master: new.id().0,
+        settled: found.keys,
+        ..found.header
+    };
+    target.write_at(&mut [IoSlice::new(&header.encode())], 0)?;
+    let (mut bytes, mut at, mut lost) = (Vec::new(), KeyEntry::offset(1), None);
+    each_entry(&*found.file, |id, entry| {
+        let Ok(mut entry) = KeyEntry::decode(entry, id) else {
+            return Ok(());
+        };
+        if id > found.keys {
+            return Ok(());
+        }
+        if let Secret::Wrapped(wrapped) = entry.secret {
+            let key = unwrap(&*old, &entry, &wrapped);
+            entry.master = new.id().0;
+            match key {
+                Some(key) => entry.secret = wrap(&*cipher, &entry, &key, draws.nonce()),
+                None => drop(lost.get_or_insert(id)),
+            }
+        }
+        bytes.extend_from_slice(&entry.encode());
+        if bytes.len() >= CHUNK_LEN {
+            target.write_at(&mut [IoSlice::new(&bytes)], at)?;
+            at += bytes.len() as u64;
+            bytes.clear();
+        }
+        Ok(())
+    })?;
+    if let Some(key) = lost {
+        storage.remove(&unfinished(KEYRING))?;
+        return Err(KeyringError::Damaged {
+            key,
+            offset: KeyEntry::offset(key),
+            defect: Defect::SealBroken,
+        });
+    }
+    target.write_at(&mut [IoSlice::new(&bytes)], at)?;
+    target.sync()?;
+    storage.rename(&unfinished(KEYRING), KEYRING)?;
+    storage.sync()?;
+    let zeros = vec![0; CHUNK_LEN];
+    let len = found.file.len()?;
+    for at in (0..len).step_by(CHUNK_LEN) {
+        let some = CHUNK_LEN.min((len - at) as usize);
+        found
+            .file
+            .write_at(&mut [IoSlice::new(&zeros[..some])], at)?;
+    }
+    Ok(found.file.sync()?)
+}

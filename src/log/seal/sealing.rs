@@ -1,0 +1,210 @@
+//! The writer's side: which keys a batch needs, made and durable before it is written.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use super::cipher::{Algorithm, Cipher};
+use super::keyring::{Erasure, Keyring, Loaded};
+use super::master::Draws;
+use super::vault::Vault;
+use super::{Encryption, day_of};
+use crate::log::Entry;
+use crate::log::format::{FRAME_LEN_MIN, FrameKeys, Purpose};
+use crate::log::storage::StorageError;
+use crate::wire::{GroupId, Header, Take, TenantId};
+
+/// The keys of one record.
+#[derive(Clone, Copy)]
+struct Chosen {
+    algorithm: Algorithm,
+    view: u32,
+    private: u32,
+}
+
+/// What snapshots are sealed with.
+#[derive(Clone, Debug)]
+pub(crate) struct SnapshotKeys {
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key: u32,
+    pub(crate) nonces: Arc<Mutex<Draws>>,
+}
+
+/// What the writer seals with.
+pub(crate) struct Sealing {
+    encryption: Encryption,
+    keyring: Keyring,
+    vault: Arc<Vault>,
+    /// The keys of this open, those of groups for one day.
+    keys: FxHashMap<Purpose, u32>,
+    day: i32,
+    node: u32,
+    snapshot_nonces: Arc<Mutex<Draws>>,
+    /// Of the batch being written.
+    chosen: Vec<Chosen>,
+}
+
+impl Sealing {
+    /// Begins with the node's key, which also says that all before it are durable.
+    pub(crate) fn new(
+        encryption: Encryption,
+        mut keyring: Keyring,
+        record: u64,
+        entropy: &[u8; 32],
+    ) -> Result<Self, StorageError> {
+        let vault = Arc::new(Vault::new(keyring.file(), keyring.master()));
+        let (node, ciphers) = keyring.make(&[(Purpose::Node, encryption.algorithm)], record)?;
+        for cipher in ciphers {
+            vault.keep(node, cipher);
+        }
+        Ok(Self {
+            encryption,
+            keyring,
+            vault,
+            keys: HashMap::with_hasher(FxBuildHasher),
+            day: 0,
+            node,
+            snapshot_nonces: Arc::new(Mutex::new(Draws::new(entropy, b"snapshot nonces"))),
+            chosen: Vec::new(),
+        })
+    }
+
+    pub(crate) fn vault(&self) -> &Arc<Vault> {
+        &self.vault
+    }
+
+    /// What snapshots are sealed with: the node's key.
+    pub(crate) fn snapshot_keys(&self) -> SnapshotKeys {
+        SnapshotKeys {
+            vault: self.vault.clone(),
+            algorithm: self.encryption.algorithm,
+            key: self.node,
+            nonces: self.snapshot_nonces.clone(),
+        }
+    }
+
+    /// Chooses the keys of a batch; those that are not there yet are made, durable on return.
+    pub(crate) fn prepare(&mut self, entries: &[Entry<'_>]) -> Result<(), StorageError> {
+        self.chosen.clear();
+        let mut wanted = Vec::new();
+        let mut next = self.keyring.next_id();
+        let first = next;
+        for entry in entries {
+            let tenant = entry.header.tenant();
+            let algorithm = self.encryption.algorithm_of(tenant);
+            let day = day_of(entry.header.timestamp());
+            if day != self.day {
+                self.day = day;
+                self.keys
+                    .retain(|purpose, _| !matches!(purpose, Purpose::GroupDay { .. }));
+            }
+            let mut key = |purpose| {
+                *self.keys.entry(purpose).or_insert_with(|| {
+                    wanted.push((purpose, algorithm));
+                    let id = next;
+                    next = next.saturating_add(1);
+                    id
+                })
+            };
+            let private = match tenant {
+                TenantId(0) => self.node,
+                TenantId(tenant) => key(Purpose::Tenant { tenant }),
+            };
+            let view = match group_of(entry.header, entry.takes) {
+                Some(GroupId(group)) => key(Purpose::GroupDay {
+                    tenant: tenant.0,
+                    group,
+                    day,
+                }),
+                None => private,
+            };
+            self.chosen.push(Chosen {
+                algorithm,
+                view,
+                private,
+            });
+        }
+        if let (false, Some(entry)) = (wanted.is_empty(), entries.first()) {
+            let (_, ciphers) = self.keyring.make(&wanted, entry.header.record().0)?;
+            for (id, cipher) in (first..).zip(ciphers) {
+                self.vault.keep(id, cipher);
+            }
+            if self.keyring.left_on_full_disk().is_none() {
+                self.keyring.top_up()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys of entry `number` of the batch that was prepared.
+    pub(crate) fn keys_of(&self, number: usize) -> Result<FrameKeys, StorageError> {
+        let Chosen {
+            algorithm,
+            view,
+            private,
+        } = self.chosen[number];
+        Ok(FrameKeys {
+            algorithm,
+            view: (view, self.open(view)?),
+            private: (private, self.open(private)?),
+        })
+    }
+
+    fn open(&self, id: u32) -> Result<Arc<dyn Cipher>, StorageError> {
+        match self.vault.key(id)? {
+            Loaded::Open(cipher) => Ok(cipher),
+            Loaded::Destroyed | Loaded::Unusable => Err(unusable(id)),
+        }
+    }
+
+    /// Destroys keys, durably; the next record of such a group and day has a new one.
+    pub(crate) fn destroy(&mut self, erasure: &Erasure, record: u64) -> Result<u32, StorageError> {
+        let destroyed = self.keyring.destroy(erasure, record)?;
+        self.vault.forget(&destroyed);
+        self.keys
+            .retain(|_, id| destroyed.binary_search(id).is_err());
+        Ok(destroyed.len() as u32)
+    }
+
+    /// For when nobody waits: preallocates what is missing, on a disk that was full too.
+    pub(crate) fn top_up(&mut self) -> Result<(), StorageError> {
+        self.keyring.top_up()
+    }
+
+    /// Bytes of records for which there is room as far as their keys are concerned: each may need
+    /// two, and is at least a frame long.
+    pub(crate) fn room(&self) -> u64 {
+        let left = self.keyring.left_on_full_disk();
+        left.map_or(u64::MAX, |keys| u64::from(keys) / 2 * FRAME_LEN_MIN as u64)
+    }
+}
+
+/// A key of this very open that cannot be read back: the file changed under us.
+fn unusable(id: u32) -> StorageError {
+    StorageError::new(
+        crate::log::storage::Operation::Read,
+        crate::log::format::KEYRING,
+        std::io::Error::other(format!("key {id} cannot be used any more")),
+    )
+}
+
+/// The one group that a record is of: the header's, or the only one it takes.
+fn group_of(header: &Header, takes: &[Take]) -> Option<GroupId> {
+    if header.group() != GroupId(0) {
+        return Some(header.group());
+    }
+    let first = takes.first()?.group;
+    takes
+        .iter()
+        .all(|take| take.group == first)
+        .then_some(first)
+}
+
+impl fmt::Debug for Sealing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealing")
+    }
+}

@@ -1,0 +1,140 @@
+//! Open keys, shared by the writer, the readers and the snapshots: few, the least used forgotten.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
+
+use super::cipher::{Cipher, Part, nonce};
+use super::found::{KeyringError, find};
+use super::keyring::{Loaded, load};
+use super::master::MasterKey;
+use crate::log::format::{Defect, Frame, FrameLock};
+use crate::log::storage::{File, Storage, StorageError};
+
+/// Keys kept open, about 1 KiB each.
+const OPEN_MAX: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not 0");
+
+/// What a sealed frame holds.
+pub(crate) struct Unsealed {
+    /// `None` where its key was destroyed.
+    pub(crate) view: Option<Vec<u8>>,
+    pub(crate) private: Vec<u8>,
+}
+
+/// Where keys are opened.
+pub(crate) struct Vault {
+    file: Arc<dyn File>,
+    master: Arc<dyn Cipher>,
+    open: Mutex<Open>,
+}
+
+struct Open {
+    keys: LruCache<u32, Arc<dyn Cipher>>,
+    /// Raised when keys are destroyed: what was loaded before must not be kept after.
+    destructions: u64,
+}
+
+impl Vault {
+    pub(crate) fn new(file: Arc<dyn File>, master: Arc<dyn Cipher>) -> Self {
+        Self {
+            file,
+            master,
+            open: Mutex::new(Open {
+                keys: LruCache::new(OPEN_MAX),
+                destructions: 0,
+            }),
+        }
+    }
+
+    /// The keys of a log that nobody has open; `None` where it is not encrypted.
+    pub(crate) fn of_storage(
+        storage: &dyn Storage,
+        master: &MasterKey,
+    ) -> Result<Option<Self>, KeyringError> {
+        let Some(found) = find(storage, &storage.names()?, 0)? else {
+            return Ok(None);
+        };
+        found.check_master(Some(master))?;
+        Ok(Some(Self::new(found.into_file(), master.cipher())))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a key that was just made.
+    pub(crate) fn keep(&self, id: u32, cipher: Arc<dyn Cipher>) {
+        self.lock().keys.put(id, cipher);
+    }
+
+    /// Forgets keys that were destroyed.
+    pub(crate) fn forget(&self, destroyed: &[u32]) {
+        let mut open = self.lock();
+        open.destructions += 1;
+        for id in destroyed {
+            open.keys.pop(id);
+        }
+    }
+
+    /// Key `id`, open.
+    pub(crate) fn key(&self, id: u32) -> Result<Loaded, StorageError> {
+        let before = {
+            let mut open = self.lock();
+            if let Some(cipher) = open.keys.get(&id) {
+                return Ok(Loaded::Open(cipher.clone()));
+            }
+            open.destructions
+        };
+        let loaded = load(&*self.file, &*self.master, id)?;
+        if let Loaded::Open(cipher) = &loaded {
+            let mut open = self.lock();
+            if open.destructions == before {
+                open.keys.put(id, cipher.clone());
+            }
+        }
+        Ok(loaded)
+    }
+
+    /// Opens both parts of a frame.
+    pub(crate) fn unseal(
+        &self,
+        frame: &Frame<'_>,
+        lock: &FrameLock,
+    ) -> Result<Result<Unsealed, Defect>, StorageError> {
+        let aad = frame.authenticated();
+        let record = frame.header().record().0;
+        let part = |id, part, bytes: &[u8], tag| -> Result<_, StorageError> {
+            let cipher = match self.key(id)? {
+                Loaded::Open(cipher) => cipher,
+                Loaded::Destroyed => return Ok(Ok(None)),
+                Loaded::Unusable => return Ok(Err(Defect::NoKey { key: id })),
+            };
+            let mut bytes = bytes.to_vec();
+            let nonce = nonce(lock.epoch, part, record);
+            let opened = cipher.open(&nonce, &aad, &mut bytes, tag);
+            Ok(opened.map(|()| Some(bytes)).map_err(|_| Defect::SealBroken))
+        };
+        let view = part(lock.view_key, Part::View, frame.view(), &lock.view_tag)?;
+        let private = part(
+            lock.private_key,
+            Part::Private,
+            frame.private(),
+            &lock.private_tag,
+        )?;
+        Ok(view.and_then(|view| {
+            // The tenant's keys are never destroyed: events outlive erasure.
+            let private = private?.ok_or(Defect::NoKey {
+                key: lock.private_key,
+            })?;
+            Ok(Unsealed { view, private })
+        }))
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vault")
+    }
+}
