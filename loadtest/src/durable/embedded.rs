@@ -41,7 +41,10 @@ pub(super) fn round(load: &Durable, directory: &Path) -> anyhow::Result<Round> {
             scope.spawn(move || publish(engine, (tenant, group, *person), load, number, until))
         });
         let publishers: Vec<_> = publishers.collect();
-        publishers.into_iter().map(|it| it.join()).collect()
+        publishers
+            .into_iter()
+            .map(std::thread::ScopedJoinHandle::join)
+            .collect()
     });
     let elapsed = started.elapsed();
     let after = engine.stats();
