@@ -247,15 +247,22 @@ mod tests {
     #[test]
     fn tls_is_configured_only_where_it_is_asked_for() {
         let certificates = certificates();
+        type Config<'a> = &'a dyn Fn(u16, Option<&Certificates>) -> String;
         let nats_config = |port, tls: Option<&Certificates>| nats_config(port, tls, None);
-        let configs: [&dyn Fn(u16, Option<&Certificates>) -> String; 2] =
-            [&nats_config, &mosquitto_config];
+        let configs: [Config<'_>; 2] = [&nats_config, &mosquitto_config];
         for config in configs {
             assert!(!config(4222, None).contains("/c/"));
             let config = config(4222, Some(&certificates));
             assert!(config.contains("/c/server.pem") && config.contains("/c/server.key"));
             assert!(config.contains("4222") && config.contains("127.0.0.1"));
         }
+    }
+
+    #[test]
+    fn a_store_makes_a_jetstream_that_syncs_always() {
+        let config = nats_config(4222, None, Some(Path::new("/s")));
+        assert!(config.contains("store_dir: \"/s\"") && config.contains("sync_interval: always"));
+        assert!(!nats_config(4222, None, None).contains("jetstream"));
     }
 
     #[test]
