@@ -327,6 +327,44 @@ fn a_record_of_many_groups_is_the_tenants_and_outlives_erasure() {
     }
     log.destroy_keys(&erasure(1, 11..=11)).expect("destroyed");
     assert_eq!(bodies(&read_all(&log)), [ERASED, WHOLE]);
+    log.destroy_keys(&erasure(0, 11..=11)).expect("destroyed");
+    assert_eq!(bodies(&read_all(&log)), [ERASED, ERASED]);
+}
+
+#[test]
+fn verification_needs_no_key_and_finds_a_keyring_that_is_missing_or_changed() {
+    let damage = |spoil: &dyn Fn(&Faulty)| {
+        let disk = Faulty::new(9);
+        let (mut log, _) = open(&disk, sealed(master(1)), 1).expect("it opens");
+        append(&mut log, &[said(1, 10), said(2, 10)]);
+        log.close().expect("it closes");
+        spoil(&disk);
+        let report = archive::verify(&disk, 1, &|_| {}).expect("it can be read");
+        let opened = open(&disk, sealed(master(1)), 1);
+        assert_eq!(opened.is_ok(), report.is_sound(), "{report:?}");
+        report
+            .damage
+            .into_iter()
+            .map(|damage| damage.file)
+            .collect::<Vec<_>>()
+    };
+    assert!(damage(&|_| {}).is_empty());
+    assert_eq!(
+        damage(&|disk| disk.remove("keyring").expect("it is there")),
+        ["keyring"]
+    );
+    for from in 0..3 {
+        // A header of 128 bytes, then an entry of 128 a key, the second half of which is the key. Nobody
+        // asked for these to be destroyed.
+        let zeros = [0; 64];
+        let at = 128 + 128 * from + 64;
+        let wipe = |disk: &Faulty| {
+            let file = disk.open("keyring").expect("it is there");
+            let slices = &mut [std::io::IoSlice::new(&zeros)];
+            file.write_at(slices, at).expect("written");
+        };
+        assert_eq!(damage(&wipe), ["keyring"], "entry {from}");
+    }
 }
 
 #[test]

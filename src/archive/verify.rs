@@ -1,10 +1,12 @@
 //! Whether every byte of a log is what was written (SPEC A8).
 
 use crate::log::Damage;
-use crate::log::format::{META, META_LEN, Meta};
+use crate::log::format::{KEYRING, META, META_LEN, Meta};
+use crate::log::seal;
 use crate::log::storage::{Storage, StorageError, read_whole};
 use crate::log::survey::{Found, Scope, Verdict, judge, survey};
-use crate::log::{Defect, meta_damage};
+use crate::log::{Defect, KeyringError, meta_damage};
+use crate::wire::RecordNumber;
 
 /// How far a verification has got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,7 +54,18 @@ pub enum VerifyError {
     NotALog,
 }
 
-/// Verifies a whole log with so many threads: checksums, order, footers and Merkle roots.
+/// Damage to the keys that sealed records name; none of them is lost, all may be unreadable.
+fn keyring_damage(offset: u64, defect: Defect) -> Damage {
+    Damage {
+        file: KEYRING.to_owned(),
+        offset,
+        record: RecordNumber(0),
+        defect,
+    }
+}
+
+/// Verifies a whole log with so many threads: checksums, order, footers, Merkle roots, and that the keys
+/// of sealed records are there. It needs no key for that.
 pub fn verify(
     storage: &dyn Storage,
     threads: usize,
@@ -111,6 +124,16 @@ pub(super) fn look(
     let mut verdict = judge(&segments, meta.as_ref().ok());
     if let Err(damage) = &meta {
         verdict.damage.insert(0, damage.clone());
+    }
+    let scans = segments.iter().filter_map(|found| found.scan.as_ref());
+    let named = scans.map(|scan| scan.key_max).max().unwrap_or(0);
+    match seal::find(storage, &storage.names()?, named) {
+        Ok(_) => {}
+        Err(KeyringError::Storage(error)) => return Err(error.into()),
+        Err(KeyringError::Damaged { offset, defect, .. }) => {
+            verdict.damage.insert(0, keyring_damage(offset, defect));
+        }
+        Err(_) => verdict.damage.insert(0, keyring_damage(0, Defect::Missing)),
     }
     Ok(Looked {
         meta,

@@ -424,7 +424,7 @@ sections! {
     /// directory and on the HTTP port, for auditors (docs/archive.md).
     tlog: Tlog {
         /// Publish it.
-        publish: bool = "true", costs "about a tenth of the log's disk, and ten syncs of small files every time";
+        publish: bool = "true", costs "about a tenth of the log's disk, ten syncs of small files every time, and two more every 256 records";
         /// The key that signs, in the signed-note format; its name begins the origin. From the data
         /// directory unless absolute. While this is the default, a missing one is made.
         key_file: PathBuf = "keys/tlog.key", costs "nothing";

@@ -24,6 +24,7 @@ mod space;
 mod spare;
 pub mod storage;
 pub(crate) mod survey;
+mod tail;
 mod tree;
 mod writer;
 

@@ -15,7 +15,8 @@ use super::seal::{self, Keyring, KeyringError, Sealing};
 use super::segment::{Index, Segment, Shared};
 use super::storage::{File, Storage, StorageError, UNFINISHED, read_whole, replace, unfinished};
 use super::survey::{Found, Scope, judge, survey};
-use super::writer::{Log, Opened, Tail};
+use super::tail::Tail;
+use super::writer::{Log, Opened};
 use crate::wire::{RecordNumber, Timestamp};
 
 /// Bytes copied or zeroed at a time.
@@ -125,7 +126,7 @@ impl Log {
         meta.epoch += 1;
         meta.durable = next;
         write_meta(&*storage, &meta)?;
-        for name in names.iter().filter(|name| name.ends_with(UNFINISHED)) {
+        for name in names.iter().filter(|name| is_unfinished(name)) {
             if *name != unfinished(META) {
                 storage.remove(name)?;
             }
@@ -236,6 +237,11 @@ fn read_meta(
     } else {
         Err(meta_damage(Defect::Missing).into())
     }
+}
+
+/// Whether this is a file of ours that was being written at a crash. What is in folders is not ours.
+fn is_unfinished(name: &str) -> bool {
+    name.ends_with(UNFINISHED) && !name.contains('/')
 }
 
 pub(crate) fn meta_damage(defect: Defect) -> Damage {

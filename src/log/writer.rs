@@ -4,27 +4,27 @@
 //! only a new open, which reads what is there, can tell.
 
 use std::io::IoSlice;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use super::commitments::Commitments;
 use super::config::Config;
 use super::format::{
     BATCH_HEADER_LEN, BatchHeader, BatchKind, FOOTER_LEN, FooterBody, FrameSeal, Meta,
-    SEGMENT_HEADER_LEN, SegmentHeader, encode_frame, frame_len, listed_takes, segment_name,
+    SEGMENT_HEADER_LEN, SegmentHeader, encode_frame, segment_name,
 };
-use super::index::GrowingIndex;
 use super::keys::Keys;
 use super::reader::Reader;
 use super::recovery::write_meta;
 use super::seal::{Erasure, Sealing};
-use super::segment::{Index, Segment, Shared};
+use super::segment::Shared;
 use super::snapshot::Snapshots;
 use super::space::Space;
 use super::spare::{SPARES, Spares};
 use super::storage::{Storage, StorageError};
-use super::tree::{Tree, leaf};
+use super::tail::{Tail, index, len_of, start};
+use super::tree::leaf;
 use super::{Entry, entry_len};
-use crate::wire::{RecordNumber, Take};
+use crate::wire::RecordNumber;
 
 /// Why records were not appended. Nothing of the call may be taken for durable, and every later call
 /// fails: close the log and open it again.
@@ -92,26 +92,6 @@ pub struct Log {
     shared: Arc<Shared>,
     space: Arc<Space>,
     poisoned: bool,
-}
-
-/// The segment being written.
-#[derive(Debug)]
-pub(super) struct Tail {
-    pub(super) segment: Arc<Segment>,
-    /// Where the next batch goes.
-    pub(super) at: u64,
-    pub(super) tree: Tree,
-    /// Whether an intact batch says that everything before `at` is durable.
-    pub(super) committed: bool,
-}
-
-impl Tail {
-    /// Bytes for frames of one batch, if a commit and the footer are to fit behind it.
-    fn room(&self) -> u64 {
-        let around = 2 * BATCH_HEADER_LEN + FOOTER_LEN;
-        let left = self.segment.header.len.saturating_sub(self.at);
-        left.saturating_sub(around as u64)
-    }
 }
 
 /// What an open hands over to the writer.
@@ -223,14 +203,22 @@ impl Log {
     /// return; what is destroyed already stays so, so that it can be done again. What is written of the
     /// same group and day later has a key of its own.
     pub fn destroy_keys(&mut self, erasure: &Erasure) -> Result<u32, AppendError> {
-        let mut destroyed = 0;
+        let mut destroyed = Ok(0);
         self.guarded(|log| {
-            if let Some(sealing) = &mut log.sealing {
-                destroyed = sealing.destroy(erasure, log.next)?;
+            let Some(sealing) = &mut log.sealing else {
+                return Ok(());
+            };
+            sealing.top_up()?;
+            if sealing.is_exhausted() {
+                // Nothing was written: the log goes on, and this can be asked for again.
+                destroyed = Err(super::seal::no_space().into());
+                return Ok(());
             }
+            destroyed = Ok(sealing.destroy(erasure, log.next)?);
+            log.account();
             Ok(())
         })?;
-        Ok(destroyed)
+        destroyed
     }
 
     /// The snapshots beside this log, sealed as it is.
@@ -462,62 +450,5 @@ impl Log {
         let for_keys = self.sealing.as_ref().map_or(u64::MAX, Sealing::room);
         let (room, kept) = (room.min(for_keys), spare.min(for_keys / 2));
         self.space.account(self.appended_bytes, room, kept);
-    }
-}
-
-fn len_of(entry: &Entry<'_>) -> usize {
-    frame_len(
-        listed_takes(entry).len(),
-        entry.view.len(),
-        entry.private.len(),
-    )
-}
-
-/// Makes a spare file the segment of `header`; `None` where there is no spare.
-fn start(
-    storage: &dyn Storage,
-    spares: &mut Spares,
-    header: SegmentHeader,
-) -> Result<Option<Tail>, StorageError> {
-    let Some((spare, file)) = spares.take() else {
-        return Ok(None);
-    };
-    let name = segment_name(header.first);
-    file.write_at(&mut [IoSlice::new(&header.encode())], 0)?;
-    file.sync()?;
-    storage.rename(&spare, &name)?;
-    storage.sync()?;
-    Ok(Some(Tail {
-        segment: Arc::new(Segment {
-            name,
-            file,
-            header,
-            index: RwLock::new(Index::Growing(GrowingIndex::default())),
-        }),
-        at: SEGMENT_HEADER_LEN as u64,
-        tree: Tree::default(),
-        committed: true,
-    }))
-}
-
-/// Adds a batch that became durable to the index of the open segment.
-fn index(segment: &Segment, entries: &[Entry<'_>], at: u64) {
-    let mut at = at as u32; // A segment is at most 1 GiB.
-    let mut index = segment
-        .index
-        .write()
-        .unwrap_or_else(PoisonError::into_inner);
-    let Index::Growing(index) = &mut *index else {
-        return;
-    };
-    for entry in entries {
-        let header = entry.header;
-        index.record(header.record().0, at);
-        let own = Take::of_header(header);
-        let own = own.as_ref().filter(|_| entry.takes.is_empty());
-        for take in entry.takes.iter().chain(own) {
-            index.take(header.tenant(), take.group, take.sequence, at);
-        }
-        at += len_of(entry) as u32;
     }
 }

@@ -105,7 +105,9 @@ impl Published {
 
 fn print_published(published: &Published) {
     match published {
-        Published::Nothing => {}
+        Published::Nothing => {
+            println!("nothing is published: this history is compared with no checkpoint");
+        }
         Published::LogDamaged => println!("transparency log not compared: the log is damaged"),
         Published::Repaired(why) => println!("transparency log not compared: {why}"),
         Published::Unbelievable(why) => println!("transparency log CONTRADICTS the log: {why}"),

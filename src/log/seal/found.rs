@@ -99,7 +99,7 @@ pub(crate) fn find(
     })?;
     let (mut keys, mut proven, mut first_damage) = (0, header.settled.max(named), None);
     let mut used_len = KEYRING_HEADER_LEN as u64;
-    let (mut erasures, mut torn) = (Erasures::default(), Vec::new());
+    let (mut erasures, mut gone) = (Erasures::default(), Vec::new());
     each_entry(&*file, |id, bytes| {
         if bytes.iter().any(|byte| *byte != 0) {
             used_len = KeyEntry::offset(id) + bytes.len() as u64;
@@ -110,8 +110,9 @@ pub(crate) fn find(
                 if first_damage.is_none() {
                     keys = id;
                     erasures.note(&entry);
-                    if entry.secret == Secret::Torn {
-                        torn.push(entry);
+                    let is_erasure = matches!(entry.purpose, Purpose::Erasure { .. });
+                    if !is_erasure && !matches!(entry.secret, Secret::Wrapped(_)) {
+                        gone.push(entry);
                     }
                 }
             }
@@ -120,11 +121,13 @@ pub(crate) fn find(
         Ok(())
     })?;
     let mut unfinished = Vec::new();
-    for entry in torn {
+    for entry in gone {
         if erasures.cover(&entry) {
-            unfinished.push(entry.id);
+            if entry.secret == Secret::Torn {
+                unfinished.push(entry.id);
+            }
         } else {
-            // The others behind it fall with it.
+            // Nobody asked for it. The others behind it fall with it.
             (keys, first_damage) = (entry.id - 1, Some(Defect::SealBroken));
             break;
         }

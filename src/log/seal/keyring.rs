@@ -228,7 +228,8 @@ impl Keyring {
     }
 }
 
-fn no_space() -> StorageError {
+/// There is no room for another entry.
+pub(crate) fn no_space() -> StorageError {
     StorageError::NoSpace {
         operation: crate::log::storage::Operation::Allocate,
         file: KEYRING.to_owned(),

@@ -16,6 +16,9 @@ use crate::log::format::{FRAME_LEN_MIN, FrameKeys, Purpose};
 use crate::log::storage::StorageError;
 use crate::wire::{GroupId, Header, Take, TenantId};
 
+/// Room for so many entries is never promised to records, so that a full disk stops no erasure.
+const KEPT_FOR_ERASURES: u32 = 64;
+
 /// The keys of one record.
 #[derive(Clone, Copy)]
 struct Chosen {
@@ -113,13 +116,14 @@ impl Sealing {
                 TenantId(0) => self.node,
                 TenantId(tenant) => key(Purpose::Tenant { tenant }),
             };
+            // What is of many groups or of none, as a mass send's text, goes with group 0.
             let view = match group_of(entry.header, entry.takes) {
-                Some(GroupId(group)) => key(Purpose::GroupDay {
+                None if entry.view.is_empty() => private,
+                group => key(Purpose::GroupDay {
                     tenant: tenant.0,
-                    group,
+                    group: group.map_or(0, |group| group.0),
                     day,
                 }),
-                None => private,
             };
             self.chosen.push(Chosen {
                 algorithm,
@@ -160,6 +164,12 @@ impl Sealing {
         }
     }
 
+    /// Whether a destruction could not be written down: the disk is full, and the room kept for those is
+    /// used up.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.keyring.left_on_full_disk() == Some(0)
+    }
+
     /// Destroys keys, durably; the next record of such a group and day has a new one.
     pub(crate) fn destroy(&mut self, erasure: &Erasure, record: u64) -> Result<u32, StorageError> {
         let destroyed = self.keyring.destroy(erasure, record)?;
@@ -178,6 +188,7 @@ impl Sealing {
     /// two, and is at least a frame long.
     pub(crate) fn room(&self) -> u64 {
         let left = self.keyring.left_on_full_disk();
+        let left = left.map(|keys| keys.saturating_sub(KEPT_FOR_ERASURES));
         left.map_or(u64::MAX, |keys| u64::from(keys) / 2 * FRAME_LEN_MIN as u64)
     }
 }

@@ -123,7 +123,11 @@ impl Directory {
             };
             let (kind, name) = (entry.file_type()?, format!("{folder}{name}"));
             if kind.is_dir() {
-                self.list(&format!("{name}/"), names)?;
+                match self.list(&format!("{name}/"), names) {
+                    // Not made by us: a volume's `lost+found`, say.
+                    Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                    listed => listed?,
+                }
             } else if kind.is_file() && name != LOCK {
                 names.push(name);
             }

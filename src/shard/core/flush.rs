@@ -7,40 +7,11 @@
 use bytes::Bytes;
 
 use super::gateway::CATCH_UP_BYTES;
+use super::sink::{Flushed, Sink};
 use super::slab::Key;
 use super::subscription::{Hole, OPEN, Place, Reader, Subscription};
 use super::{Core, DirtyList, Group, Session, SessionKind};
 use crate::wire::{Envelope, HeaderFields, Kind, Sequence, SkipBody, SkipReason};
-
-/// Where a session's envelopes go.
-pub trait Sink {
-    /// Offers whole envelopes, in order, and says how many were taken.
-    ///
-    /// Fewer than given means there is no more room: the session is offered nothing until
-    /// [`Core::writable`]. What it has taken and not sent yet is for the sink to bound.
-    fn write(&mut self, session: u64, chunks: &[Bytes]) -> usize;
-
-    /// Whether it wants to be told by [`Sink::soon`]: finding out who is next costs a look at them.
-    const LOOKS_AHEAD: bool = false;
-
-    /// Says that a session will be offered something soon, after those before it.
-    fn soon(&mut self, _session: u64) {}
-
-    /// Offers an urgent envelope, possibly ahead of earlier ones and when [`Sink::write`] had no room
-    /// (SPEC S2); whether it was taken. What is not comes in its order instead.
-    fn write_urgent(&mut self, _session: u64, _envelope: &Bytes) -> bool {
-        false
-    }
-}
-
-/// How a flush ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Flushed {
-    /// Every session has all there is, has no room, or waits for the log.
-    Done,
-    /// The budget ran out; the sessions not reached are first next time.
-    More,
-}
 
 /// What some of a write's chunks are.
 #[derive(Debug, Clone, Copy)]

@@ -13,6 +13,7 @@ mod gateway;
 mod membership;
 mod memory;
 mod ring;
+mod sink;
 mod slab;
 mod subscription;
 mod urgent;
@@ -24,8 +25,8 @@ use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
 pub use acknowledge::AckedCursor;
-pub use flush::{Flushed, Sink};
 pub use memory::Memory;
+pub use sink::{Flushed, Sink};
 
 use self::catch_up::CatchUp;
 use self::flush::{Prepared, Span};

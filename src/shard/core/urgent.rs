@@ -8,7 +8,8 @@
 
 use std::collections::VecDeque;
 
-use super::flush::{Flushed, STRIDE, Sink};
+use super::flush::STRIDE;
+use super::sink::{Flushed, Sink};
 use super::slab::Key;
 use super::subscription::{Place, Reader, Subscription};
 use super::{Core, Group};

@@ -24,6 +24,9 @@ import (
 
 const width = 256
 
+// Bytes of an entry in its bundle: its length, and a commitment.
+const entry = 2 + 32
+
 // A published log: an address or a directory.
 type published string
 
@@ -39,7 +42,7 @@ func (from published) read(path string) ([]byte, error) {
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s: %s", path, answer.Status)
 	}
-	return io.ReadAll(answer.Body)
+	return io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 }
 
 func (from published) Height() int { return 8 }
@@ -50,10 +53,17 @@ func (from published) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 	for _, tile := range tiles {
 		path := "tile/" + strings.TrimPrefix(tile.Path(), "tile/8/")
 		bytes, err := from.read(path)
+		if err != nil && tile.W < width {
+			// It has been filled meanwhile, and the part of it removed.
+			bytes, err = from.read(strings.Split(path, ".p/")[0])
+		}
 		if err != nil {
 			return nil, err
 		}
-		data = append(data, bytes)
+		if len(bytes) < tile.W*tlog.HashSize {
+			return nil, fmt.Errorf("%s: ends early", path)
+		}
+		data = append(data, bytes[:tile.W*tlog.HashSize])
 	}
 	return data, nil
 }
@@ -90,6 +100,12 @@ func (from published) leaves(size int64) ([]tlog.Hash, error) {
 		}
 		path := "tile/entries/" + strings.TrimPrefix(tile.Path(), "tile/8/0/")
 		bundle, err := from.read(path)
+		if err != nil && tile.W < width {
+			bundle, err = from.read(strings.Split(path, ".p/")[0])
+			if len(bundle) > tile.W*entry {
+				bundle = bundle[:tile.W*entry]
+			}
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::super::flush::Sink;
+use super::super::sink::Sink;
 use super::super::slab::Key;
 use super::super::subscription::{Place, Subscription};
 use super::super::{Core, Session, SessionKind};
