@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 use throng::log::storage::{Fault, Faulty, Random};
 use throng::log::{
-    Class, Config, Encryption, Entry, Erasure, Log, MasterKey, OpenError, Recovered, day_of,
+    AppendError, Class, Config, Encryption, Entry, Erasure, Log, MasterKey, OpenError, Recovered,
+    day_of,
 };
 use throng::wire::{GroupId, Header, HeaderFields, TenantId, Timestamp};
 use written::{Written, open_with, read_all};
@@ -285,10 +286,26 @@ fn on_a_full_disk_no_more_is_promised_than_there_is_room_for_keys() {
     log.idle().expect("a full disk is no error");
     let refused = space.reserve(record(number).len(), Class::Normal);
     refused.expect_err("the disk is still full");
+    // Room is kept for erasures; when that is used up, the log goes on without them.
+    let erase = |log: &mut Log, group| {
+        log.destroy_keys(&Erasure {
+            tenant: TenantId(1),
+            group: GroupId(group),
+            days: 0..=20,
+        })
+    };
+    let erased = (1..=number).take_while(|group| match erase(&mut log, *group) {
+        Ok(destroyed) => destroyed > 0,
+        Err(AppendError::Storage(error)) => !error.is_no_space(),
+        Err(error) => panic!("{error}"),
+    });
+    let erased = erased.count() as u64;
+    assert!((64..number).contains(&erased), "{erased} of {number}");
     disk.set_room(None);
     log.idle().expect("nothing is wrong with the log");
     space
         .reserve(record(number).len(), Class::Normal)
         .expect("space came back without a restart");
+    assert!(erase(&mut log, erased + 1).expect("there is room again") > 0);
     assert_eq!(read_all(&log).len() as u64, number);
 }
