@@ -39,6 +39,9 @@ impl Record {
     /// What a frame holds, opened where it is sealed.
     pub(crate) fn of(frame: &Frame<'_>, vault: Option<&Vault>) -> Result<Self, Unreadable> {
         let unsealed = match (frame.lock(), vault) {
+            (None, Some(vault)) if frame.header().record().0 >= vault.sealed_from()? => {
+                Err(Defect::SealBroken)?
+            }
             (None, _) => Unsealed {
                 view: None,
                 private: frame.private().to_vec(),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use lru::LruCache;
 
@@ -10,7 +10,7 @@ use super::cipher::{Cipher, Part, nonce};
 use super::found::{KeyringError, find};
 use super::keyring::{Loaded, load};
 use super::master::MasterKey;
-use crate::log::format::{Defect, Frame, FrameLock};
+use crate::log::format::{Defect, Frame, FrameLock, KEY_ENTRY_LEN, KeyEntry};
 use crate::log::storage::{File, Storage, StorageError};
 
 /// Keys kept open, about 1 KiB each.
@@ -28,6 +28,7 @@ pub(crate) struct Vault {
     file: Arc<dyn File>,
     master: Arc<dyn Cipher>,
     open: Mutex<Open>,
+    sealed_from: OnceLock<u64>,
 }
 
 struct Open {
@@ -45,6 +46,22 @@ impl Vault {
                 keys: LruCache::new(OPEN_MAX),
                 destructions: 0,
             }),
+            sealed_from: OnceLock::new(),
+        }
+    }
+
+    /// The record from which on all are sealed: where the first key was made. A plain one there was put
+    /// there by somebody without the key.
+    pub(crate) fn sealed_from(&self) -> Result<u64, StorageError> {
+        if let Some(record) = self.sealed_from.get() {
+            return Ok(*record);
+        }
+        let mut bytes = [0; KEY_ENTRY_LEN];
+        let read = self.file.read_at(&mut bytes, KeyEntry::offset(1))?;
+        match KeyEntry::decode(&bytes[..read], 1) {
+            Ok(first) => Ok(*self.sealed_from.get_or_init(|| first.record)),
+            // None was made yet.
+            Err(_) => Ok(u64::MAX),
         }
     }
 
