@@ -5,13 +5,14 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use hdrhistogram::Histogram;
-use throng::archive;
-use throng::engine::{Engine, Message, Options, Ticket};
-use throng::log::{Config, Directory, Log};
+use throng::archive::tlog::SigningKey;
+use throng::engine::{Engine, Message, Options, Ticket, Transparency};
+use throng::log::{Config, Directory, Encryption, Log, MasterKey};
 use throng::model::command::{
     CreateGroupV1, CreateTenantV1, GroupKind, NewPersonV1, OrgRole, PersonKind, Succession,
 };
@@ -28,9 +29,38 @@ const READ_BYTES: usize = 1024 * 1024;
 /// Syncs the device is measured with.
 const SYNCS: usize = 300;
 
+/// What the log does besides being durable.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Archive {
+    /// Nothing.
+    Plain,
+    /// It is encrypted, and published in a transparency log.
+    Everything,
+}
+
+impl Archive {
+    fn encryption(self) -> Option<Encryption> {
+        let key = MasterKey::new([7; 32]);
+        (self == Self::Everything).then(|| Encryption::new(key))
+    }
+
+    fn transparency(self, directory: &Path) -> anyhow::Result<Option<Transparency>> {
+        if self == Self::Plain {
+            return Ok(None);
+        }
+        let storage = Arc::new(Directory::open(&directory.join("tlog"))?);
+        let key = SigningKey::new("durable", [8; 32])?;
+        Ok(Some(Transparency::new(storage, key)))
+    }
+}
+
 /// Publishes for as long as `load` says into a new log in `directory`, closes it and looks what is there.
-pub(super) fn round(load: &Durable, directory: &Path) -> anyhow::Result<Round> {
-    let engine = Engine::open(directory, Options::default())?;
+pub(super) fn round(load: &Durable, archive: Archive, directory: &Path) -> anyhow::Result<Round> {
+    let mut options = Options::default();
+    options.log.encryption = archive.encryption();
+    options.transparency = archive.transparency(directory)?;
+    let directory = &directory.join("log");
+    let engine = Engine::open(directory, options)?;
     let (tenant, group, people) = provision(&engine, load.publishers)?;
     let before = engine.stats();
     let started = Instant::now();
@@ -57,7 +87,7 @@ pub(super) fn round(load: &Durable, directory: &Path) -> anyhow::Result<Round> {
     ensure!(syncs > 0, "nothing was made durable");
     let per_sync = (after.records - before.records) as f64 / syncs as f64;
     engine.close()?;
-    let (found, bytes) = look(directory)?;
+    let (found, bytes) = look(archive, directory)?;
     let batch_bytes = (bytes as f64 / (after.records as f64).max(1.0) * per_sync) as usize;
     Ok(Round {
         acknowledged: latency_us.len(),
@@ -150,14 +180,16 @@ fn finish(one: Option<(Instant, Ticket)>, latency_us: &mut Histogram<u64>) -> an
 }
 
 /// Verifies the log; how many messages are in it, and how many bytes are used.
-fn look(directory: &Path) -> anyhow::Result<(u64, u64)> {
+fn look(archive: Archive, directory: &Path) -> anyhow::Result<(u64, u64)> {
     let storage = Directory::open(directory)?;
-    let verified = archive::verify(&storage, 2, &|_| ())?;
+    let verified = throng::archive::verify(&storage, 2, &|_| ())?;
     ensure!(
         verified.is_sound() && verified.torn.is_none(),
         "the log does not verify"
     );
-    let (log, _) = Log::open(std::sync::Arc::new(storage), Config::default(), [1; 32])?;
+    let mut config = Config::default();
+    config.encryption = archive.encryption();
+    let (log, _) = Log::open(Arc::new(storage), config, [1; 32])?;
     let reader = log.reader();
     let mut found = 0;
     let mut from = RecordNumber(0);

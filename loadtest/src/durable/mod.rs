@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use crate::measure::{Machine, Percentiles};
 use crate::server_process::workspace;
+use embedded::Archive;
 use report::{Report, SystemReport};
 
 /// A scenario of this kind: `schema`, `name` and the table.
@@ -80,7 +81,9 @@ pub(crate) fn run(
         .tempdir_in(parent)?;
     let machine = Machine::measure(directory.path())?;
     let jetstream = jetstream::find(nats_server);
-    let mut throng = SystemReport::new("Throng, embedded", env!("CARGO_PKG_VERSION").to_owned());
+    let throng = |system| SystemReport::new(system, env!("CARGO_PKG_VERSION").to_owned());
+    let mut plain = throng("Throng, embedded");
+    let mut everything = throng("… encrypted and published");
     let mut nats = match &jetstream {
         Ok(found) => Some(SystemReport::new(
             "NATS JetStream, synced",
@@ -92,16 +95,24 @@ pub(crate) fn run(
         }
     };
     for number in 1..=load.rounds {
-        eprintln!("round {number} of {}: {}", load.rounds, throng.system);
-        let place = directory.path().join(format!("throng-{number}"));
-        throng.add(&embedded::round(load, &place)?);
+        for (report, archive) in [
+            (&mut plain, Archive::Plain),
+            (&mut everything, Archive::Everything),
+        ] {
+            eprintln!("round {number} of {}: {}", load.rounds, report.system);
+            let place = tempfile::tempdir_in(directory.path())?;
+            report.add(&embedded::round(load, archive, place.path())?);
+        }
         if let (Ok(found), Some(nats)) = (&jetstream, &mut nats) {
             eprintln!("round {number} of {}: {}", load.rounds, nats.system);
             let place = directory.path().join(format!("nats-{number}"));
             nats.add(&jetstream::round(load, found, &place)?);
         }
     }
-    let systems = [Some(throng), nats].into_iter().flatten().collect();
+    let systems = [Some(plain), Some(everything), nats]
+        .into_iter()
+        .flatten()
+        .collect();
     let report = Report {
         scenario: file.name,
         machine,
@@ -179,9 +190,12 @@ mod tests {
         let mut load = load(&scenario(), Some(0.2)).unwrap().durable;
         (load.publishers, load.window) = (2, 16);
         let directory = tempfile::tempdir().unwrap();
-        let round = embedded::round(&load, directory.path()).unwrap();
-        assert!(round.acknowledged > 0);
-        assert_eq!(round.found, round.acknowledged);
-        assert_eq!(round.latency_us.len(), round.acknowledged);
+        for archive in [Archive::Plain, Archive::Everything] {
+            let place = tempfile::tempdir_in(directory.path()).unwrap();
+            let round = embedded::round(&load, archive, place.path()).unwrap();
+            assert!(round.acknowledged > 0);
+            assert_eq!(round.found, round.acknowledged);
+            assert_eq!(round.latency_us.len(), round.acknowledged);
+        }
     }
 }

@@ -141,11 +141,19 @@ impl Report {
                 "  {system:<32}{rate:>12}{rounds:>26}{times:>16}{per_sync:>16}{device:>17}{lost:>14}"
             );
         }
-        if let [throng, peer] = &self.systems[..]
-            && let (Some(ours), Some(theirs)) = (throng.median(), peer.median())
-        {
-            let ratio = ours.acknowledged_per_s / theirs.acknowledged_per_s.max(1.0);
-            let _ = writeln!(text, "  {ratio:.1} × the rate of {}", peer.system);
+        let mut others = self.systems.iter();
+        if let Some(throng) = others.next().and_then(SystemReport::median) {
+            for other in others {
+                let Some(median) = other.median() else {
+                    continue;
+                };
+                let ratio = median.acknowledged_per_s / throng.acknowledged_per_s.max(1.0);
+                let _ = writeln!(
+                    text,
+                    "  {ratio:.4} × the rate of the first: {}",
+                    other.system
+                );
+            }
         }
         text
     }
