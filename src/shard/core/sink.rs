@@ -2,6 +2,9 @@
 
 use bytes::Bytes;
 
+#[cfg(doc)]
+use super::Core;
+
 /// Where a session's envelopes go.
 pub trait Sink {
     /// Offers whole envelopes, in order, and says how many were taken.
