@@ -332,68 +332,6 @@ fn a_record_of_many_groups_is_the_tenants_and_outlives_erasure() {
 }
 
 #[test]
-fn a_plain_record_slipped_into_a_sealed_log_is_not_believed() {
-    let written = |config: Config| {
-        let disk = Faulty::new(10);
-        let (mut log, _) = open(&disk, config, 1).expect("it opens");
-        append(&mut log, &[said(1, 10)]);
-        log.close().expect("it closes");
-        disk
-    };
-    let (disk, plain) = (written(sealed(master(1))), written(written::config()));
-    let name = &written::segments(&disk)[0].0;
-    let forged = plain.open(name).expect("of the same log by its ids");
-    let mut bytes = vec![0; forged.len().expect("a length") as usize];
-    forged.read_at(&mut bytes, 0).expect("readable");
-    let file = disk.open(name).expect("it is there");
-    let slices = &mut [std::io::IoSlice::new(&bytes)];
-    file.write_at(slices, 0).expect("written");
-    let (log, recovered) = open(&disk, sealed(master(1)), 2).expect("every checksum fits");
-    assert_eq!(recovered.next, RecordNumber(1));
-    let read = log.reader().read(RecordNumber(0), 700);
-    let error = read
-        .expect_err("nobody with the key wrote this")
-        .to_string();
-    assert!(error.contains("seal does not fit"), "{error}");
-}
-
-#[test]
-fn verification_needs_no_key_and_finds_a_keyring_that_is_missing_or_changed() {
-    let damage = |spoil: &dyn Fn(&Faulty)| {
-        let disk = Faulty::new(9);
-        let (mut log, _) = open(&disk, sealed(master(1)), 1).expect("it opens");
-        append(&mut log, &[said(1, 10), said(2, 10)]);
-        log.close().expect("it closes");
-        spoil(&disk);
-        let report = archive::verify(&disk, 1, &|_| {}).expect("it can be read");
-        let opened = open(&disk, sealed(master(1)), 1);
-        assert_eq!(opened.is_ok(), report.is_sound(), "{report:?}");
-        report
-            .damage
-            .into_iter()
-            .map(|damage| damage.file)
-            .collect::<Vec<_>>()
-    };
-    assert!(damage(&|_| {}).is_empty());
-    assert_eq!(
-        damage(&|disk| disk.remove("keyring").expect("it is there")),
-        ["keyring"]
-    );
-    for from in 0..3 {
-        // A header of 128 bytes, then an entry of 128 a key, the second half of which is the key. Nobody
-        // asked for these to be destroyed.
-        let zeros = [0; 64];
-        let at = 128 + 128 * from + 64;
-        let wipe = |disk: &Faulty| {
-            let file = disk.open("keyring").expect("it is there");
-            let slices = &mut [std::io::IoSlice::new(&zeros)];
-            file.write_at(slices, at).expect("written");
-        };
-        assert_eq!(damage(&wipe), ["keyring"], "entry {from}");
-    }
-}
-
-#[test]
 fn another_master_key_wraps_the_same_keys_and_the_records_stay_as_they_are() {
     let disk = Faulty::new(8);
     let (mut log, _) = open(&disk, sealed(master(1)), 1).expect("it opens");
