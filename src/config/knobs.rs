@@ -270,6 +270,12 @@ sections! {
         costs "a record as large, during which others wait for the disk";
         /// Imports of history that one tenant has going on within 30 days.
         imports_max: u32 = "100" in "1" to "10000", costs "32 bytes of memory each and tenant";
+        /// Legal holds of a tenant.
+        holds_max: u32 = "1000" in "1" to "10000", costs "a look for every record that is read or compacted";
+        /// Groups that one hold names; a hold of none is of all groups.
+        hold_groups_max: u32 = "1000" in "1" to "1000", costs "8 bytes of memory each and hold";
+        /// Ranges of days that a tenant has erased, of all its groups together.
+        erasures_max: u32 = "100000" in "1" to "1000000", costs "16 bytes of memory each";
         // Join codes, face-to-face, outward calls
         /// Codes that one person may get wrong in a minute, join codes and face-to-face digits together.
         wrong_codes_per_minute_max: u32 = "5" in "1" to "100", costs "as many tries at codes";

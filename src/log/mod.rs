@@ -37,7 +37,7 @@ pub use recovery::{Cut, OpenError, Recovered, Repaired};
 pub(crate) use recovery::{cut, meta_damage, new_meta, write_meta};
 pub use seal::{
     Algorithm, Encryption, Erasure, KeyringError, MasterKey, MasterKeyId, NoMasterKey,
-    UnknownAlgorithm, day_of, rewrap,
+    UnknownAlgorithm, rewrap,
 };
 pub use snapshot::Snapshots;
 pub(crate) use snapshot::snapshot_position;

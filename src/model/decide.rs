@@ -9,8 +9,8 @@ use crate::model::group::{creation, life, matrix, training};
 use crate::model::refusal::Refusal;
 use crate::model::state::State;
 use crate::model::{
-    approval, audit, call, code, contact, department, directory, group, history, mass_send,
-    message, query, quota, work,
+    approval, audit, call, code, contact, custody, department, directory, group, history,
+    mass_send, message, query, quota, work,
 };
 
 /// Decides one command: what happens, and what the asker is told. Changes nothing (invariant 1).
@@ -170,6 +170,16 @@ pub(super) fn decide_tagged<'a>(
         T::CancelMassSend(cancel) => mass_send::decide_cancel(&request?, cancel),
         // History from elsewhere
         T::ImportHistory(import) => history::decide_import(&request?, import),
+        // Custody of the archive
+        T::SetRetention(set) => custody::decide_set_retention(&request?, set),
+        T::PlaceHold(place) => custody::decide_place(&request?, place),
+        T::ReleaseHold(release) => custody::decide_release(&request?, release),
+        T::EraseContent(erase) => custody::decide_erase(&request?, erase),
+        T::ExpireContent(_) => custody::decide_expire(&request?),
+        T::FinishExport(finish) => custody::decide_finish_export(&request?, finish),
+        T::SearchArchive(search) => custody::decide_search(&request?, search),
+        T::GetRetention(_) => custody::get_retention(&request?),
+        T::ListHolds(list) => custody::list_holds(&request?, list),
         // What is only read: the directory
         T::ListPeople(list) => directory::list_people(&request?, list).map(Decision::answered),
         T::GetPerson(get) => directory::get_person(&request?, get).map(Decision::answered),

@@ -246,6 +246,19 @@ pub struct Limits {
     ///
     /// Default 100. Range 1 to 10,000.
     pub imports_max: u32,
+    // Custody of the archive
+    /// Legal holds of a tenant (SPEC A5), those included that others keep.
+    ///
+    /// Default 1,000. Range 1 to 10,000. Each is asked for every record that is read or compacted.
+    pub holds_max: u32,
+    /// Groups that one hold names; a hold of none is of all groups.
+    ///
+    /// Default 1,000. Range 1 to 1,000.
+    pub hold_groups_max: u32,
+    /// Ranges of days of one group that were erased, of all groups of a tenant together.
+    ///
+    /// Default 100,000. Range 1 to 1,000,000. Costs about 16 bytes each.
+    pub erasures_max: u32,
 }
 
 impl Default for Limits {
@@ -308,6 +321,9 @@ impl Default for Limits {
             history_messages_per_command_max: 500,
             history_bytes_per_command_max: 1 << 20,
             imports_max: 100,
+            holds_max: 1_000,
+            hold_groups_max: 1_000,
+            erasures_max: 100_000,
         }
     }
 }

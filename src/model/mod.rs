@@ -13,6 +13,7 @@ mod call;
 mod code;
 pub mod command;
 mod contact;
+mod custody;
 mod decide;
 mod decision;
 mod department;
@@ -37,6 +38,7 @@ mod work;
 
 pub use audit::RepeatedDenial;
 pub use call::OpenCall;
+pub use custody::{Gone, changes_what_is_gone};
 pub use decide::{decide, decide_counting};
 pub use decision::{Context, Decision};
 pub use directory::{admission, phone};
@@ -298,6 +300,15 @@ fn apply_to_tenant(
         Event::SenderClassSet(set) => quota::set_sender_class(tenant, set),
         // History from elsewhere
         Event::HistoryImported(imported) => history::import(tenant, imported, stamp.timestamp),
+        // Custody of the archive
+        Event::RetentionSet(set) => custody::set_retention(tenant, set),
+        Event::HoldPlaced(placed) => custody::place(tenant, stamp, placed),
+        Event::HoldReleased(released) => custody::release(tenant, released),
+        Event::ContentErased(erased) => custody::erase(tenant, erased),
+        Event::ContentExpired(expired) => custody::expire(tenant, expired),
+        Event::ExportFinished(finished) => custody::finish_export(tenant, finished),
+        // For the trail alone.
+        Event::ArchiveSearched(_) => {}
         // Applied to the whole state, above.
         Event::TenantCreated(_)
         | Event::LogRepaired(_)

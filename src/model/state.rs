@@ -15,6 +15,7 @@ use crate::model::call::Calls;
 use crate::model::code::Codes;
 use crate::model::command::{OrgRole, PersonKind, PersonStatus, Succession};
 use crate::model::contact::Contacts;
+use crate::model::custody::Custody;
 use crate::model::department::Departments;
 use crate::model::directory::{Activation, AllowList, Devices, Holders, Person};
 use crate::model::group::creation::Creation;
@@ -163,6 +164,7 @@ pub(crate) struct Tenant {
     pub(crate) denials: Denials,
     // History from elsewhere
     pub(crate) imports: Imports,
+    pub(crate) custody: Custody,
     pub(crate) codes: Codes,
     pub(crate) calls: Calls,
 }
@@ -201,6 +203,7 @@ impl Tenant {
             approvals: Approvals::default(),
             denials: Denials::default(),
             imports: Imports::default(),
+            custody: Custody::default(),
             codes: Codes::default(),
             calls: Calls::default(),
         }

@@ -56,6 +56,10 @@ id! {
     ExportId(u64)
 }
 id! {
+    /// A legal hold, by the number of the record that placed it.
+    HoldId(u64)
+}
+id! {
     /// One of a person's devices, numbered by whoever issues their tokens. 0 is no device.
     DeviceId(u32)
 }
@@ -119,6 +123,14 @@ impl Timestamp {
     #[must_use]
     pub fn plus_micros(self, micros: i64) -> Self {
         Self(self.0.saturating_add(micros))
+    }
+
+    /// The UTC day, counted from 1970-01-01.
+    #[must_use]
+    pub fn utc_day(self) -> i32 {
+        const DAY_US: i64 = 86_400_000_000;
+        // 2^63 µs are 107 million days.
+        self.0.div_euclid(DAY_US) as i32
     }
 }
 

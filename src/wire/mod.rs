@@ -29,8 +29,8 @@ pub use header::{
     BODY_LEN_MAX, HEADER_LEN, HEADER_VERSION, Header, HeaderError, HeaderFields, Kind, Priority,
 };
 pub use ids::{
-    ApprovalId, ClientMessageId, DepartmentId, DeviceId, ExportId, GroupId, JoinCodeId, MatrixId,
-    PersonId, RecordNumber, Sequence, TenantId, Timestamp,
+    ApprovalId, ClientMessageId, DepartmentId, DeviceId, ExportId, GroupId, HoldId, JoinCodeId,
+    MatrixId, PersonId, RecordNumber, Sequence, TenantId, Timestamp,
 };
 pub use message::{
     Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach, Hello,

@@ -16,6 +16,7 @@ mod approvals;
 mod codes;
 mod core;
 mod creation;
+mod custody;
 mod departments;
 mod directory;
 mod life;
@@ -42,6 +43,7 @@ const SECTIONS: &[Section] = &[
     approvals::SECTION,
     quotas::SECTION,
     mass_sends::SECTION,
+    custody::SECTION,
 ];
 
 type Lines = BTreeMap<(String, u16), Vec<u8>>;
@@ -76,7 +78,7 @@ fn written() -> Lines {
         let key = ("event".to_owned(), event.tag());
         lines.insert(key, event.encode().to_vec());
     }
-    lines.insert(("state".to_owned(), 2), state::latest().to_snapshot());
+    lines.insert(("state".to_owned(), 3), state::latest().to_snapshot());
     lines
 }
 
@@ -101,7 +103,10 @@ fn every_tag_is_written_as_it_always_was() {
 
 #[test]
 fn every_tag_in_use_has_a_golden_line_and_no_other_has() {
-    let mut tags: Vec<(String, u16)> = vec![("state".to_owned(), 1), ("state".to_owned(), 2)];
+    let versions = 1..=3;
+    let mut tags: Vec<_> = versions
+        .map(|version| ("state".to_owned(), version))
+        .collect();
     tags.extend(
         TaggedCommand::TAGS
             .iter()
@@ -130,8 +135,11 @@ fn every_golden_line_is_read_as_what_was_written() {
         let read = Event::decode(event.tag(), bytes("event", event.tag()));
         assert_eq!(read, Ok(event));
     }
-    let read = State::from_snapshot(bytes("state", 2)).unwrap();
+    let read = State::from_snapshot(bytes("state", 3)).unwrap();
     assert_eq!(read.hash(), state::latest().hash());
+    // The second version knew nothing of custody.
+    let read = State::from_snapshot(bytes("state", 2)).unwrap();
+    assert_eq!(read.hash(), state::second().hash());
     // The first version knew less, of which the rest is as if it had never been set.
     let old = State::from_snapshot(bytes("state", 1)).unwrap();
     let rewritten = State::from_snapshot(&old.to_snapshot()).unwrap();

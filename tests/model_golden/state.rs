@@ -14,6 +14,16 @@ pub(crate) fn first() -> State {
     applied(&core_events())
 }
 
+/// A state of all that the golden events before custody make of it.
+pub(crate) fn second() -> State {
+    let custody = crate::custody::events();
+    let mut events = core_events();
+    let sections = crate::SECTIONS.iter();
+    events.extend(sections.flat_map(|section| (section.events)()));
+    events.retain(|event| !custody.contains(event));
+    applied(&events)
+}
+
 /// A state of all that the golden events make of it; those that do not fit change nothing.
 pub(crate) fn latest() -> State {
     let mut events = core_events();

@@ -33,7 +33,7 @@ pub use rewrap::rewrap;
 pub(crate) use sealing::{Sealing, SnapshotKeys};
 pub(crate) use vault::{Unsealed, Vault};
 
-use crate::wire::{TenantId, Timestamp};
+use crate::wire::TenantId;
 
 /// How a log is encrypted.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -61,13 +61,4 @@ impl Encryption {
         let own = self.tenants.get(&tenant).filter(|_| tenant != TenantId(0));
         own.copied().unwrap_or(self.algorithm)
     }
-}
-
-/// The UTC day of a time, counted from 1970-01-01.
-#[must_use]
-pub fn day_of(time: Timestamp) -> i32 {
-    const DAY_US: i64 = 86_400_000_000;
-    let day = time.0.div_euclid(DAY_US);
-    // 2^63 µs are 107 million days.
-    day as i32
 }

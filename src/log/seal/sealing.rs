@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
+use super::Encryption;
 use super::cipher::{Algorithm, Cipher};
 use super::keyring::{Erasure, Keyring, Loaded};
 use super::master::Draws;
 use super::vault::Vault;
-use super::{Encryption, day_of};
 use crate::log::Entry;
 use crate::log::format::{FRAME_LEN_MIN, FrameKeys, Purpose};
 use crate::log::storage::StorageError;
@@ -98,7 +98,7 @@ impl Sealing {
         for entry in entries {
             let tenant = entry.header.tenant();
             let algorithm = self.encryption.algorithm_of(tenant);
-            let day = day_of(entry.header.timestamp());
+            let day = entry.header.timestamp().utc_day();
             if day != self.day {
                 self.day = day;
                 self.keys

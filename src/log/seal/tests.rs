@@ -17,7 +17,7 @@ use crate::log::storage::{Memory, Storage};
 use crate::log::{Entry, Record, Snapshots, Unreadable};
 use crate::wire::{
     ClientMessageId, DeviceId, GroupId, Header, HeaderFields, Kind, PersonId, RecordNumber,
-    Sequence, Take,
+    Sequence, Take, Timestamp,
 };
 
 const SEGMENT: u64 = 0x1122_3344_5566_7788;
@@ -109,7 +109,7 @@ fn vault(entries: &[KeyEntry]) -> Vault {
 
 fn entries(algorithm: Algorithm) -> [KeyEntry; 2] {
     let (tenant, group) = (7, 9);
-    let day = day_of(Timestamp(1_700_000_000_000_000));
+    let day = Timestamp(1_700_000_000_000_000).utc_day();
     [
         entry(PRIVATE_KEY, algorithm, Purpose::Tenant { tenant }),
         entry(
@@ -431,7 +431,7 @@ fn a_vault_forgets_keys_that_are_destroyed() {
 #[test]
 fn days_are_utc_days_before_1970_too() {
     let day_us = 86_400_000_000;
-    let days = [-1, 0, day_us - 1, day_us].map(|time| day_of(Timestamp(time)));
+    let days = [-1, 0, day_us - 1, day_us].map(|time| Timestamp(time).utc_day());
     assert_eq!(days, [-1, 0, 0, 1]);
 }
 

@@ -7,6 +7,7 @@ mod bodies;
 
 pub use crate::model::approval::command::*;
 pub use crate::model::audit::command::*;
+pub use crate::model::custody::command::*;
 pub use crate::model::department::command::*;
 pub use crate::model::group::creation::command::*;
 pub use crate::model::group::life::command::*;
@@ -281,6 +282,21 @@ tagged_enum! {
         // 0x0d0 History from elsewhere
         /// A chunk of another product's history (SPEC D10); `HistoryImported`.
         ImportHistory(ImportHistoryV1) = 0x0d0,
+        // 0x0e0 Custody of the archive
+        /// How long content of a class is kept (SPEC A5); `Done`.
+        SetRetention(SetRetentionV1) = 0x0e0,
+        /// A legal hold (SPEC A5); answered by `HoldPlaced`.
+        PlaceHold(PlaceHoldV1) = 0x0e1,
+        /// The end of a hold; `Done`.
+        ReleaseHold(ReleaseHoldV1) = 0x0e2,
+        /// Erases what was said in a group on some days (SPEC A4); `Done`.
+        EraseContent(EraseContentV1) = 0x0e3,
+        /// Throng's own: what is due expires (SPEC A5); `Done`.
+        ExpireContent(ExpireContentV1) = 0x0e4,
+        /// Throng's own: an export is complete (SPEC A7); `Done`.
+        FinishExport(FinishExportV1) = 0x0e8,
+        /// A search of the archive, recorded before it is made (SPEC S12); `SearchGranted`.
+        SearchArchive(SearchArchiveV1) = 0x0ea,
         /// A group's state; answered by `Group`.
         GetGroup(GroupV1) = 0x100,
         /// A page of a group's members; answered by `Members`.
@@ -363,7 +379,11 @@ tagged_enum! {
         GetMassSendV2(GetMassSendV1) = 0x190,
         /// What became of each target; answered by `MassSendTargets`.
         ListMassSendTargets(ListMassSendTargetsV1) = 0x191,
-        // 0x1a0 History from elsewhere
+        // 0x1b0 Custody of the archive
+        /// How long content is kept; answered by `Retention`.
+        GetRetention(GetRetentionV1) = 0x1b4,
+        /// A page of holds; answered by `Holds`.
+        ListHolds(ListHoldsV1) = 0x1b5,
     }
 }
 
@@ -495,5 +515,14 @@ tagged_enum! {
         // 0x1a0 History from elsewhere
         /// What became of a chunk of history.
         HistoryImported(HistoryImportedV1) = 0x1a0,
+        // 0x1b0 Custody of the archive
+        /// A new hold.
+        HoldPlaced(HoldPlacedV1) = 0x1b1,
+        /// A search may be made.
+        SearchGranted(SearchGrantedV1) = 0x1b2,
+        /// How long content is kept.
+        Retention(RetentionV1) = 0x1b4,
+        /// A page of holds.
+        Holds(HoldsPageV1) = 0x1b5,
     }
 }

@@ -11,6 +11,7 @@ pub use crate::model::approval::event::*;
 pub use crate::model::audit::event::*;
 pub use crate::model::call::event::*;
 pub use crate::model::code::event::*;
+pub use crate::model::custody::event::*;
 pub use crate::model::department::event::*;
 pub use crate::model::group::creation::event::*;
 pub use crate::model::group::life::event::*;
@@ -249,6 +250,21 @@ tagged_enum! {
         // 0x1a0 History from elsewhere
         /// Messages of another product are in the archive (SPEC D10).
         HistoryImported(HistoryImportedV1) = 0x1a0,
+        // 0x1b0 Custody of the archive
+        /// How long content of a class is kept (SPEC A5).
+        RetentionSet(RetentionSetV1) = 0x1b0,
+        /// Content is held (SPEC A5).
+        HoldPlaced(HoldPlacedV1) = 0x1b1,
+        /// A hold has ended; what was due without it is gone.
+        HoldReleased(HoldReleasedV1) = 0x1b2,
+        /// What was said in a group on some days is gone (SPEC A4).
+        ContentErased(ContentErasedV1) = 0x1b3,
+        /// What was said so long ago is gone (SPEC A5).
+        ContentExpired(ContentExpiredV1) = 0x1b4,
+        /// An export is complete (SPEC A7).
+        ExportFinished(ExportFinishedV1) = 0x1b5,
+        /// Somebody searches the archive (SPEC A1).
+        ArchiveSearched(ArchiveSearchedV1) = 0x1b6,
     }
 }
 /// Whether a record with these events has a message as its view.

@@ -93,5 +93,11 @@ pub(crate) fn number_of(operation: Operation) -> u16 {
         O::DecideExport => 177,
         O::WithdrawApproval => 178,
         O::ReadApprovals => 179,
+        // Custody of the archive
+        O::SetRetention => 192,
+        O::PlaceHold => 193,
+        O::ReleaseHold => 194,
+        O::EraseContent => 195,
+        O::SearchArchive => 196,
     }
 }

@@ -92,6 +92,12 @@ pub(crate) enum Operation {
     DecideExport,
     WithdrawApproval,
     ReadApprovals,
+    // Custody of the archive
+    SetRetention,
+    PlaceHold,
+    ReleaseHold,
+    EraseContent,
+    SearchArchive,
 }
 
 /// One row: who may do it at once, and who once somebody else has approved.
@@ -122,7 +128,7 @@ const fn rule(
 use Operation as O;
 /// In the order of [`Operation`], which a test holds.
 #[rustfmt::skip]
-pub(super) const TABLE: [Rule; 76] = [
+pub(super) const TABLE: [Rule; 81] = [
     // The node
     rule(O::CreateTenant,           "creating a tenant",                           NODE,                                  NOBODY,           "the node's operator"),
     rule(O::VerifyTenant,           "verifying a tenant",                          NODE,                                  NOBODY,           "the node's operator"),
@@ -210,4 +216,10 @@ pub(super) const TABLE: [Rule; 76] = [
     rule(O::DecideExport,           "deciding an export",                          SUPER_ADMIN,                           NOBODY,           "another super admin than the one who asks"),
     rule(O::WithdrawApproval,       "taking back a request for approval",          ONESELF,                               NOBODY,           "who asked"),
     rule(O::ReadApprovals,          "reading approvals",                           MANAGEMENT.or(ONESELF),                NOBODY,           "the enterprise, a super admin or who asked"),
+    // Custody of the archive: what destroys, or lets be destroyed, takes two of the enterprise's people
+    rule(O::SetRetention,           "setting how long content is kept",            BACKEND,                               SUPER_ADMIN,      "the enterprise, or a super admin with approval"),
+    rule(O::PlaceHold,              "placing a legal hold",                        MANAGEMENT,                            NOBODY,           "the enterprise or a super admin"),
+    rule(O::ReleaseHold,            "releasing a legal hold",                      BACKEND,                               SUPER_ADMIN,      "the enterprise, or a super admin with approval"),
+    rule(O::EraseContent,           "erasing content",                             BACKEND,                               SUPER_ADMIN,      "the enterprise, or a super admin with approval"),
+    rule(O::SearchArchive,          "searching the archive",                       MANAGEMENT,                            NOBODY,           "the enterprise or a super admin"),
 ];

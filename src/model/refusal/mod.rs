@@ -7,7 +7,9 @@ mod wire;
 use self::wire::Account;
 
 use crate::model::command::{ApprovalStatus, PolicyId};
-use crate::wire::{ApprovalId, DepartmentId, DeviceId, GroupId, MatrixId, PersonId, Timestamp};
+use crate::wire::{
+    ApprovalId, DepartmentId, DeviceId, GroupId, HoldId, MatrixId, PersonId, Timestamp,
+};
 
 /// Why a command was refused. Nothing was charged and no sequence was used (SPEC Q3).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -506,5 +508,12 @@ pub enum Refusal {
     TooManyPolicies {
         /// How many it may have.
         limit: u32,
+    },
+    // Custody
+    /// Some of it is under a legal hold (SPEC A5).
+    #[error("hold {hold} covers some of it: release the hold first, or erase less")]
+    Held {
+        /// The first such hold.
+        hold: HoldId,
     },
 }

@@ -86,6 +86,7 @@ impl Refusal {
             Self::TooManyImports { .. } => 92,
             Self::NoSuchPolicy { .. } => 95,
             Self::TooManyPolicies { .. } => 96,
+            Self::Held { .. } => 100,
         }
     }
 
@@ -194,6 +195,7 @@ impl Refusal {
                 refused.subject = *call;
             }
             Self::NoSuchPolicy { policy } => refused.policy = policy.0,
+            Self::Held { hold } => refused.subject = hold.0,
             Self::QuotaExceeded {
                 policy,
                 group,

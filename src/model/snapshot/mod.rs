@@ -5,6 +5,7 @@
 
 mod v1;
 mod v2;
+mod v3;
 
 use crate::model::state::{State, Tenant};
 use crate::wire::tagged::{self, TaggedError};
@@ -12,9 +13,11 @@ use crate::wire::{ALIGNMENT, Sequence, TenantId, Timestamp};
 
 use self::v1::StateV1;
 use self::v2::StateV2;
+use self::v3::StateV3;
 
 const STATE_V1: u16 = 1;
 const STATE_V2: u16 = 2;
+const STATE_V3: u16 = 3;
 /// No group gets so far; beyond it, counting on would overflow.
 pub(crate) const HEAD_MAX: Sequence = Sequence(u64::MAX / 2);
 
@@ -45,18 +48,18 @@ impl State {
     /// The state as bytes; canonical, so equal states give equal bytes.
     #[must_use]
     pub fn to_snapshot(&self) -> Vec<u8> {
-        let state = StateV2 {
+        let state = StateV3 {
             clock: self.clock,
             tenants: self
                 .tenants
                 .iter()
-                .map(|tenant| v2::write_tenant(tenant, self.clock))
+                .map(|tenant| v3::write_tenant(tenant, self.clock))
                 .collect(),
             work: self.work.iter().copied().collect(),
         };
         let body = tagged::encode(&state);
         let mut bytes = Vec::with_capacity(ALIGNMENT + body.len());
-        bytes.extend_from_slice(&STATE_V2.to_le_bytes());
+        bytes.extend_from_slice(&STATE_V3.to_le_bytes());
         bytes.resize(ALIGNMENT, 0);
         bytes.extend_from_slice(&body);
         bytes
@@ -83,6 +86,11 @@ impl State {
                 let v2: StateV2 = tagged::decode(found, body)?;
                 let tenants = v2.tenants.into_iter().map(v2::read_tenant);
                 Self::assembled(v2.clock, tenants, v2.work)
+            }
+            STATE_V3 => {
+                let v3: StateV3 = tagged::decode(found, body)?;
+                let tenants = v3.tenants.into_iter().map(v3::read_tenant);
+                Self::assembled(v3.clock, tenants, v3.work)
             }
             _ => Err(TaggedError::Tag { found }.into()),
         }

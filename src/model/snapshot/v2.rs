@@ -1,4 +1,5 @@
-//! The state as it is written now: one part an aggregate, each in that aggregate's `snapshot` module.
+//! The state as version 2 wrote it, which is the greater part of what is written now: one part an
+//! aggregate, each in that aggregate's `snapshot` module.
 
 use crate::model::body::body;
 use crate::model::command::Succession;

@@ -1,0 +1,63 @@
+//! What is gone, apart from the state: a table that readers and the log ask.
+
+use std::sync::Arc;
+
+use super::command::ContentClass;
+use super::{Custody, class_of};
+use crate::model::state::State;
+use crate::wire::{GroupId, TenantId};
+
+/// What content is gone as of one record; shared, never changed.
+#[derive(Clone, Default, Debug)]
+pub struct Gone {
+    tenants: Arc<[Option<TenantGone>]>,
+}
+
+#[derive(Debug)]
+struct TenantGone {
+    custody: Custody,
+    /// By group id, from 1.
+    classes: Box<[ContentClass]>,
+}
+
+impl Gone {
+    /// Of all tenants. Takes time in proportion to the groups of those in which anything is gone.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let tenants = state.tenants.iter().map(|tenant| {
+            tenant.custody.has_gone().then(|| TenantGone {
+                custody: tenant.custody.clone(),
+                classes: (1..=tenant.groups.len() as u64)
+                    .map(|group| class_of(tenant, GroupId(group)))
+                    .collect(),
+            })
+        });
+        Self {
+            tenants: tenants.collect(),
+        }
+    }
+
+    /// Whether anything is gone.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tenants.iter().all(Option::is_none)
+    }
+
+    /// Whether what was said in a group on a UTC day is gone; group 0 is what is of no group or of many.
+    #[must_use]
+    pub fn has(&self, tenant: TenantId, group: GroupId, day: i32) -> bool {
+        let index = (tenant.0 as usize).checked_sub(1);
+        let Some(tenant) = index.and_then(|index| self.tenants.get(index)?.as_ref()) else {
+            return false;
+        };
+        let class = match group.0.checked_sub(1) {
+            None => ContentClass::Ungrouped,
+            Some(at) => match tenant.classes.get(at as usize) {
+                Some(class) => *class,
+                // Younger than this table, and so is all that is said in it.
+                None => return false,
+            },
+        };
+        tenant.custody.is_gone(class, group, day)
+    }
+}

@@ -1,0 +1,464 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::command::*;
+use super::{Gone, changes_what_is_gone};
+use crate::model::command::{Actor, Reply, TaggedCommand as T};
+use crate::model::town::{ALICE, BOB, CAROL, Town, by};
+use crate::model::{Limits, Refusal, State};
+use crate::wire::{ExportId, GroupId, HoldId, PersonId, TenantId, Timestamp};
+
+const DAY_US: i64 = 86_400_000_000;
+/// The UTC day on which every town begins.
+const TODAY: i32 = 20_513;
+
+fn reason() -> String {
+    "case 17".to_owned()
+}
+
+fn retain(town: &mut Town, class: ContentClass, days: u32) {
+    let set = SetRetentionV1 {
+        class,
+        days,
+        reason: reason(),
+    };
+    let done = town.ask(Actor::Enterprise, T::SetRetention(set));
+    done.expect("the enterprise sets its retention");
+}
+
+fn hold(town: &mut Town, groups: &[GroupId], days: (i32, i32)) -> Result<HoldId, Refusal> {
+    let place = PlaceHoldV1 {
+        groups: groups.to_vec(),
+        first_day: days.0,
+        last_day: days.1,
+        reason: reason(),
+    };
+    match town.ask(Actor::Enterprise, T::PlaceHold(place))? {
+        Reply::HoldPlaced(placed) => Ok(placed.hold),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn release(town: &mut Town, hold: HoldId) -> Result<Reply, Refusal> {
+    let reason = reason();
+    let release = ReleaseHoldV1 { hold, reason };
+    town.ask(Actor::Enterprise, T::ReleaseHold(release))
+}
+
+fn erase(town: &mut Town, group: GroupId, days: (i32, i32)) -> Result<Reply, Refusal> {
+    let erase = EraseContentV1 {
+        group,
+        first_day: days.0,
+        last_day: days.1,
+        reason: reason(),
+    };
+    town.ask(Actor::Enterprise, T::EraseContent(erase))
+}
+
+fn expire(town: &mut Town) {
+    let done = town.ask(Actor::System, T::ExpireContent(ExpireContentV1 {}));
+    done.expect("Throng itself may");
+}
+
+fn is_gone(town: &Town, group: GroupId, day: i32) -> bool {
+    Gone::of(&town.state).has(town.tenant, group, day)
+}
+
+/// A town with an internal and an external group.
+fn town() -> (Town, GroupId, GroupId) {
+    let mut town = Town::with_employees(4);
+    let team = town.internal_group(ALICE, &[BOB, CAROL]);
+    let customers = town.external_group(ALICE, &[BOB, CAROL]);
+    (town, team, customers)
+}
+
+#[test]
+fn content_expires_by_its_class_once_its_days_are_over() {
+    let (mut town, team, customers) = town();
+    assert_eq!(town.now.utc_day(), TODAY);
+    retain(&mut town, ContentClass::Internal, 30);
+    expire(&mut town);
+    assert!(
+        !is_gone(&town, team, TODAY - 30),
+        "the thirtieth day after is not over"
+    );
+    assert!(is_gone(&town, team, TODAY - 31));
+    assert!(!is_gone(&town, customers, TODAY - 31), "kept for ever");
+    assert!(!is_gone(&town, GroupId(0), TODAY - 31));
+
+    let before = town.next;
+    expire(&mut town);
+    assert_eq!(
+        town.next, before,
+        "nothing new is due, and nothing is recorded"
+    );
+    town.now = town.now.plus_micros(DAY_US);
+    expire(&mut town);
+    assert!(is_gone(&town, team, TODAY - 30));
+
+    retain(&mut town, ContentClass::Internal, 0);
+    expire(&mut town);
+    assert!(
+        is_gone(&town, team, TODAY - 30),
+        "what is gone never comes back"
+    );
+    assert!(!is_gone(&town, team, TODAY - 29));
+}
+
+#[test]
+fn a_hold_beats_retention_until_it_is_released() {
+    let (mut town, team, customers) = town();
+    retain(&mut town, ContentClass::Internal, 10);
+    retain(&mut town, ContentClass::External, 10);
+    let held = hold(&mut town, &[team], (TODAY - 100, TODAY - 50)).unwrap();
+    expire(&mut town);
+    assert!(!is_gone(&town, team, TODAY - 100));
+    assert!(!is_gone(&town, team, TODAY - 50));
+    assert!(is_gone(&town, team, TODAY - 49), "not held");
+    assert!(is_gone(&town, customers, TODAY - 60), "another group");
+    release(&mut town, held).unwrap();
+    assert!(is_gone(&town, team, TODAY - 60), "due long since");
+    let again = release(&mut town, held);
+    assert!(
+        matches!(again, Err(Refusal::Invalid { field: "hold", .. })),
+        "{again:?}"
+    );
+}
+
+#[test]
+fn what_two_holds_cover_is_kept_until_both_are_released() {
+    let (mut town, team, customers) = town();
+    retain(&mut town, ContentClass::Internal, 10);
+    retain(&mut town, ContentClass::External, 10);
+    let days = (TODAY - 100, TODAY - 50);
+    let first = hold(&mut town, &[], days).unwrap();
+    expire(&mut town);
+    // Placed when its class had expired, but the first has kept it.
+    let second = hold(&mut town, &[team], (TODAY - 60, TODAY - 55)).unwrap();
+    release(&mut town, first).unwrap();
+    assert!(!is_gone(&town, team, TODAY - 60), "the second covers it");
+    let refused = erase(&mut town, team, (TODAY - 60, TODAY - 60));
+    assert_eq!(refused, Err(Refusal::Held { hold: second }));
+    release(&mut town, second).unwrap();
+    assert!(is_gone(&town, team, TODAY - 60));
+    assert!(is_gone(&town, customers, TODAY - 60));
+}
+
+#[test]
+fn a_hold_brings_nothing_back() {
+    let (mut town, team, _) = town();
+    retain(&mut town, ContentClass::Internal, 10);
+    expire(&mut town);
+    let late = hold(&mut town, &[team], (TODAY - 100, TODAY - 50));
+    assert!(
+        matches!(
+            late,
+            Err(Refusal::Invalid {
+                field: "last_day",
+                ..
+            })
+        ),
+        "{late:?}"
+    );
+    hold(&mut town, &[team], (TODAY - 100, TODAY)).unwrap();
+    assert!(is_gone(&town, team, TODAY - 50));
+    town.now = town.now.plus_micros(40 * DAY_US);
+    expire(&mut town);
+    assert!(!is_gone(&town, team, TODAY), "held before it was due");
+    assert!(is_gone(&town, team, TODAY + 1));
+}
+
+#[test]
+fn erased_content_is_gone_at_once_and_what_is_held_or_of_today_is_not_erased() {
+    let (mut town, team, customers) = town();
+    let held = hold(&mut town, &[customers], (TODAY - 5, TODAY - 5)).unwrap();
+    erase(&mut town, team, (TODAY - 7, TODAY - 1)).unwrap();
+    assert!(is_gone(&town, team, TODAY - 7) && is_gone(&town, team, TODAY - 1));
+    assert!(!is_gone(&town, team, TODAY - 8) && !is_gone(&town, team, TODAY));
+    let refused = erase(&mut town, customers, (TODAY - 7, TODAY - 1));
+    assert_eq!(refused, Err(Refusal::Held { hold: held }));
+    let today = erase(&mut town, team, (TODAY, TODAY));
+    assert!(
+        matches!(
+            today,
+            Err(Refusal::Invalid {
+                field: "last_day",
+                ..
+            })
+        ),
+        "{today:?}"
+    );
+    let nobodys = erase(&mut town, GroupId(77), (TODAY - 1, TODAY - 1));
+    assert_eq!(nobodys, Err(Refusal::NoSuchGroup { group: GroupId(77) }));
+    erase(&mut town, GroupId(0), (TODAY - 1, TODAY - 1)).unwrap();
+    assert!(is_gone(&town, GroupId(0), TODAY - 1));
+    assert!(
+        !Gone::of(&town.state).has(TenantId(2), team, TODAY - 1),
+        "another enterprise's"
+    );
+}
+
+#[test]
+fn one_person_alone_neither_erases_nor_releases_nor_shortens() {
+    let (mut town, team, _) = town();
+    let (admin, other) = (town.super_admin(), town.super_admin());
+    let held = hold(&mut town, &[team], (TODAY - 5, TODAY - 4)).unwrap();
+    let asked = [
+        T::EraseContent(EraseContentV1 {
+            group: team,
+            first_day: TODAY - 9,
+            last_day: TODAY - 9,
+            reason: reason(),
+        }),
+        T::ReleaseHold(ReleaseHoldV1 {
+            hold: held,
+            reason: reason(),
+        }),
+        T::SetRetention(SetRetentionV1 {
+            class: ContentClass::Internal,
+            days: 1,
+            reason: reason(),
+        }),
+    ];
+    for command in asked {
+        let denied = town.ask(by(ALICE), command.clone());
+        assert!(
+            matches!(denied, Err(Refusal::NotPermitted { .. })),
+            "{denied:?}"
+        );
+        let pending = town.ask(by(admin), command);
+        let Ok(Reply::ApprovalPending(pending)) = pending else {
+            panic!("{pending:?}")
+        };
+        let own = town.decide(by(admin), pending.approval, true);
+        assert!(matches!(own, Err(Refusal::OwnApproval { .. })), "{own:?}");
+        assert!(!is_gone(&town, team, TODAY - 5), "nothing yet");
+        town.decide(by(other), pending.approval, true).unwrap();
+    }
+    assert!(is_gone(&town, team, TODAY - 9));
+    expire(&mut town);
+    assert!(
+        is_gone(&town, team, TODAY - 5),
+        "released, and one day is over"
+    );
+}
+
+#[test]
+fn a_search_is_a_record_and_a_person_without_the_right_has_none() {
+    let (mut town, team, _) = town();
+    let admin = town.super_admin();
+    let search = |words: &str| {
+        T::SearchArchive(SearchArchiveV1 {
+            words: words.to_owned(),
+            group: team,
+            person: PersonId(0),
+            from: Timestamp(0),
+            until: town.now,
+        })
+    };
+    let (some, long) = (search("合同"), search(&"合".repeat(201)));
+    let before = town.next;
+    let granted = town.ask(by(admin), some.clone());
+    let search = SearchGrantedV1 { search: before };
+    assert_eq!(granted, Ok(Reply::SearchGranted(search)));
+    assert_eq!(town.next.0, before.0 + 1);
+    let refused = town.ask(by(ALICE), some);
+    assert!(
+        matches!(refused, Err(Refusal::NotPermitted { .. })),
+        "{refused:?}"
+    );
+    let refused = town.ask(by(admin), long);
+    assert!(matches!(
+        refused,
+        Err(Refusal::Invalid { field: "words", .. })
+    ));
+}
+
+#[test]
+fn an_export_that_was_not_granted_cannot_be_finished_and_one_is_finished_once() {
+    let (mut town, ..) = town();
+    let finish = |export| {
+        T::FinishExport(FinishExportV1 {
+            export,
+            records: 7,
+            manifest: [9; 32],
+        })
+    };
+    let refused = town.ask(Actor::System, finish(ExportId(1)));
+    assert!(matches!(
+        refused,
+        Err(Refusal::Invalid {
+            field: "export",
+            ..
+        })
+    ));
+    let (admin, other) = (town.super_admin(), town.super_admin());
+    let export = T::RequestExport(crate::model::command::RequestExportV1 {
+        scope: crate::model::command::ExportScopeV1 {
+            groups: Vec::new(),
+            from: Timestamp(0),
+            until: town.now,
+        },
+    });
+    let Ok(Reply::ApprovalPending(pending)) = town.ask(by(admin), export) else {
+        panic!("an export waits for approval")
+    };
+    town.decide(by(other), pending.approval, true).unwrap();
+    let by_a_person = town.ask(by(admin), finish(ExportId(1)));
+    assert!(matches!(by_a_person, Err(Refusal::NotPermitted { .. })));
+    town.ask(Actor::System, finish(ExportId(1))).unwrap();
+    let before = town.next;
+    town.ask(Actor::System, finish(ExportId(1))).unwrap();
+    assert_eq!(town.next, before, "once is enough");
+}
+
+#[test]
+fn bounds_are_kept() {
+    let (town, team, customers) = town();
+    let mut town = town.limited(Limits {
+        holds_max: 1,
+        hold_groups_max: 1,
+        erasures_max: 2,
+        ..Limits::default()
+    });
+    let days = (TODAY - 9, TODAY - 9);
+    let field = |refused: Result<HoldId, Refusal>| match refused {
+        Err(Refusal::Invalid { field, .. }) => field,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(field(hold(&mut town, &[team, customers], days)), "groups");
+    assert_eq!(field(hold(&mut town, &[team], (9, 8))), "last_day");
+    assert_eq!(field(hold(&mut town, &[team], (i32::MIN, 8))), "first_day");
+    hold(&mut town, &[customers], days).unwrap();
+    assert_eq!(field(hold(&mut town, &[customers], days)), "groups");
+    erase(&mut town, team, days).unwrap();
+    erase(&mut town, team, (TODAY - 8, TODAY - 8)).unwrap(); // One range with the first.
+    erase(&mut town, team, (TODAY - 2, TODAY - 2)).unwrap();
+    let third = erase(&mut town, team, (TODAY - 5, TODAY - 5));
+    assert!(matches!(third, Err(Refusal::Invalid { .. })), "{third:?}");
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Retain(usize, u32),
+    /// By which groups: both, the first, the second.
+    Hold(usize, i32, i32),
+    /// One of those placed.
+    Release(usize),
+    Erase(usize, i32, i32),
+    Expire,
+    Wait(i64),
+    /// The state as a snapshot has it.
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let day = -30..12_i32;
+    prop_oneof![
+        2 => (0..3_usize, prop_oneof![Just(0), 1..25_u32]).prop_map(|(of, days)| Step::Retain(of, days)),
+        3 => (0..3_usize, day.clone(), 0..15_i32).prop_map(|(of, first, more)| Step::Hold(of, first, first + more)),
+        2 => (0..6_usize).prop_map(Step::Release),
+        2 => (0..3_usize, day, 0..6_i32).prop_map(|(of, first, more)| Step::Erase(of, first, first + more)),
+        4 => Just(Step::Expire),
+        3 => (1..6_i64).prop_map(Step::Wait),
+        1 => Just(Step::Restart),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    /// Over random histories: nothing is lost while a hold that found it covers it; what is gone stays
+    /// gone; what was erased is; without holds, exactly what is due and was erased is gone; and only
+    /// the records that say so change it.
+    #[test]
+    fn no_held_day_is_lost_and_no_lost_day_returns(steps in prop::collection::vec(step(), 1..60)) {
+        let (mut town, team, customers) = town();
+        let groups = [team, customers, GroupId(0)];
+        let classes = [ContentClass::Internal, ContentClass::External, ContentClass::Ungrouped];
+        let days = TODAY - 40..TODAY + 40;
+        let mut due = [i32::MIN; 3];
+        let mut retention = [0_u32; 3];
+        let mut erased = BTreeSet::new();
+        let mut gone = BTreeSet::new();
+        // Each with what was there to be held when it was placed.
+        let mut holds: Vec<(HoldId, BTreeSet<(usize, i32)>)> = Vec::new();
+        let mut ever_held = false;
+        for step in steps {
+            let records = town.log.len();
+            match step {
+                Step::Retain(of, days) => {
+                    retain(&mut town, classes[of], days);
+                    retention[of] = days;
+                }
+                Step::Hold(of, first, last) => {
+                    let (first, last) = (TODAY + first, TODAY + last);
+                    let of = [vec![], vec![team], vec![customers]][of].clone();
+                    let covers = |at: usize| of.is_empty() || of.contains(&groups[at]);
+                    let held = (0..3).filter(|at| covers(*at));
+                    let held = held.flat_map(|at| (first..=last).map(move |day| (at, day)));
+                    let held: BTreeSet<_> = held.filter(|unit| !gone.contains(unit)).collect();
+                    if let Ok(hold) = hold(&mut town, &of, (first, last)) {
+                        holds.push((hold, held));
+                        ever_held = true;
+                    } else {
+                        prop_assert!(held.is_empty(), "refused with {held:?} to hold");
+                    }
+                }
+                Step::Release(at) if at < holds.len() => {
+                    let (hold, _) = holds.remove(at);
+                    release(&mut town, hold).unwrap();
+                }
+                Step::Release(_) => {}
+                Step::Erase(of, first, last) => {
+                    let range = (TODAY + first, TODAY + last);
+                    let done = erase(&mut town, groups[of], range).is_ok();
+                    let units = (range.0..=range.1).map(|day| (of, day));
+                    let is_held = units.clone().any(|unit| holds.iter().any(|(_, held)| held.contains(&unit)));
+                    prop_assert!(!(done && is_held), "erased what is held");
+                    prop_assert!(!done || range.1 < town.now.utc_day());
+                    if done {
+                        erased.extend(units);
+                    }
+                }
+                Step::Expire => {
+                    expire(&mut town);
+                    for of in 0..3 {
+                        if retention[of] > 0 {
+                            due[of] = due[of].max(town.now.utc_day() - retention[of] as i32 - 1);
+                        }
+                    }
+                }
+                Step::Wait(days) => town.now = town.now.plus_micros(days * DAY_US),
+                Step::Restart => {
+                    let before = town.state.to_snapshot();
+                    town.state = State::from_snapshot(&before).unwrap();
+                    prop_assert_eq!(town.state.to_snapshot(), before);
+                }
+            }
+            let table = Gone::of(&town.state);
+            let units = (0..3).flat_map(|at| days.clone().map(move |day| (at, day)));
+            let now: BTreeSet<_> = units.filter(|(at, day)| table.has(town.tenant, groups[*at], *day)).collect();
+            prop_assert!(gone.is_subset(&now), "came back: {:?}", gone.difference(&now));
+            for (hold, held) in &holds {
+                let lost: Vec<_> = held.intersection(&now).collect();
+                prop_assert!(lost.is_empty(), "hold {hold} lost {lost:?}");
+            }
+            for unit in &now {
+                prop_assert!(erased.contains(unit) || unit.1 <= due[unit.0], "{unit:?} was not due");
+            }
+            prop_assert!(erased.is_subset(&now));
+            if !ever_held || holds.is_empty() {
+                let missed: Vec<_> = (0..3)
+                    .flat_map(|at| days.clone().map(move |day| (at, day)))
+                    .filter(|unit| unit.1 <= due[unit.0] && !now.contains(unit))
+                    .collect();
+                prop_assert!(missed.is_empty(), "due and not gone: {missed:?}");
+            }
+            let said = town.log[records..].iter().any(|record| changes_what_is_gone(&record.events));
+            prop_assert!(said || now == gone, "nothing said so");
+            gone = now;
+        }
+    }
+}
