@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use throng::engine::{Engine, Fetch, Item, Options};
 use throng::log::storage::Faulty;
-use throng::log::{Encryption, Erasure, Log, MasterKey, Storage, day_of};
+use throng::log::{Encryption, Erasure, Log, MasterKey, Storage};
 use throng::wire::{Envelope, GroupId, Kind, Sequence};
 use town::{NOON, Town};
 
@@ -83,7 +83,7 @@ fn an_encrypted_engine_says_nothing_on_disk_and_an_erased_message_is_a_tombstone
     }
 
     let (mut log, _) = Log::open(Arc::new(disk.clone()), options().log, [3; 32]).expect("it opens");
-    let today = day_of(NOON);
+    let today = NOON.utc_day();
     let erasure = Erasure {
         tenant: town.tenant,
         group,

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use throng::log::storage::{Fault, Faulty, Random};
 use throng::log::{
     AppendError, Class, Config, Encryption, Entry, Erasure, Log, MasterKey, OpenError, Recovered,
-    day_of,
 };
 use throng::wire::{GroupId, Header, HeaderFields, TenantId, Timestamp};
 use written::{Written, open_with, read_all};
@@ -53,7 +52,7 @@ fn message(number: u64, random: &mut Random) -> Written {
 /// The group and day whose key a message's view is under; `None` for the tenant's.
 fn key_of(written: &Written) -> Option<(u64, i32)> {
     let group = written.header.group().0;
-    (group != 0).then(|| (group, day_of(written.header.timestamp())))
+    (group != 0).then(|| (group, written.header.timestamp().utc_day()))
 }
 
 fn destroy(log: &mut Log, (group, day): (u64, i32)) -> bool {

@@ -9,7 +9,7 @@ use throng::archive;
 use throng::log::storage::Faulty;
 use throng::log::{
     Algorithm, Config, Encryption, Entry, Erasure, KeyringError, Log, MasterKey, OpenError, Record,
-    Recovered, Snapshots, Storage, day_of, rewrap,
+    Recovered, Snapshots, Storage, rewrap,
 };
 use throng::wire::{
     GroupId, Header, HeaderFields, Kind, RecordNumber, Sequence, Take, TenantId, Timestamp,
@@ -475,5 +475,5 @@ fn two_copies_that_go_different_ways_never_share_a_key() {
 
 #[test]
 fn the_day_of_a_message_is_its_headers() {
-    assert_eq!(day_of(Timestamp(11 * DAY_US - 1)), 10);
+    assert_eq!(Timestamp(11 * DAY_US - 1).utc_day(), 10);
 }

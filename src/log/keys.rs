@@ -35,6 +35,16 @@ impl Keys {
         hasher.update(first.to_le_bytes());
         u64::from_le_bytes(truncated(hasher.finalize().into()))
     }
+
+    /// The id of a segment that was made of another, in the `count`-th compaction of this open.
+    pub(crate) fn compacted(&self, segment: u64, count: u64) -> u64 {
+        let mut hasher = Sha256::new();
+        hasher.update(b"compacted");
+        hasher.update(self.segment);
+        hasher.update(segment.to_le_bytes());
+        hasher.update(count.to_le_bytes());
+        u64::from_le_bytes(truncated(hasher.finalize().into()))
+    }
 }
 
 impl fmt::Debug for Keys {

@@ -10,8 +10,11 @@
 //! encryption at rest.
 
 mod commitments;
+mod compaction;
+mod compactor;
 mod config;
 pub(crate) mod format;
+pub(crate) mod gone;
 mod index;
 mod keys;
 mod reader;
@@ -29,8 +32,11 @@ mod tree;
 mod writer;
 
 pub use commitments::Commitments;
+pub use compaction::{CompactError, Compacted};
+pub use compactor::Compactor;
 pub use config::{Config, ConfigError};
 pub use format::{Damage, Defect, FRAME_LEN_MAX};
+pub use gone::Gone;
 pub(crate) use reader::Unreadable;
 pub use reader::{ReadError, Reader, Record};
 pub use recovery::{Cut, OpenError, Recovered, Repaired};

@@ -9,6 +9,7 @@ use super::format::{
     BATCH_HEADER_LEN, BatchHeader, BatchKind, Damage, Defect, FRAME_LEN_MIN, Frame,
     SEGMENT_HEADER_LEN,
 };
+use super::gone::Gone;
 use super::index::{Mark, Place};
 use super::scan::Window;
 use super::seal::{Unsealed, Vault};
@@ -30,8 +31,8 @@ pub struct Record {
     pub takes: Vec<Take>,
     /// The encoded events.
     pub private: Vec<u8>,
-    /// The key of what members received was destroyed (SPEC A4): the envelope's body is empty, and
-    /// nobody can tell any more what it was. Header, takes and events are as they were appended.
+    /// What members received is gone (SPEC A4, A5): the envelope's body is empty, and nobody can tell any
+    /// more what it was. Header, takes and events are as they were appended.
     pub erased: bool,
 }
 
@@ -49,7 +50,7 @@ impl Record {
             (Some(lock), Some(vault)) => vault.unseal(frame, &lock)??,
             (Some(lock), None) => Err(Defect::NoKey { key: lock.view_key })?,
         };
-        let erased = frame.lock().is_some() && unsealed.view.is_none();
+        let erased = frame.is_stub() || frame.lock().is_some() && unsealed.view.is_none();
         let view = match &unsealed.view {
             Some(view) => view,
             None if erased => &[][..],
@@ -66,6 +67,26 @@ impl Record {
 
     fn len(&self) -> usize {
         self.envelope.bytes().len() + self.private.len()
+    }
+}
+
+/// What opens frames, and says which views are gone though they are on disk still.
+struct Opener<'a> {
+    vault: Option<&'a Vault>,
+    gone: Option<Gone>,
+}
+
+impl Opener<'_> {
+    fn open(&self, frame: &Frame<'_>) -> Result<Record, Unreadable> {
+        let mut record = Record::of(frame, self.vault)?;
+        let gone = self.gone.as_ref();
+        if gone.is_some_and(|gone| gone.has_record(frame.header(), frame.takes())) {
+            let body: &[u8] = &[];
+            let draft = Draft::new(body).map_err(Defect::from)?;
+            record.envelope = draft.seal(&frame.header().fields());
+            record.erased = !frame.view().is_empty() || record.erased;
+        }
+        Ok(record)
     }
 }
 
@@ -121,7 +142,7 @@ impl Reader {
     /// where nothing more is durable.
     pub fn read(&self, from: RecordNumber, bytes_max: usize) -> Result<Vec<Record>, ReadError> {
         let (mut records, mut bytes, mut next) = (Vec::new(), 0, from.0);
-        let durable = self.shared.durable();
+        let (durable, opener) = (self.shared.durable(), self.opener());
         while next < durable && (records.is_empty() || bytes < bytes_max) {
             let Some((segment, end)) = self.shared.segment_of(next) else {
                 break;
@@ -131,14 +152,29 @@ impl Reader {
                 walk.skip()?;
             }
             while next < end.min(durable) && (records.is_empty() || bytes < bytes_max) {
-                let record = walk.record(self.shared.vault.as_deref())?;
+                let record = walk.record(&opener)?;
                 bytes += record.len();
                 records.push(record);
                 next += 1;
             }
-            *lock(&self.shared.resume) = Some((segment.header.first, walk.place));
+            *lock(&self.shared.resume) = Some((segment.header.segment, walk.place));
         }
         Ok(records)
+    }
+
+    /// The UTC day of a record; `None` where it is not durable.
+    pub(crate) fn utc_day(&self, record: RecordNumber) -> Result<Option<i32>, ReadError> {
+        if record.0 >= self.shared.durable() {
+            return Ok(None);
+        }
+        let Some((segment, _)) = self.shared.segment_of(record.0) else {
+            return Ok(None);
+        };
+        let mut walk = Walk::new(&segment, FRAME_LEN_MIN, self.locate(&segment, record.0)?);
+        while walk.place.record < record.0 {
+            walk.skip()?;
+        }
+        Ok(Some(walk.frame()?.header().timestamp().utc_day()))
     }
 
     /// The commitments of the records from `from` on, in order, at most `count_max`; none only where
@@ -177,7 +213,7 @@ impl Reader {
         to: Sequence,
         bytes_max: usize,
     ) -> Result<Vec<Record>, ReadError> {
-        let durable = self.shared.durable();
+        let (durable, opener) = (self.shared.durable(), self.opener());
         // Sequences are counted from 1.
         let range = (from.0.max(1), to.0);
         let limit = bytes_max / FRAME_LEN_MIN + 1;
@@ -203,8 +239,7 @@ impl Reader {
                 if !records.is_empty() && bytes >= bytes_max {
                     return Ok(records);
                 }
-                let vault = self.shared.vault.as_deref();
-                let record = read_at(&mut window, &segment, place.offset.into(), vault)?;
+                let record = read_at(&mut window, &segment, place.offset.into(), &opener)?;
                 if record.envelope.header().record().0 >= durable {
                     return Ok(records);
                 }
@@ -213,6 +248,13 @@ impl Reader {
             }
         }
         Ok(records)
+    }
+
+    fn opener(&self) -> Opener<'_> {
+        Opener {
+            vault: self.shared.vault.as_deref(),
+            gone: self.shared.gone(),
+        }
     }
 
     /// Where to begin looking for `record`, which is in `segment`.
@@ -224,7 +266,9 @@ impl Reader {
         };
         let resume = *lock(&self.shared.resume);
         match resume {
-            Some((of, place)) if of == first && place.record == record => Ok(place),
+            Some((of, place)) if of == segment.header.segment && place.record == record => {
+                Ok(place)
+            }
             _ if record == first => Ok(start),
             _ => Ok(self.shared.mark(segment, record)?.unwrap_or(start)),
         }
@@ -252,10 +296,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn record(&mut self, vault: Option<&Vault>) -> Result<Record, ReadError> {
+    fn record(&mut self, opener: &Opener<'_>) -> Result<Record, ReadError> {
         let (segment, place) = (self.segment, self.place);
         let frame = self.frame()?;
-        let record = Record::of(&frame, vault);
+        let record = opener.open(&frame);
         record.map_err(|why| why.at(segment, place.offset.into(), place.record))
     }
 
@@ -317,7 +361,7 @@ fn read_at(
     window: &mut Window<'_>,
     segment: &Segment,
     at: u64,
-    vault: Option<&Vault>,
+    opener: &Opener<'_>,
 ) -> Result<Record, ReadError> {
     let first = segment.header.first;
     let limit = segment.header.len.saturating_sub(at);
@@ -327,6 +371,6 @@ fn read_at(
     let len = Frame::peek_len(head, limit).map_err(damage)?;
     let bytes = window.bytes(at, len)?;
     let frame = Frame::decode(bytes, segment.header.segment, number);
-    let record = Record::of(&frame.map_err(damage)?, vault);
+    let record = opener.open(&frame.map_err(damage)?);
     record.map_err(|why| why.at(segment, at, number))
 }

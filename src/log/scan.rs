@@ -20,6 +20,8 @@ const DAMAGE_MAX: usize = 100;
 
 /// What is told of each intact frame.
 pub(crate) trait Visit {
+    /// The header of a batch whose frames come next.
+    fn batch(&mut self, _: &BatchHeader) {}
     /// An intact frame; whether it stands is known at the end of its batch.
     fn frame(&mut self, offset: u64, frame: &Frame<'_>);
     /// The frames since the last call are intact as a batch, and so is everything before.
@@ -158,6 +160,7 @@ pub(crate) fn scan(
         },
     };
     while let Some(batch) = scanner.find_batch()? {
+        visit.batch(&batch);
         match batch.kind {
             BatchKind::Records => scanner.records(&batch, visit)?,
             BatchKind::Commit => scanner.at += BATCH_HEADER_LEN as u64,

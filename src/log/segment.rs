@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::format::{Damage, Defect, SegmentHeader};
+use super::gone::Gone;
 use super::index::{GrowingIndex, IndexBuilder, Mark, Place, SettledIndex};
 use super::scan::scan;
 use super::seal::Vault;
@@ -60,7 +61,10 @@ pub(crate) struct Shared {
     index_bytes_max: usize,
     /// What opens sealed records.
     pub(crate) vault: Option<Arc<Vault>>,
-    /// Where the last read in order ended: the segment's first record, and the place in it.
+    /// What is gone, though it may be on disk still.
+    gone: RwLock<Option<Gone>>,
+    /// Where the last read in order ended: the segment's id, which a compaction changes, and the place
+    /// in it.
     pub(crate) resume: Mutex<Option<(u64, Mark)>>,
 }
 
@@ -79,6 +83,7 @@ impl Shared {
             settled: Mutex::default(),
             index_bytes_max,
             vault,
+            gone: RwLock::default(),
             resume: Mutex::default(),
         }
     }
@@ -90,6 +95,36 @@ impl Shared {
     /// Called by the log thread once everything before `durable` is synced and indexed.
     pub(crate) fn set_durable(&self, durable: u64) {
         self.durable.store(durable, Ordering::Release);
+    }
+
+    pub(crate) fn gone(&self) -> Option<Gone> {
+        let gone = self.gone.read().unwrap_or_else(PoisonError::into_inner);
+        gone.clone()
+    }
+
+    /// From here on nobody is handed what is gone.
+    pub(crate) fn set_gone(&self, gone: Gone) {
+        *self.gone.write().unwrap_or_else(PoisonError::into_inner) = Some(gone);
+    }
+
+    /// All segments that are sealed, the oldest first: all but the last.
+    pub(crate) fn sealed(&self) -> Vec<Arc<Segment>> {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let sealed = segments.len().saturating_sub(1);
+        segments[..sealed].to_vec()
+    }
+
+    /// Puts a compacted segment in the place of the one that it was made of.
+    pub(crate) fn exchange(&self, old: &Segment, new: Arc<Segment>) {
+        let mut segments = self
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        for segment in segments.iter_mut() {
+            if segment.header.segment == old.header.segment {
+                *segment = Arc::clone(&new);
+            }
+        }
     }
 
     /// Adds the segment after the last.

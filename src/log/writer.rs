@@ -7,15 +7,17 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::commitments::Commitments;
+use super::compactor::Compactor;
 use super::config::Config;
 use super::format::{
     BATCH_HEADER_LEN, BatchHeader, BatchKind, FOOTER_LEN, FooterBody, FrameSeal, Meta,
     SEGMENT_HEADER_LEN, SegmentHeader, encode_frame, segment_name,
 };
+use super::gone::Gone;
 use super::keys::Keys;
 use super::reader::Reader;
 use super::recovery::write_meta;
-use super::seal::{Erasure, Sealing};
+use super::seal::{Destroyed, Erasure, Sealing};
 use super::segment::Shared;
 use super::snapshot::Snapshots;
 use super::space::Space;
@@ -91,6 +93,8 @@ pub struct Log {
     commitments: Vec<[u8; 32]>,
     shared: Arc<Shared>,
     space: Arc<Space>,
+    /// What a full disk had no room to write down of what is to be destroyed.
+    to_destroy: Option<Gone>,
     poisoned: bool,
 }
 
@@ -162,6 +166,7 @@ impl Log {
             commitments: Vec::new(),
             shared,
             space: Arc::default(),
+            to_destroy: None,
             poisoned: false,
         };
         if !log.tail.committed {
@@ -185,7 +190,11 @@ impl Log {
                 log.commit()?;
             }
             log.top_up()
-        })
+        })?;
+        match self.to_destroy.take() {
+            Some(gone) => self.forget(gone),
+            None => Ok(()),
+        }
     }
 
     /// Writes a commit frame and how far the log goes, so that even a missing file is noticed.
@@ -203,22 +212,60 @@ impl Log {
     /// return; what is destroyed already stays so, so that it can be done again. What is written of the
     /// same group and day later has a key of its own.
     pub fn destroy_keys(&mut self, erasure: &Erasure) -> Result<u32, AppendError> {
-        let mut destroyed = Ok(0);
+        match self.destroy(&erasure.as_gone())? {
+            // What there was room for is destroyed: the log goes on, and this can be asked for again.
+            Some(destroyed) if destroyed.more => Err(super::seal::no_space().into()),
+            Some(destroyed) => Ok(destroyed.ids.len() as u32),
+            None => Ok(0),
+        }
+    }
+
+    /// Hands out nothing of what is gone from here on, and destroys its keys: durable on return, but for
+    /// what a full disk has no room to write down, which is tried again when the log is idle. All that
+    /// was gone before is gone still; `days` are those of which anything else may be.
+    ///
+    /// What is not sealed is on disk until its segment is compacted ([`Log::compactor`]).
+    pub fn forget(&mut self, gone: Gone) -> Result<(), AppendError> {
+        self.shared.set_gone(gone.clone());
+        let destroyed = self.destroy(&gone)?;
+        let is_left = destroyed.is_some_and(|destroyed| destroyed.more);
+        self.to_destroy = is_left.then_some(gone);
+        Ok(())
+    }
+
+    fn destroy(&mut self, gone: &Gone) -> Result<Option<Destroyed>, AppendError> {
+        let mut destroyed = None;
         self.guarded(|log| {
-            let Some(sealing) = &mut log.sealing else {
-                return Ok(());
-            };
-            sealing.top_up()?;
-            if sealing.is_exhausted() {
-                // Nothing was written: the log goes on, and this can be asked for again.
-                destroyed = Err(super::seal::no_space().into());
-                return Ok(());
+            if let Some(sealing) = &mut log.sealing {
+                sealing.top_up()?;
+                destroyed = Some(sealing.destroy(gone, log.next)?);
+                log.account();
             }
-            destroyed = Ok(sealing.destroy(erasure, log.next)?);
-            log.account();
             Ok(())
         })?;
-        destroyed
+        Ok(destroyed)
+    }
+
+    /// Seals the open segment, so that it can be compacted, unless it is empty or there is no spare one.
+    pub fn seal_segment(&mut self) -> Result<bool, AppendError> {
+        let mut sealed = false;
+        self.guarded(|log| {
+            log.top_up()?;
+            if log.tail.tree.leaves() > 0 && log.spares.ready() > 0 {
+                log.roll()?;
+                log.top_up()?;
+                log.account();
+                sealed = true;
+            }
+            Ok(())
+        })?;
+        Ok(sealed)
+    }
+
+    /// What takes the views that are gone from the segments that are sealed; for a thread of its own.
+    #[must_use]
+    pub fn compactor(&self) -> Compactor {
+        Compactor::new(self.storage.clone(), self.shared.clone(), self.keys)
     }
 
     /// The snapshots beside this log, sealed as it is.

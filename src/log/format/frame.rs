@@ -27,6 +27,11 @@ const TAGS_FROM: usize = 64;
 pub(crate) const FRAME_LEN_MIN: usize = PREFIX_LEN + HEADER_LEN;
 /// Not sealed: the parts are as they were given.
 const PLAIN: u8 = 0;
+/// Beside the seal algorithm: a stub, in which the commitment stands in place of the view.
+const STUB: u8 = 0x80;
+const COMMITMENT_LEN: usize = 32;
+const ALGORITHM_AT: usize = 36;
+const SALT_AT: usize = 48;
 
 /// The front of a frame; docs/log.md says what each field is for.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -189,7 +194,10 @@ fn seal_parts(frame: &mut [u8], entry: &Entry<'_>, keys: &FrameKeys, epoch: [u8;
 /// What a seal authenticates of a frame besides its part: everything in front of the parts but what a
 /// compaction may change, and the tags.
 fn authenticated(front: &[u8]) -> Vec<u8> {
-    [&front[COMMITTED_FROM..TAGS_FROM], &front[PREFIX_LEN..]].concat()
+    let mut bytes = [&front[COMMITTED_FROM..TAGS_FROM], &front[PREFIX_LEN..]].concat();
+    // A stub's events are authenticated as they were before it became one.
+    bytes[ALGORITHM_AT - COMMITTED_FROM] &= !STUB;
+    bytes
 }
 
 fn checksum(frame: &[u8]) -> u32 {
@@ -202,6 +210,8 @@ pub(crate) struct Frame<'a> {
     bytes: &'a [u8],
     takes: &'a [RawTake],
     view: &'a [u8],
+    /// Of a stub, what stands in place of the view.
+    commitment: Option<&'a [u8; COMMITMENT_LEN]>,
     private: &'a [u8],
 }
 
@@ -265,15 +275,20 @@ impl<'a> Frame<'a> {
                 expected: RecordNumber(record),
             });
         }
-        if prefix.algorithm != PLAIN && Algorithm::of(prefix.algorithm).is_none() {
+        let is_stub = prefix.algorithm & STUB != 0;
+        let algorithm = prefix.algorithm & !STUB;
+        if algorithm != PLAIN && Algorithm::of(algorithm).is_none() {
             return Err(Defect::Seal {
                 found: prefix.algorithm,
             });
         }
         let keys = [prefix.view_key.get(), prefix.private_key.get()];
         let tags = [prefix.view_tag, prefix.private_tag];
-        if prefix.algorithm == PLAIN && (keys != [0; 2] || tags != [[0; 16]; 2]) {
+        if algorithm == PLAIN && (keys != [0; 2] || tags != [[0; 16]; 2]) {
             return Err(Defect::Reserved); // A sealed frame that should pass for another.
+        }
+        if is_stub && (prefix.view_tag != [0; 16] || algorithm == PLAIN && prefix.salt != [0; 16]) {
+            return Err(Defect::Reserved);
         }
         let header = Header::read(rest)?;
         if header.record().0 != record {
@@ -287,15 +302,25 @@ impl<'a> Frame<'a> {
         let takes_len = u64::from(prefix.takes.get()) * TAKE_LEN as u64;
         let view_len = u64::from(prefix.view_len.get());
         let private_len = u64::from(prefix.private_len.get());
-        let sum = takes_len + view_len + private_len;
+        let stored_len = if is_stub {
+            COMMITMENT_LEN as u64
+        } else {
+            view_len
+        };
+        let sum = takes_len + stored_len + private_len;
         let padding = (rest.len() as u64).checked_sub(sum);
         if padding.is_none_or(|padding| padding >= ALIGNMENT as u64)
             || view_len != header.body_len() as u64
+            || (is_stub && view_len == 0)
         {
             return Err(parts);
         }
         let (takes, rest) = rest.split_at(takes_len as usize);
-        let (view, rest) = rest.split_at(view_len as usize);
+        let (view, rest) = rest.split_at(stored_len as usize);
+        let (view, commitment) = match is_stub {
+            true => (&[][..], view.first_chunk()),
+            false => (view, None),
+        };
         let (private, padding) = rest.split_at(private_len as usize);
         let takes = <[RawTake]>::ref_from_bytes(takes).map_err(|_| parts)?;
         if padding.iter().any(|byte| *byte != 0) {
@@ -305,8 +330,43 @@ impl<'a> Frame<'a> {
             bytes,
             takes,
             view,
+            commitment,
             private,
         })
+    }
+
+    /// Whether its view is gone for good.
+    pub(crate) fn is_stub(&self) -> bool {
+        self.commitment.is_some()
+    }
+
+    /// Appends this frame as one of another segment; as a stub, without its view but with its
+    /// commitment.
+    pub(crate) fn copy_to(&self, buffer: &mut Vec<u8>, segment: u64, as_stub: bool) {
+        let from = buffer.len();
+        if as_stub && !self.is_stub() {
+            let front = FRAME_LEN_MIN + size_of_val(self.takes);
+            buffer.extend_from_slice(&self.bytes[..front]);
+            buffer.extend_from_slice(&self.commitment());
+            buffer.extend_from_slice(self.private);
+            buffer.resize(from + (buffer.len() - from).next_multiple_of(ALIGNMENT), 0);
+            let frame = &mut buffer[from..];
+            if frame[ALGORITHM_AT] == PLAIN {
+                // With it, guesses at the view could be told right from wrong. Where the parts are
+                // sealed, the seal of the events needs it, and nobody guesses what was sealed.
+                frame[SALT_AT..TAGS_FROM].fill(0);
+            }
+            frame[ALGORITHM_AT] |= STUB;
+            frame[TAGS_FROM..TAGS_FROM + 16].fill(0);
+            let len = frame.len() as u32;
+            frame[..4].copy_from_slice(&len.to_le_bytes());
+        } else {
+            buffer.extend_from_slice(self.bytes);
+        }
+        let frame = &mut buffer[from..];
+        frame[8..16].copy_from_slice(&segment.to_le_bytes());
+        let checksum = checksum(frame);
+        frame[4..8].copy_from_slice(&checksum.to_le_bytes());
     }
 
     pub(crate) fn header(&self) -> &'a Header {
@@ -325,7 +385,7 @@ impl<'a> Frame<'a> {
     /// How its parts are sealed; `None` where they are not.
     pub(crate) fn lock(&self) -> Option<FrameLock> {
         let (prefix, _) = Prefix::ref_from_prefix(self.bytes).ok()?;
-        (prefix.algorithm != PLAIN).then(|| FrameLock {
+        (prefix.algorithm & !STUB != PLAIN).then(|| FrameLock {
             epoch: prefix.epoch,
             view_key: prefix.view_key.get(),
             private_key: prefix.private_key.get(),
@@ -354,8 +414,11 @@ impl<'a> Frame<'a> {
         leaf_hash(&self.commitment())
     }
 
-    /// SHA-256 of what this frame commits to.
+    /// SHA-256 of what this frame commits to; of a stub, what it committed to before.
     pub(crate) fn commitment(&self) -> [u8; 32] {
+        if let Some(commitment) = self.commitment {
+            return *commitment;
+        }
         let padding = self.bytes.len()
             - FRAME_LEN_MIN
             - size_of_val(self.takes)

@@ -18,6 +18,7 @@ use crate::log::format::{
     KEY_ENTRY_LEN, KEYRING, KEYRING_HEADER_LEN, KeyEntry, KeyringHeader, Purpose, SECRET_FROM,
     SECRET_LEN, Secret, Wrapped,
 };
+use crate::log::gone::Gone;
 use crate::log::storage::{File, Storage, StorageError, replace};
 use crate::wire::{GroupId, TenantId};
 
@@ -38,10 +39,32 @@ pub struct Erasure {
 }
 
 impl Erasure {
-    fn covers(&self, purpose: Purpose) -> bool {
-        matches!(purpose, Purpose::GroupDay { tenant, group, day }
-            if tenant == self.tenant.0 && group == self.group.0 && self.days.contains(&day))
+    /// This as what is gone.
+    pub(crate) fn as_gone(&self) -> Gone {
+        let Self {
+            tenant,
+            group,
+            days,
+        } = self.clone();
+        Gone::new(move |of, at, day| (of, at) == (tenant, group) && days.contains(&day))
     }
+}
+
+/// Keys that were destroyed.
+pub(crate) struct Destroyed {
+    /// In order.
+    pub(crate) ids: Vec<u32>,
+    /// The disk had no room to write down all.
+    pub(crate) more: bool,
+}
+
+/// Live keys of days in a row.
+struct Run {
+    tenant: u32,
+    group: u64,
+    first: i32,
+    last: i32,
+    ids: Vec<u32>,
 }
 
 /// The keyring of a log that is open.
@@ -157,32 +180,23 @@ impl Keyring {
         Ok(())
     }
 
-    /// Destroys what is covered, durably; what is destroyed already stays so. Their ids, in order.
-    pub(crate) fn destroy(
-        &mut self,
-        erasure: &Erasure,
-        record: u64,
-    ) -> Result<Vec<u32>, StorageError> {
-        let mut found = Vec::new();
-        let keys = self.keys;
-        each_entry(&*self.file, |id, bytes| {
-            if id <= keys
-                && let Ok(entry) = KeyEntry::decode(bytes, id)
-                && entry.secret != Secret::Destroyed
-                && erasure.covers(entry.purpose)
-            {
-                found.push(id);
-            }
-            Ok(())
-        })?;
-        if !found.is_empty() {
+    /// Destroys what is gone, durably; what is destroyed already stays so. On a full disk, as much as there
+    /// is room to write down.
+    pub(crate) fn destroy(&mut self, gone: &Gone, record: u64) -> Result<Destroyed, StorageError> {
+        let mut runs = self.live_runs(gone)?;
+        self.make_room(runs.len())?;
+        let fitting = usize::try_from(self.left()).unwrap_or(usize::MAX);
+        let more = runs.len() > fitting;
+        runs.truncate(fitting);
+        let (mut bytes, mut ids) = (Vec::new(), Vec::new());
+        for (id, run) in (self.next_id()..).zip(runs) {
             let entry = KeyEntry {
-                id: self.next_id(),
+                id,
                 purpose: Purpose::Erasure {
-                    tenant: erasure.tenant.0,
-                    group: erasure.group.0,
-                    day: *erasure.days.start(),
-                    last_day: *erasure.days.end(),
+                    tenant: run.tenant,
+                    group: run.group,
+                    day: run.first,
+                    last_day: run.last,
                 },
                 algorithm: 0,
                 record,
@@ -191,10 +205,64 @@ impl Keyring {
                 master: self.master_id,
                 secret: Secret::Destroyed,
             };
-            self.append(&entry.encode())?;
-            shred(&*self.file, &found)?;
+            bytes.extend_from_slice(&entry.encode());
+            ids.extend(run.ids);
         }
-        Ok(found)
+        ids.sort_unstable();
+        if !ids.is_empty() {
+            self.append(&bytes)?;
+            shred(&*self.file, &ids)?;
+        }
+        Ok(Destroyed { ids, more })
+    }
+
+    /// Keys that are gone and not destroyed, as days in a row of one group: an erasure names all days
+    /// between its first and its last, and those that stay must not be among them.
+    fn live_runs(&self, gone: &Gone) -> Result<Vec<Run>, StorageError> {
+        let (mut found, keys) = (Vec::new(), self.keys);
+        each_entry(&*self.file, |id, bytes| {
+            if id <= keys
+                && let Ok(entry) = KeyEntry::decode(bytes, id)
+                && entry.secret != Secret::Destroyed
+                && let Purpose::GroupDay { tenant, group, day } = entry.purpose
+                && gone.has(TenantId(tenant), GroupId(group), day)
+            {
+                found.push((tenant, group, day, id));
+            }
+            Ok(())
+        })?;
+        found.sort_unstable();
+        let mut runs: Vec<Run> = Vec::new();
+        for (tenant, group, day, id) in found {
+            match runs.last_mut() {
+                Some(run)
+                    if (run.tenant, run.group) == (tenant, group)
+                        && day <= run.last.saturating_add(1) =>
+                {
+                    run.last = day;
+                    run.ids.push(id);
+                }
+                _ => runs.push(Run {
+                    tenant,
+                    group,
+                    first: day,
+                    last: day,
+                    ids: vec![id],
+                }),
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Room for so many entries, unless the disk is full.
+    fn make_room(&mut self, entries: usize) -> Result<(), StorageError> {
+        while entries > self.left() as usize && !self.is_full {
+            match self.extend() {
+                Err(error) if error.is_no_space() => self.is_full = true,
+                result => result?,
+            }
+        }
+        Ok(())
     }
 
     /// Preallocates when little room is left; a full disk is remembered, not an error.

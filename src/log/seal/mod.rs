@@ -27,7 +27,7 @@ pub use found::KeyringError;
 pub(crate) use found::find;
 pub use keyring::Erasure;
 pub(crate) use keyring::Keyring;
-pub(crate) use keyring::{Loaded, no_space};
+pub(crate) use keyring::{Destroyed, Loaded, no_space};
 pub use master::{MasterKey, MasterKeyId, NoMasterKey};
 pub use rewrap::rewrap;
 pub(crate) use sealing::{Sealing, SnapshotKeys};

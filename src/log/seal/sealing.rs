@@ -8,13 +8,14 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::Encryption;
 use super::cipher::{Algorithm, Cipher};
-use super::keyring::{Erasure, Keyring, Loaded};
+use super::keyring::{Destroyed, Keyring, Loaded};
 use super::master::Draws;
 use super::vault::Vault;
 use crate::log::Entry;
 use crate::log::format::{FRAME_LEN_MIN, FrameKeys, Purpose};
+use crate::log::gone::{Gone, group_of};
 use crate::log::storage::StorageError;
-use crate::wire::{GroupId, Header, Take, TenantId};
+use crate::wire::TenantId;
 
 /// Room for so many entries is never promised to records, so that a full disk stops no erasure.
 const KEPT_FOR_ERASURES: u32 = 64;
@@ -117,7 +118,7 @@ impl Sealing {
                 TenantId(tenant) => key(Purpose::Tenant { tenant }),
             };
             // What is of many groups or of none, as a mass send's text, goes with group 0.
-            let view = match group_of(entry.header, entry.takes) {
+            let view = match group_of(entry.header, entry.takes.iter().copied()) {
                 None if entry.view.is_empty() => private,
                 group => key(Purpose::GroupDay {
                     tenant: tenant.0,
@@ -164,19 +165,13 @@ impl Sealing {
         }
     }
 
-    /// Whether a destruction could not be written down: the disk is full, and the room kept for those is
-    /// used up.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.keyring.left_on_full_disk() == Some(0)
-    }
-
-    /// Destroys keys, durably; the next record of such a group and day has a new one.
-    pub(crate) fn destroy(&mut self, erasure: &Erasure, record: u64) -> Result<u32, StorageError> {
-        let destroyed = self.keyring.destroy(erasure, record)?;
-        self.vault.forget(&destroyed);
-        self.keys
-            .retain(|_, id| destroyed.binary_search(id).is_err());
-        Ok(destroyed.len() as u32)
+    /// Destroys the keys of what is gone, durably; the next record of such a group and day has a new one.
+    pub(crate) fn destroy(&mut self, gone: &Gone, record: u64) -> Result<Destroyed, StorageError> {
+        let destroyed = self.keyring.destroy(gone, record)?;
+        let ids = &destroyed.ids;
+        self.vault.forget(ids);
+        self.keys.retain(|_, id| ids.binary_search(id).is_err());
+        Ok(destroyed)
     }
 
     /// For when nobody waits: preallocates what is missing, on a disk that was full too.
@@ -200,18 +195,6 @@ fn unusable(id: u32) -> StorageError {
         crate::log::format::KEYRING,
         std::io::Error::other(format!("key {id} cannot be used any more")),
     )
-}
-
-/// The one group that a record is of: the header's, or the only one it takes.
-fn group_of(header: &Header, takes: &[Take]) -> Option<GroupId> {
-    if header.group() != GroupId(0) {
-        return Some(header.group());
-    }
-    let first = takes.first()?.group;
-    takes
-        .iter()
-        .all(|take| take.group == first)
-        .then_some(first)
 }
 
 impl fmt::Debug for Sealing {

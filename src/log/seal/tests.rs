@@ -415,10 +415,13 @@ fn a_vault_forgets_keys_that_are_destroyed() {
         group: GroupId(9),
         days: 0..=i32::MAX,
     };
-    assert_eq!(sealing.destroy(&erasure, 1).expect("it is destroyed"), 1);
+    let erasure = erasure.as_gone();
+    let destroyed = sealing.destroy(&erasure, 1).expect("it is destroyed");
+    assert_eq!((destroyed.ids.len(), destroyed.more), (1, false));
     let gone = sealing.vault().key(before.view.0).expect("readable");
     assert!(matches!(gone, Loaded::Destroyed));
-    assert_eq!(sealing.destroy(&erasure, 1).expect("again"), 0);
+    let again = sealing.destroy(&erasure, 1).expect("again");
+    assert!(again.ids.is_empty());
     sealing.prepare(&[entry]).expect("a new key is made");
     let after = sealing.keys_of(0).expect("both are open");
     assert_ne!(

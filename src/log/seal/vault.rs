@@ -133,7 +133,10 @@ impl Vault {
             let opened = cipher.open(&nonce, &aad, &mut bytes, tag);
             Ok(opened.map(|()| Some(bytes)).map_err(|_| Defect::SealBroken))
         };
-        let view = part(lock.view_key, Part::View, frame.view(), &lock.view_tag)?;
+        let view = match frame.is_stub() {
+            true => Ok(None),
+            false => part(lock.view_key, Part::View, frame.view(), &lock.view_tag)?,
+        };
         let private = part(
             lock.private_key,
             Part::Private,

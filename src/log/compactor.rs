@@ -1,0 +1,102 @@
+//! Compaction beside a running log: sealed segments in turn, on a thread of whoever has it.
+//!
+//! Readers go on in the old file until they let go of it: a segment is exchanged whole.
+
+use std::ops::RangeInclusive;
+use std::sync::{Arc, RwLock};
+
+use super::compaction::{CompactError, Compacted, compact, count};
+use super::gone::Gone;
+use super::keys::Keys;
+use super::segment::{Index, Segment, Shared};
+use super::storage::Storage;
+use crate::wire::RecordNumber;
+
+/// Compacts the segments of a log.
+#[derive(Debug)]
+pub struct Compactor {
+    storage: Arc<dyn Storage>,
+    shared: Arc<Shared>,
+    keys: Keys,
+    /// Segments compacted so far: each has a new id.
+    done: u64,
+}
+
+impl Compactor {
+    pub(super) fn new(storage: Arc<dyn Storage>, shared: Arc<Shared>, keys: Keys) -> Self {
+        Self {
+            storage,
+            shared,
+            keys,
+            done: 0,
+        }
+    }
+
+    /// Takes from disk what is gone of these UTC days, segment by segment until `stop` says so, and says
+    /// what that gave. What is left undone by an error or a stop can be asked for again.
+    pub fn compact(
+        &mut self,
+        gone: &Gone,
+        days: &RangeInclusive<i32>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Compacted, CompactError> {
+        let mut all = Compacted::default();
+        for segment in self.shared.sealed() {
+            if stop() {
+                break;
+            }
+            if !self.concerns(&segment, days)? {
+                continue;
+            }
+            let (file, name, header) = (&*segment.file, &segment.name, &segment.header);
+            if count(file, name, header, gone)? == 0 {
+                continue;
+            }
+            self.done += 1;
+            let id = self.keys.compacted(header.segment, self.done);
+            let (header, compacted) = compact(&*self.storage, file, name, header, gone, id)?;
+            self.shared.exchange(
+                &segment,
+                Arc::new(Segment {
+                    name: name.clone(),
+                    file: self.storage.open(name)?,
+                    header,
+                    index: RwLock::new(Index::Absent),
+                }),
+            );
+            all.views += compacted.views;
+            all.freed_bytes += compacted.freed_bytes;
+        }
+        Ok(all)
+    }
+
+    /// Whether the open segment holds what is gone: to be compacted it must be sealed first.
+    pub fn needs_sealing(&self, gone: &Gone) -> Result<bool, CompactError> {
+        let Some(open) = self.shared.newest_first().into_iter().next() else {
+            return Ok(false);
+        };
+        Ok(count(&*open.file, &open.name, &open.header, gone)? > 0)
+    }
+
+    /// Whether a segment has records of some of these days, by the times of its first record and of the
+    /// first behind it: time never goes back in a log.
+    fn concerns(
+        &self,
+        segment: &Segment,
+        days: &RangeInclusive<i32>,
+    ) -> Result<bool, CompactError> {
+        let first = segment.header.first;
+        let Some((_, end)) = self.shared.segment_of(first) else {
+            return Ok(false);
+        };
+        let from = self.day(first)?;
+        let to = self.day(end)?;
+        let before = from.is_none_or(|from| from <= *days.end());
+        Ok(before && to.is_none_or(|to| to >= *days.start()))
+    }
+
+    fn day(&self, record: u64) -> Result<Option<i32>, CompactError> {
+        let reader = super::Reader::new(self.shared.clone());
+        reader.utc_day(RecordNumber(record)).map_err(Into::into)
+    }
+}

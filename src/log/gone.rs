@@ -1,0 +1,49 @@
+//! What content is gone (SPEC A4, A5), as whoever decides it tells the log.
+//!
+//! Content is a record's view, by (tenant, group, UTC day). Readers ask before they hand it out, key
+//! destruction and compaction before they destroy it, so that all three mean the same. What is gone
+//! never comes back: a later answer may only say so of more.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::wire::{GroupId, Header, Take, TenantId};
+
+/// Whether content of a tenant's group on a UTC day is gone; group 0 is what is of no group or of many.
+type Ask = dyn Fn(TenantId, GroupId, i32) -> bool + Send + Sync;
+
+/// Says what is gone.
+#[derive(Clone)]
+pub struct Gone(Arc<Ask>);
+
+impl Gone {
+    /// By this answer, which must be the same whenever it is asked.
+    pub fn new(ask: impl Fn(TenantId, GroupId, i32) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    pub(crate) fn has(&self, tenant: TenantId, group: GroupId, day: i32) -> bool {
+        (self.0)(tenant, group, day)
+    }
+
+    /// Whether the view of a record with this header is gone.
+    pub(crate) fn has_record(&self, header: &Header, takes: impl Iterator<Item = Take>) -> bool {
+        let group = group_of(header, takes).unwrap_or(GroupId(0));
+        self.has(header.tenant(), group, header.timestamp().utc_day())
+    }
+}
+
+impl fmt::Debug for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gone")
+    }
+}
+
+/// The one group that a record is of: the header's, or the only one it takes.
+pub(crate) fn group_of(header: &Header, mut takes: impl Iterator<Item = Take>) -> Option<GroupId> {
+    if header.group() != GroupId(0) {
+        return Some(header.group());
+    }
+    let first = takes.next()?.group;
+    takes.all(|take| take.group == first).then_some(first)
+}
