@@ -6,10 +6,10 @@ mod town;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use throng::engine::{Engine, Fetch, Item, Options};
+use throng::engine::{Engine, Options};
 use throng::log::storage::Faulty;
-use throng::log::{Encryption, Erasure, Log, MasterKey, Storage};
-use throng::wire::{Envelope, GroupId, Kind, Sequence};
+use throng::log::{Encryption, Erasure, Log, MasterKey};
+use throng::wire::{Envelope, Kind, Sequence};
 use town::{NOON, Town};
 
 fn options() -> Options {
@@ -17,37 +17,6 @@ fn options() -> Options {
     options.log.encryption = Some(Encryption::new(MasterKey::new([0xb4; 32])));
     options.snapshot_every_records = 1;
     options
-}
-
-fn is_somewhere(disk: &Faulty, needle: &[u8]) -> bool {
-    let names = disk.names().expect("names");
-    names.iter().any(|name| {
-        let bytes = disk.contents(name).expect("a listed file");
-        bytes.windows(needle.len()).any(|window| window == needle)
-    })
-}
-
-fn fetched(town: &Town, group: GroupId, to: u64) -> Vec<Envelope> {
-    let mut port = town.engine.port(|| {});
-    let fetch = Fetch {
-        tenant: town.tenant,
-        group,
-        from: Sequence(1),
-        to: Sequence(to),
-    };
-    port.fetch(fetch).expect("room");
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let mut items = Vec::new();
-    loop {
-        port.poll(&mut items);
-        for item in items.drain(..) {
-            if let Item::Fetched { result, .. } = item {
-                return result.expect("erased is not missing");
-            }
-        }
-        assert!(Instant::now() < deadline, "nothing was fetched");
-        std::thread::yield_now();
-    }
 }
 
 fn shown(envelopes: &[Envelope]) -> Vec<(Kind, &[u8])> {
@@ -72,14 +41,14 @@ fn an_encrypted_engine_says_nothing_on_disk_and_an_erased_message_is_a_tombstone
         assert!(Instant::now() < deadline, "no snapshot was made");
         std::thread::yield_now();
     }
-    let said = fetched(&town, group, 3);
+    let said = town.fetched(group, 3);
     assert_eq!(
         shown(&said)[0],
         (Kind::Text, &b"the merger is on Friday"[..])
     );
     town.engine.clone().close().expect("a clean close");
     for needle in ["merger", "do not tell", "Acme", "Team"] {
-        assert!(!is_somewhere(&disk, needle.as_bytes()), "{needle}");
+        assert!(!town::is_on(&disk, needle.as_bytes()), "{needle}");
     }
 
     let (mut log, _) = Log::open(Arc::new(disk.clone()), options().log, [3; 32]).expect("it opens");
@@ -97,7 +66,7 @@ fn an_encrypted_engine_says_nothing_on_disk_and_an_erased_message_is_a_tombstone
     let town = town.reopened(engine.expect("it opens again"));
     town.say(group, town.people[1], 3, "what was that")
         .expect("said");
-    let left = fetched(&town, group, 4);
+    let left = town.fetched(group, 4);
     let erased = (Kind::Tombstone, &b""[..]);
     let expected = [erased, erased, (Kind::Text, &b"what was that"[..])];
     assert_eq!(shown(&left), expected);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, after, never};
+use crossbeam_channel::{Receiver, after};
 
 use super::clock::Clock;
 use crate::model::RepeatedDenial;
@@ -65,13 +65,13 @@ impl Denials {
         count.last = at;
     }
 
-    /// Fires when the window ends; never where nothing is counted.
-    pub(crate) fn timer(&self, clock: &dyn Clock) -> Receiver<Instant> {
+    /// Fires when the window ends; `None` where nothing is counted.
+    pub(crate) fn timer(&self, clock: &dyn Clock) -> Option<Receiver<Instant>> {
         if self.tallies.is_empty() {
-            return never();
+            return None;
         }
         let left_us = self.due_us.saturating_sub(clock.monotonic_us());
-        after(Duration::from_micros(left_us))
+        Some(after(Duration::from_micros(left_us)))
     }
 
     /// The end of the window, now.

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::budget::Permit;
 use super::call::Outgoing;
+use super::custody::{Newest, as_the_log_asks};
 use super::options::OnFailure;
 use super::outbox::Outbox;
 use super::port::{Item, PortId};
@@ -18,7 +19,7 @@ use super::sequencer::Asker;
 use super::stats::Counters;
 use crate::log::{AppendError, Entry, Log};
 use crate::model::command::Reply;
-use crate::model::{OpenCall, Refusal};
+use crate::model::{Gone, OpenCall, Refusal};
 use crate::wire::{Envelope, RecordNumber, Take};
 
 /// A batch is closed at this many records or bytes, whichever comes first: past it a larger batch
@@ -43,6 +44,8 @@ pub(crate) struct Pending {
     pub(crate) answer: Option<(Asker, Result<Reply, Refusal>)>,
     /// What it asks of the enterprise's systems.
     pub(crate) calls: Vec<OpenCall>,
+    /// What content is gone, where it changes that.
+    pub(crate) gone: Option<Gone>,
     /// Its share of the budget, given back when it is released.
     pub(crate) permit: Option<Permit>,
 }
@@ -80,6 +83,7 @@ pub(crate) struct Journal {
     batch: Vec<Pending>,
     /// Where calls go, if anybody makes them.
     outgoing: Option<Outgoing>,
+    newest_gone: Arc<Newest>,
     counters: Arc<Counters>,
     failed: Arc<AtomicBool>,
     finishing: bool,
@@ -96,6 +100,7 @@ impl Journal {
         log: Log,
         inbox: Receiver<ToJournal>,
         outgoing: Option<Outgoing>,
+        newest_gone: Arc<Newest>,
         counters: Arc<Counters>,
         failed: Arc<AtomicBool>,
     ) -> Self {
@@ -105,6 +110,7 @@ impl Journal {
             ports: Vec::new(),
             batch: Vec::new(),
             outgoing,
+            newest_gone,
             counters,
             failed,
             finishing: false,
@@ -136,6 +142,7 @@ impl Journal {
                 Ok(first) => {
                     self.gather(first);
                     self.write()?;
+                    self.forget()?;
                     self.release();
                     idle = false;
                 }
@@ -215,6 +222,18 @@ impl Journal {
             .records
             .fetch_add(entries.len() as u64, Ordering::Relaxed);
         self.counters.batches.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// What the batch says is gone is handed to nobody any more and its keys are destroyed, before
+    /// anybody hears of it. Of several tables the last says it all.
+    fn forget(&mut self) -> Result<(), AppendError> {
+        let tables = self.batch.iter_mut().rev();
+        let Some(gone) = tables.filter_map(|pending| pending.gone.take()).next() else {
+            return Ok(());
+        };
+        self.log.forget(as_the_log_asks(gone.clone()))?;
+        self.newest_gone.put(gone);
         Ok(())
     }
 

@@ -12,6 +12,7 @@
 mod budget;
 mod call;
 mod clock;
+mod custody;
 mod denials;
 mod door;
 mod embed;
@@ -82,6 +83,7 @@ struct Inner {
     stop_snapshots: Arc<AtomicBool>,
     stop_calls: Sender<()>,
     stop_tlog: Arc<AtomicBool>,
+    stop_custody: Arc<AtomicBool>,
     publishes: bool,
     incarnation: u64,
     outbox_bytes: usize,
@@ -96,6 +98,7 @@ struct Threads {
     snapshots: Option<JoinHandle<()>>,
     calls: Option<JoinHandle<()>>,
     tlog: Option<JoinHandle<()>>,
+    custody: Option<JoinHandle<()>>,
 }
 
 /// Why an engine did not close cleanly. Everything acknowledged is durable all the same.
@@ -233,6 +236,9 @@ impl Engine {
                 false => 0,
             },
             tlog_failures: counters.tlog_failures.load(Ordering::Relaxed),
+            custody_views: counters.custody_views.load(Ordering::Relaxed),
+            custody_is_pending: counters.custody_pending.load(Ordering::Acquire) > 0,
+            custody_failures: counters.custody_failures.load(Ordering::Relaxed),
         }
     }
 
@@ -252,6 +258,7 @@ impl Inner {
                 .expect("no holder of this lock can panic"),
         );
         self.stop_snapshots.store(true, Ordering::Release);
+        self.stop_custody.store(true, Ordering::Release);
         let _ = self.stop_calls.try_send(());
         let _ = self.control.send(Control::Finish);
         if let Some(calls) = threads.calls {
@@ -264,6 +271,12 @@ impl Inner {
             snapshots
                 .join()
                 .map_err(|_| CloseError::Panicked { thread: "snapshot" })?;
+        }
+        if let Some(custody) = threads.custody {
+            custody.thread().unpark();
+            custody
+                .join()
+                .map_err(|_| CloseError::Panicked { thread: "custody" })?;
         }
         if let Some(sequencer) = threads.sequencer {
             sequencer.join().map_err(|_| CloseError::Panicked {

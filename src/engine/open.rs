@@ -4,14 +4,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
-use crossbeam_channel::{bounded, unbounded};
+use crossbeam_channel::{bounded, tick, unbounded};
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::budget::{Budget, COMMAND_BYTES_MIN};
 use super::call::{Bounds, Dispatcher, Outgoing};
 use super::clock::{Clock, DecisionClock, SystemClock};
+use super::custody::{Custodian, Expiry, Newest, as_the_log_asks};
 use super::denials::Denials;
 use super::door::{BodyDigest, Door, Randomness};
 use super::journal::Journal;
@@ -24,9 +26,12 @@ use super::tlog::{Follower, WAITING_MAX};
 use super::{Engine, Inner, Options, Threads, fetch};
 use crate::archive::tlog::{self, Publisher};
 use crate::log::{self, AppendError, Directory, Entry, Log, Memory, Recovered, Repaired, Storage};
+use crate::model::Gone;
 use crate::model::event::{self, Event, LogRepairedV1};
 use crate::wire::{BODY_LEN_MAX, Header, HeaderFields};
 
+/// How often an idle engine looks whether a day has ended, and content is due to expire.
+const EXPIRY_LOOK_EVERY: Duration = Duration::from_secs(60);
 /// One slice of the longest message always has room.
 const SLICE_BYTES_MAX: u64 = 2 * COMMAND_BYTES_MIN + BODY_LEN_MAX as u64;
 
@@ -117,6 +122,21 @@ impl Engine {
             ..Counters::default()
         });
         replayed.advance(&reader, recovered.next)?;
+        // What a crash has left undone of it is done now.
+        let gone = Gone::of(&replayed.state);
+        if !gone.is_empty() {
+            log.forget(as_the_log_asks(gone.clone()))?;
+        }
+        let newest_gone = Arc::<Newest>::default();
+        let stop_custody = Arc::new(AtomicBool::new(false));
+        let custodian = Custodian {
+            compactor: log.compactor(),
+            newest: Arc::clone(&newest_gone),
+            days: (!gone.is_empty()).then_some(i32::MIN..=i32::MAX),
+            gone,
+            counters: Arc::clone(&counters),
+            stop: Arc::clone(&stop_custody),
+        };
 
         // Bounded by the budgets: what enters these has a permit.
         let (commands, commands_inbox) = unbounded();
@@ -141,6 +161,8 @@ impl Engine {
             online: Online::default(),
             mass_sends: FxHashMap::default(),
             denials: Denials::default(),
+            expiry: Expiry::new(recovered.last_timestamp.max(clock.wall())),
+            minutes: tick(EXPIRY_LOOK_EVERY),
             reader: reader.clone(),
             space: log.space(),
             record_bytes_max: u64::from(options.log.record_bytes_max),
@@ -160,6 +182,7 @@ impl Engine {
             log,
             journal_inbox,
             outgoing,
+            newest_gone,
             Arc::clone(&counters),
             Arc::clone(&failed),
         );
@@ -216,6 +239,7 @@ impl Engine {
             calls: dispatcher
                 .map(|calls| spawn("throng-calls", move || calls.run(open_calls)))
                 .transpose()?,
+            custody: Some(spawn("throng-custody", move || custodian.run())?),
             tlog: follower
                 .map(|follower| spawn("throng-tlog", move || follower.run()))
                 .transpose()?,
@@ -231,6 +255,7 @@ impl Engine {
             stop_snapshots,
             stop_calls,
             stop_tlog,
+            stop_custody,
             publishes,
             incarnation: recovered.incarnation,
             outbox_bytes: options.outbox_bytes,

@@ -56,7 +56,10 @@ pub(crate) fn class_of(command: &Command) -> Class {
             | TaggedCommand::DisableGroup(_)
             | TaggedCommand::DeleteGroup(_)
             | TaggedCommand::DeleteMessage(_)
-            | TaggedCommand::RevokeJoinCode(_) => Class::Essential,
+            | TaggedCommand::RevokeJoinCode(_)
+            | TaggedCommand::EraseContent(_)
+            | TaggedCommand::ExpireContent(_)
+            | TaggedCommand::ReleaseHold(_) => Class::Essential,
             _ => Class::Normal,
         },
         CommandBody::Publish(_) | CommandBody::Continue => Class::Normal,

@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 
 use super::budget::{Budget, Permit};
 use super::clock::{Clock, DecisionClock};
+use super::custody::Expiry;
 use super::denials::Denials;
 use super::door::Randomness;
 use super::journal::{Pending, PendingRecord, ToJournal};
@@ -26,7 +27,7 @@ use super::stats::Counters;
 use super::ticket::Answerer;
 use crate::log::{Reader, Space, entry_len};
 use crate::model::command::{Command, CommandBody, Reply};
-use crate::model::{self, Context, Decision, OpenCall, Refusal, Stamp, State};
+use crate::model::{self, Context, Decision, Gone, OpenCall, Refusal, Stamp, State};
 use crate::wire::{
     AttachedGroup, DeviceId, Draft, Envelope, Header, Kind, PersonId, RecordNumber, Take, TenantId,
 };
@@ -98,6 +99,9 @@ pub(crate) struct Sequencer {
     pub(crate) mass_sends: FxHashMap<RecordNumber, Envelope>,
     /// What is counted for the audit trail instead of being recorded.
     pub(crate) denials: Denials,
+    pub(crate) expiry: Expiry,
+    /// Wakes an idle sequencer, so that a day that ends is noticed.
+    pub(crate) minutes: Receiver<Instant>,
     pub(crate) reader: Reader,
     pub(crate) space: Arc<Space>,
     pub(crate) record_bytes_max: u64,
@@ -126,7 +130,14 @@ impl Sequencer {
             let finish = match self.slice() {
                 Sliced::One => self.take_waiting(),
                 Sliced::NoRoom => self.wait(&after(ROOM_RETRY)),
-                Sliced::Nothing => self.wait(&self.denials.timer(&*self.clock)),
+                Sliced::Nothing if !self.expiry.is_done() => {
+                    self.expire_next();
+                    self.take_waiting()
+                }
+                Sliced::Nothing => {
+                    let timer = self.denials.timer(&*self.clock);
+                    self.wait(&timer.unwrap_or_else(|| self.minutes.clone()))
+                }
             };
             if finish {
                 break;
@@ -148,7 +159,11 @@ impl Sequencer {
                 Ok(asked) => { self.decide(asked); false }
                 Err(_) => true,
             },
-            recv(timer) -> _ => false,
+            recv(timer) -> _ => {
+                let now = self.decision_clock.now(&*self.clock);
+                self.expiry.look_again(now);
+                false
+            }
         }
     }
 
@@ -188,6 +203,7 @@ impl Sequencer {
                     items: vec![(port, item)],
                     answer: None,
                     calls: Vec::new(),
+                    gone: None,
                     permit: Some(permit),
                 });
             }
@@ -276,6 +292,7 @@ impl Sequencer {
 
     pub(super) fn decision(&mut self, command: &Command, body_digest: u64) -> Decision {
         let now = self.decision_clock.now(&*self.clock);
+        self.expiry.notice(now);
         self.counters
             .clock_held_back_us
             .store(self.decision_clock.held_back_us(), Ordering::Relaxed);
@@ -361,6 +378,10 @@ impl Sequencer {
             self.mass_sends.insert(self.next, envelope.clone());
         }
         let items = self.route(&envelope, &applied.takes, &events);
+        let gone = model::changes_what_is_gone(&events).then(|| Gone::of(&self.state));
+        if model::changes_what_is_due(&events) {
+            self.expiry.look_again(self.decision_clock.last());
+        }
         let calls = OpenCall::opened_by(stamp.tenant, &events).collect();
         // The header says the one take of a record of one group.
         let takes = if applied.takes.len() > 1 {
@@ -380,6 +401,7 @@ impl Sequencer {
             record: Some(record),
             items,
             calls,
+            gone,
             ..self.pending(origin, outcome)
         });
     }
@@ -456,6 +478,7 @@ impl Sequencer {
             items: Vec::new(),
             answer: origin.asker.map(|asker| (asker, outcome)),
             calls: Vec::new(),
+            gone: None,
             permit: origin.permit,
         }
     }

@@ -23,6 +23,10 @@ pub(crate) struct Counters {
     pub(crate) tlog_size: AtomicU64,
     pub(crate) tlog_seen_us: AtomicU64,
     pub(crate) tlog_failures: AtomicU64,
+    /// Views that were taken from the disk, whether more are to be, and tries that failed.
+    pub(crate) custody_views: AtomicU64,
+    pub(crate) custody_pending: AtomicU64,
+    pub(crate) custody_failures: AtomicU64,
 }
 
 impl Counters {
@@ -82,4 +86,10 @@ pub struct Stats {
     pub tlog_lag_us: u64,
     /// Tries to publish that failed.
     pub tlog_failures: u64,
+    /// Records whose content was taken from the disk, being gone.
+    pub custody_views: u64,
+    /// Content that is gone is on disk still; nobody is handed it any more.
+    pub custody_is_pending: bool,
+    /// Tries to take it from there that failed.
+    pub custody_failures: u64,
 }

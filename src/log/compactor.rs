@@ -78,6 +78,11 @@ impl Compactor {
         Ok(count(&*open.file, &open.name, &open.header, gone)? > 0)
     }
 
+    /// The log's thread seals the open segment when it is idle next.
+    pub fn ask_to_seal(&self) {
+        self.shared.ask_to_seal();
+    }
+
     /// Whether a segment has records of some of these days, by the times of its first record and of the
     /// first behind it: time never goes back in a log.
     fn concerns(

@@ -2,7 +2,7 @@
 //! log is durable.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::format::{Damage, Defect, SegmentHeader};
@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     index_bytes_max: usize,
     /// What opens sealed records.
     pub(crate) vault: Option<Arc<Vault>>,
+    /// The open segment is to be sealed, to be compacted.
+    seal_asked: AtomicBool,
     /// What is gone, though it may be on disk still.
     gone: RwLock<Option<Gone>>,
     /// Where the last read in order ended: the segment's id, which a compaction changes, and the place
@@ -83,6 +85,7 @@ impl Shared {
             settled: Mutex::default(),
             index_bytes_max,
             vault,
+            seal_asked: AtomicBool::new(false),
             gone: RwLock::default(),
             resume: Mutex::default(),
         }
@@ -95,6 +98,15 @@ impl Shared {
     /// Called by the log thread once everything before `durable` is synced and indexed.
     pub(crate) fn set_durable(&self, durable: u64) {
         self.durable.store(durable, Ordering::Release);
+    }
+
+    pub(crate) fn ask_to_seal(&self) {
+        self.seal_asked.store(true, Ordering::Release);
+    }
+
+    /// Whether the open segment is to be sealed; says so once.
+    pub(crate) fn take_seal_asked(&self) -> bool {
+        self.seal_asked.swap(false, Ordering::AcqRel)
     }
 
     pub(crate) fn gone(&self) -> Option<Gone> {

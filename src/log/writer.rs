@@ -191,6 +191,9 @@ impl Log {
             }
             log.top_up()
         })?;
+        if self.shared.take_seal_asked() {
+            self.seal_segment()?;
+        }
         match self.to_destroy.take() {
             Some(gone) => self.forget(gone),
             None => Ok(()),

@@ -38,7 +38,7 @@ mod work;
 
 pub use audit::RepeatedDenial;
 pub use call::OpenCall;
-pub use custody::{Gone, changes_what_is_gone};
+pub use custody::{Gone, changes_what_is_due, changes_what_is_gone, due_to_expire};
 pub use decide::{decide, decide_counting};
 pub use decision::{Context, Decision};
 pub use directory::{admission, phone};

@@ -2,15 +2,18 @@
 #![allow(dead_code)] // Each test file uses its part.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use throng::engine::{Engine, ExecuteError, ManualClock, Message, Options};
+use throng::engine::{Engine, ExecuteError, Fetch, Item, ManualClock, Message, Options};
 use throng::log::Storage;
+use throng::log::storage::Faulty;
 use throng::model::command::{
     Actor, Command, CreateGroupV1, CreateTenantV1, GroupKind, GroupV1, MassSendV1, MembersV1,
     NewPersonV1, OrgRole, PersonKind, PublishedV1, Reply, Succession, TaggedCommand,
 };
 use throng::wire::{
-    ClientMessageId, DeviceId, GroupId, Kind, PersonId, Priority, TenantId, Timestamp,
+    ClientMessageId, DeviceId, Envelope, GroupId, Kind, PersonId, Priority, Sequence, TenantId,
+    Timestamp,
 };
 
 /// Noon of a working day, in microseconds.
@@ -95,6 +98,30 @@ impl Town {
         }
     }
 
+    /// What members are sent of a group's first sequences.
+    pub(crate) fn fetched(&self, group: GroupId, to: u64) -> Vec<Envelope> {
+        let mut port = self.engine.port(|| {});
+        let fetch = Fetch {
+            tenant: self.tenant,
+            group,
+            from: Sequence(1),
+            to: Sequence(to),
+        };
+        port.fetch(fetch).expect("room");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut items = Vec::new();
+        loop {
+            port.poll(&mut items);
+            for item in items.drain(..) {
+                if let Item::Fetched { result, .. } = item {
+                    return result.expect("erased is not missing");
+                }
+            }
+            assert!(Instant::now() < deadline, "nothing was fetched");
+            std::thread::yield_now();
+        }
+    }
+
     pub(crate) fn call(&self, command: TaggedCommand) -> Result<Reply, ExecuteError> {
         self.engine.call(self.tenant, command)
     }
@@ -168,4 +195,13 @@ pub(crate) fn employee(number: usize) -> NewPersonV1 {
         kind: PersonKind::Employee,
         role: OrgRole::Employee,
     }
+}
+
+/// Whether some file of a disk holds these bytes.
+pub(crate) fn is_on(disk: &Faulty, needle: &[u8]) -> bool {
+    let names = disk.names().expect("names");
+    names.iter().any(|name| {
+        let bytes = disk.contents(name).expect("a listed file");
+        bytes.windows(needle.len()).any(|window| window == needle)
+    })
 }

@@ -5,13 +5,14 @@ use super::command::{
     SearchArchiveV1, SearchGrantedV1, SetRetentionV1,
 };
 use super::event;
-use super::{ALL_CLASSES, Scope, class_of};
+use super::{ALL_CLASSES, Custody, Scope, class_of};
 use crate::model::command::{DoneV1, Reply};
 use crate::model::decision::{Decision, Request};
 use crate::model::event::Event;
 use crate::model::permission::{Operation, Subject, check_node};
 use crate::model::refusal::Refusal;
-use crate::wire::{GroupId, HoldId};
+use crate::model::state::State;
+use crate::wire::{GroupId, HoldId, TenantId, Timestamp};
 
 /// The longest retention: a hundred years.
 const DAYS_MAX: u32 = 36_500;
@@ -166,22 +167,35 @@ pub(crate) fn decide_erase(
 /// Expires what is due; nothing is recorded where nothing is.
 pub(crate) fn decide_expire(request: &Request<'_>) -> Result<Decision, Refusal> {
     check_node(request.actor, Operation::Continue)?;
-    let today = request.now.utc_day();
-    let rules = request.tenant.custody.rules;
-    let due = ALL_CLASSES.into_iter().filter_map(|class| {
-        let rule = rules[class as usize];
-        let days = i32::try_from(rule.days).ok().filter(|days| *days > 0)?;
-        let through_day = today.saturating_sub(days).saturating_sub(1);
-        let class = event::ExpiredClassV1 { class, through_day };
-        (through_day > rule.expired_through).then_some(class)
-    });
-    let classes: Vec<_> = due.collect();
+    let classes: Vec<_> = due(&request.tenant.custody, request.now).collect();
     let reply = Reply::Done(DoneV1 {});
     if classes.is_empty() {
         return Ok(Decision::answered(reply));
     }
     let event = Event::ContentExpired(event::ContentExpiredV1 { classes });
     Ok(Decision::accepted(event, reply))
+}
+
+/// What is to expire at `now`, by the retention.
+fn due(custody: &Custody, now: Timestamp) -> impl Iterator<Item = event::ExpiredClassV1> {
+    let today = now.utc_day();
+    ALL_CLASSES.into_iter().filter_map(move |class| {
+        let rule = custody.rules[class as usize];
+        let days = i32::try_from(rule.days).ok().filter(|days| *days > 0)?;
+        let through_day = today.saturating_sub(days).saturating_sub(1);
+        let class = event::ExpiredClassV1 { class, through_day };
+        (through_day > rule.expired_through).then_some(class)
+    })
+}
+
+/// The first enterprise, from `from` on, of which something is to expire at `now`: then Throng decides
+/// `ExpireContent`.
+#[must_use]
+pub fn due_to_expire(state: &State, from: TenantId, now: Timestamp) -> Option<TenantId> {
+    let before = (from.0 as usize).saturating_sub(1);
+    let mut tenants = (1..).map(TenantId).zip(&state.tenants).skip(before);
+    let found = tenants.find(|(_, tenant)| due(&tenant.custody, now).next().is_some());
+    found.map(|(id, _)| id)
 }
 
 /// Records a search before it is made: reading what others said is never without a trace (SPEC P1).

@@ -1,5 +1,6 @@
 //! What is gone, apart from the state: a table that readers and the log ask.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::command::ContentClass;
@@ -41,6 +42,25 @@ impl Gone {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tenants.iter().all(Option::is_none)
+    }
+
+    /// Days of which more is gone than was `before`, at most a few more; `None` where nothing is.
+    #[must_use]
+    pub fn changed_days(&self, before: &Self) -> Option<RangeInclusive<i32>> {
+        let nothing = Custody::default();
+        let mut changed: Option<RangeInclusive<i32>> = None;
+        for (at, tenant) in self.tenants.iter().enumerate() {
+            let Some(tenant) = tenant else { continue };
+            let earlier = before.tenants.get(at).and_then(Option::as_ref);
+            let earlier = earlier.map_or(&nothing, |earlier| &earlier.custody);
+            for (first, last) in tenant.custody.changed_days(earlier) {
+                changed = Some(match changed {
+                    None => first..=last,
+                    Some(range) => first.min(*range.start())..=last.max(*range.end()),
+                });
+            }
+        }
+        changed
     }
 
     /// Whether what was said in a group on a UTC day is gone; group 0 is what is of no group or of many.

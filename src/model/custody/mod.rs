@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 pub(crate) use apply::{erase, expire, finish_export, place, release, set_retention};
+pub use decide::due_to_expire;
 pub(crate) use decide::{
     decide_erase, decide_expire, decide_finish_export, decide_place, decide_release, decide_search,
     decide_set_retention,
@@ -171,6 +172,27 @@ impl Custody {
         expired && !self.holds.iter().any(|hold| hold.covers(class, group, day))
     }
 
+    /// Ranges of days of which more may be gone than was `before`.
+    fn changed_days(&self, before: &Self) -> Vec<(i32, i32)> {
+        let mut days = Vec::new();
+        for (rule, earlier) in self.rules.iter().zip(&before.rules) {
+            if rule.expired_through > earlier.expired_through {
+                days.push((earlier.expired_through, rule.expired_through));
+            }
+        }
+        for (group, ranges) in &self.erased.ranges {
+            let earlier = before.erased.ranges.get(group);
+            let new = ranges
+                .iter()
+                .filter(|range| !earlier.is_some_and(|it| it.contains(range)));
+            days.extend(new);
+        }
+        let ended = before.holds.iter();
+        let ended = ended.filter(|hold| !self.holds.iter().any(|it| it.id == hold.id));
+        days.extend(ended.map(|hold| (hold.scope.first, hold.scope.last)));
+        days
+    }
+
     /// Whether anything is gone at all.
     fn has_gone(&self) -> bool {
         self.erased.count > 0 || self.rules.iter().any(|rule| rule.expired_through != NEVER)
@@ -206,5 +228,12 @@ pub fn changes_what_is_gone(events: &[Event]) -> bool {
             Event::ContentErased(_) | Event::ContentExpired(_) | Event::HoldReleased(_)
         )
     };
+    events.iter().any(changes)
+}
+
+/// Whether a record with these events changes what is due.
+#[must_use]
+pub fn changes_what_is_due(events: &[Event]) -> bool {
+    let changes = |event: &Event| matches!(event, Event::RetentionSet(_));
     events.iter().any(changes)
 }
