@@ -135,10 +135,9 @@ pub(crate) struct Expiry {
 impl Expiry {
     /// All tenants are to be looked at.
     pub(crate) fn new(now: Timestamp) -> Self {
-        let day_us = now.0.rem_euclid(DAY_US);
         Self {
             now,
-            day_ends: now.plus_micros(DAY_US - day_us),
+            day_ends: now.utc_day_starts().plus_micros(DAY_US),
             next: Some(TenantId(1)),
         }
     }

@@ -129,6 +129,8 @@ fn records(
         let ended: Vec<_> = shown.ended().collect();
         items.extend(shown.deltas.into_iter().map(Item::Membership));
         items.extend(shown.windows.into_iter().map(Item::Window));
+        let forget = shown.forget_before;
+        items.extend(forget.map(|before| Item::Forget { before }));
         items.extend(shown.envelopes.into_iter().map(Item::Deliver));
         let tenant = record.envelope.header().tenant();
         items.extend(ended.into_iter().map(|(person, device)| Item::Ended {

@@ -15,6 +15,8 @@ type PerPort = Vec<(PortId, u32)>;
 
 #[derive(Default)]
 pub(crate) struct Online {
+    /// All that are open, whoever is online there.
+    ports: Vec<PortId>,
     sessions: FxHashMap<(PortId, u64), (TenantId, PersonId)>,
     people: FxHashMap<(TenantId, PersonId), PerPort>,
     groups: FxHashMap<(TenantId, GroupId), PerPort>,
@@ -39,6 +41,18 @@ fn remove(counts: &mut PerPort, port: PortId, by: u32) -> bool {
 }
 
 impl Online {
+    pub(crate) fn open(&mut self, port: PortId) {
+        self.ports.push(port);
+    }
+
+    pub(crate) fn close(&mut self, port: PortId) {
+        self.ports.retain(|open| *open != port);
+    }
+
+    pub(crate) fn all_ports(&self) -> &[PortId] {
+        &self.ports
+    }
+
     /// A session comes online; `groups` are those its person is a member of, seen or not, and `seats` those
     /// they watch, open or not. A session that is already there is replaced.
     pub(crate) fn attach(

@@ -98,6 +98,12 @@ pub enum Item {
     Membership(MembershipDelta),
     /// A training group's viewers read until another time, or no more.
     Window(WatchWindow),
+    /// Some of what was said before this is gone: what is held of it is to be dropped, and read from the
+    /// log again.
+    Forget {
+        /// The beginning of a UTC day.
+        before: Timestamp,
+    },
     /// The answer to a command.
     Answer {
         /// The owner's number for it.
@@ -150,7 +156,9 @@ impl Item {
     pub(crate) fn projection_bytes(&self) -> usize {
         match self {
             Self::Deliver(envelope) => envelope.bytes().len(),
-            Self::Membership(_) | Self::Ended { .. } | Self::Window(_) => DELTA_BYTES,
+            Self::Membership(_) | Self::Ended { .. } | Self::Window(_) | Self::Forget { .. } => {
+                DELTA_BYTES
+            }
             Self::Answer { .. }
             | Self::Attached { .. }
             | Self::Fetched { .. }

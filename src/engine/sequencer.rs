@@ -215,12 +215,14 @@ impl Sequencer {
                 permit,
             } => self.sign_in(port, request, &come, permit),
             Control::OpenPort { port, outbox } => {
+                self.online.open(port);
                 let _ = self.journal.send(ToJournal::Open(port, outbox));
             }
             Control::ClosePort { port } => {
                 for session in self.online.sessions_of(port) {
                     self.detach(port, session);
                 }
+                self.online.close(port);
                 let _ = self.journal.send(ToJournal::Close(port));
             }
             Control::Hash(answer) => drop(answer.send((self.next, self.state.hash()))),
@@ -434,6 +436,10 @@ impl Sequencer {
         for window in shown.windows {
             let ports = self.online.ports(window.tenant, window.group).iter();
             items.extend(ports.map(|(port, _)| (*port, Item::Window(window))));
+        }
+        if let Some(before) = shown.forget_before {
+            let ports = self.online.all_ports().iter();
+            items.extend(ports.map(|port| (*port, Item::Forget { before })));
         }
         for envelope in shown.envelopes {
             let header = envelope.header();

@@ -5,6 +5,7 @@
 //! 200 envelopes, each of one group.
 
 use crate::model::command::GroupRole;
+use crate::model::custody::changes_what_is_gone;
 use crate::model::event::{DepartmentFollowedV1, Event, GroupCreatedV2, GroupStatus, LeaveCause};
 use crate::wire::{
     ClientMessageId, DeviceId, Envelope, GroupId, HeaderFields, Kind, MembershipBody, MovedBody,
@@ -25,6 +26,9 @@ pub struct Projection {
     pub revoked: Vec<(PersonId, DeviceId)>,
     /// Until when viewers read; after the deltas.
     pub windows: Vec<WatchWindow>,
+    /// Some of what was said before this is gone: whoever holds any of it drops it, and reads from the log
+    /// what is left (SPEC A4, A5).
+    pub forget_before: Option<Timestamp>,
 }
 
 /// Until when viewers of a training group read it live (SPEC L1).
@@ -151,6 +155,10 @@ pub fn project(record: &Envelope, takes: &[Take], events: &[Event]) -> Projectio
             projection.set_window(record, joined.group, joined.closes, true);
         } else if let Event::ViewerLeft(left) = event {
             projection.watch(record, (left.group, left.viewer), None);
+        } else if changes_what_is_gone(std::slice::from_ref(event)) {
+            // Nothing of the same UTC day ever is.
+            let now = record.header().timestamp();
+            projection.forget_before = Some(now.utc_day_starts());
         } else if let Event::WatchSet(set) = event {
             let (watch, now) = (&set.watch, record.header().timestamp());
             let is_open = watch.opens <= now && now < watch.closes;

@@ -344,6 +344,7 @@ impl Shard {
                 item @ (Item::Deliver(_)
                 | Item::Membership(_)
                 | Item::Window(_)
+                | Item::Forget { .. }
                 | Item::Fetched { .. }) => {
                     if matches!(item, Item::Deliver(_)) {
                         self.released_at = self.released_at.or(released_at);

@@ -112,6 +112,8 @@ impl Sequence {
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 
+const DAY_US: i64 = 86_400_000_000;
+
 impl Timestamp {
     /// Microseconds from `earlier` to this; negative when `earlier` is later.
     #[must_use]
@@ -128,9 +130,14 @@ impl Timestamp {
     /// The UTC day, counted from 1970-01-01.
     #[must_use]
     pub fn utc_day(self) -> i32 {
-        const DAY_US: i64 = 86_400_000_000;
         // 2^63 µs are 107 million days.
         self.0.div_euclid(DAY_US) as i32
+    }
+
+    /// When that day began.
+    #[must_use]
+    pub fn utc_day_starts(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(DAY_US)))
     }
 }
 

@@ -51,6 +51,17 @@ impl Written {
         }
     }
 
+    /// With a body of so many bytes.
+    pub(crate) fn with_body(number: u64, len: u64, random: &mut Random) -> Self {
+        let mut written = Self::new(number, random);
+        written.view = bytes(len, random);
+        written.header = Header::new(&HeaderFields {
+            body_len: len as u32,
+            ..written.header.fields()
+        });
+        written
+    }
+
     pub(crate) fn entry(&self) -> Entry<'_> {
         Entry {
             header: &self.header,

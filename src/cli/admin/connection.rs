@@ -19,7 +19,7 @@ const TRIES: usize = 100;
 
 /// Where to, and as whom.
 #[derive(Args, Clone)]
-pub(super) struct Target {
+pub(in super::super) struct Target {
     /// The server.
     #[arg(
         long,
@@ -93,12 +93,12 @@ fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
 }
 
 /// A connection that is up.
-pub(super) struct Connection {
+pub(in super::super) struct Connection {
     client: Client,
 }
 
 impl Connection {
-    pub(super) async fn open(target: &Target) -> anyhow::Result<Self> {
+    pub(in super::super) async fn open(target: &Target) -> anyhow::Result<Self> {
         let files = target.files()?;
         let mut roots = rustls::RootCertStore::empty();
         for certificate in certificates(&files.ca)? {
@@ -123,7 +123,10 @@ impl Connection {
     }
 
     /// Asks `command`, again while the server is busy.
-    pub(super) async fn ask(&self, command: TaggedCommand) -> Result<Reply, RequestError> {
+    pub(in super::super) async fn ask(
+        &self,
+        command: TaggedCommand,
+    ) -> Result<Reply, RequestError> {
         for _ in 0..TRIES {
             match self.client.command(command.clone()).await {
                 Err(RequestError::Busy { retry_after }) => tokio::time::sleep(retry_after).await,
@@ -133,7 +136,7 @@ impl Connection {
         self.client.command(command).await
     }
 
-    pub(super) async fn close(&self) {
+    pub(in super::super) async fn close(&self) {
         self.client.close().await;
     }
 }

@@ -23,7 +23,7 @@ const fn aggregate(
 }
 
 /// Every command belongs to exactly one; a test holds it.
-pub(super) const AGGREGATES: [Aggregate; 8] = [
+pub(super) const AGGREGATES: [Aggregate; 9] = [
     aggregate(
         "directory",
         "Tenants, people, contacts, roles, devices",
@@ -69,6 +69,11 @@ pub(super) const AGGREGATES: [Aggregate; 8] = [
         "history",
         "Messages of another product",
         &[0x0d0..0x0e0, 0x1a0..0x1b0],
+    ),
+    aggregate(
+        "custody",
+        "How long content is kept, legal holds, erasure",
+        &[0x0e0..0x0f0, 0x1b0..0x1c0],
     ),
 ];
 

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, Command};
 use throng::model::command::TaggedCommand;
 
-use self::connection::{Connection, Target};
+pub(super) use self::connection::{Connection, Target};
 use self::files::Action;
 use self::forms::{AGGREGATES, Aggregate};
 

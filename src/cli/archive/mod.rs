@@ -1,6 +1,7 @@
 //! `throng archive`: what an auditor, or whoever is called at night, asks of a log that no server
-//! writes.
+//! writes; and what is asked of a running server about how long it is kept.
 
+mod custody;
 mod inspect;
 mod prove;
 mod repair;
@@ -18,7 +19,7 @@ use throng::log::Directory;
 
 use super::directory::DataDirectory;
 
-/// Check, read or repair a log while no server has it.
+/// Check, read or repair a log while no server has it; hold, release, retain what a server keeps.
 #[derive(Subcommand)]
 pub(super) enum Archive {
     Verify(verify::Verify),
@@ -27,6 +28,9 @@ pub(super) enum Archive {
     Prove(prove::Prove),
     Stats(stats::Stats),
     Rewrap(rewrap::Rewrap),
+    Hold(custody::Hold),
+    Release(custody::Release),
+    Retention(custody::Retention),
 }
 
 impl Archive {
@@ -38,6 +42,9 @@ impl Archive {
             Self::Prove(prove) => prove.run(),
             Self::Stats(stats) => stats.run(),
             Self::Rewrap(rewrap) => rewrap.run(),
+            Self::Hold(hold) => hold.run(),
+            Self::Release(release) => release.run(),
+            Self::Retention(retention) => retention.run(),
         }
     }
 }

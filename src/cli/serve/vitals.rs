@@ -16,7 +16,7 @@ use super::credentials::Credentials;
 /// A name, what it counts, and where it is read.
 type Metric<T> = (&'static str, &'static str, fn(&T) -> u64);
 
-const ENGINE_COUNTERS: [Metric<Stats>; 9] = [
+const ENGINE_COUNTERS: [Metric<Stats>; 11] = [
     (
         "throng_commands_decided_total",
         "Commands and queries decided",
@@ -62,9 +62,24 @@ const ENGINE_COUNTERS: [Metric<Stats>; 9] = [
         "Tries to publish the transparency log that failed",
         |stats| stats.tlog_failures,
     ),
+    (
+        "throng_custody_views_total",
+        "Records whose content was taken from the disk, being gone",
+        |stats| stats.custody_views,
+    ),
+    (
+        "throng_custody_failures_total",
+        "Tries to take content from the disk that failed",
+        |stats| stats.custody_failures,
+    ),
 ];
 
-const ENGINE_GAUGES: [Metric<Stats>; 5] = [
+const ENGINE_GAUGES: [Metric<Stats>; 6] = [
+    (
+        "throng_custody_pending",
+        "1 while content that is gone is on disk still; nobody is handed it",
+        |stats| u64::from(stats.custody_is_pending),
+    ),
     ("throng_sessions", "People's sessions online", |stats| {
         stats.sessions
     }),

@@ -47,6 +47,14 @@ fn frame(takes: &[Take]) -> (Vec<u8>, [u8; 32]) {
     (bytes, leaf)
 }
 
+/// The same frame without its view, in another segment.
+fn stub(bytes: &[u8]) -> Vec<u8> {
+    let frame = Frame::decode(bytes, SEGMENT, 42).expect("it is whole");
+    let mut stub = Vec::new();
+    frame.copy_to(&mut stub, SEGMENT + 1, true);
+    stub
+}
+
 fn take(group: u64) -> Take {
     Take {
         group: GroupId(group),
@@ -107,10 +115,12 @@ fn hex(bytes: &[u8]) -> String {
 fn the_bytes_are_those_of_the_documentation() {
     let document = include_str!("../../../docs/log.md");
     let (frame, leaf) = frame(&[]);
+    let stub = stub(&frame);
     let golden = [
         ("segment header", segment().encode().to_vec()),
         ("batch header", batch().encode().to_vec()),
         ("frame", frame),
+        ("stub", stub),
         ("leaf", leaf.to_vec()),
         ("footer body", footer()),
         ("meta", meta().encode().to_vec()),
@@ -236,5 +246,32 @@ proptest! {
         if let Ok(frame) = Frame::decode(&with_checksum(bytes), SEGMENT, 42) {
             let _ = (frame.leaf(), frame.takes().count(), frame.header());
         }
+    }
+}
+
+#[test]
+fn a_stub_keeps_everything_but_the_view_and_the_salt() {
+    let (bytes, leaf) = frame(&[take(9), take(10)]);
+    let whole = Frame::decode(&bytes, SEGMENT, 42).expect("it is whole");
+    let bytes = stub(&bytes);
+    let left = Frame::decode(&bytes, SEGMENT + 1, 42).expect("a stub is a frame");
+    assert!(left.is_stub() && !whole.is_stub());
+    assert_eq!(left.leaf(), leaf);
+    assert_eq!((left.view(), left.private()), (&b""[..], whole.private()));
+    assert_eq!(left.header(), whole.header());
+    assert!(left.takes().eq(whole.takes()));
+    assert!(!bytes.windows(5).any(|window| window == b"hello"));
+    assert!(
+        !bytes.windows(16).any(|window| window == [0x5a; 16]),
+        "the salt would confirm a guess"
+    );
+    let mut again = Vec::new();
+    left.copy_to(&mut again, SEGMENT + 1, true);
+    assert_eq!(again, bytes, "a stub stays a stub");
+    for byte in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[byte] ^= 1;
+        let read = Frame::decode(&flipped, SEGMENT + 1, 42);
+        assert!(read.is_err(), "byte {byte} was changed");
     }
 }

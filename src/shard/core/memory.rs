@@ -7,6 +7,7 @@
 
 use super::slab::Key;
 use super::{Config, Core, Group};
+use crate::wire::Timestamp;
 
 /// What a shard's memory is used for, in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -94,6 +95,18 @@ impl Core {
             self.memory.reached = (self.memory.reached + 1) % self.groups.places();
             if let Some(group) = self.groups.at(self.memory.reached) {
                 self.trim(group, share);
+            }
+        }
+    }
+
+    /// Drops from all rings what was said before a time: some of it is gone (SPEC A4, A5).
+    pub(super) fn forget(&mut self, before: Timestamp) {
+        for place in 0..self.groups.places() {
+            if let Some(key) = self.groups.at(place) {
+                let ring = &mut self.groups[key].ring;
+                let held = ring.bytes();
+                ring.forget(before);
+                self.memory.rings -= held - ring.bytes();
             }
         }
     }

@@ -203,6 +203,7 @@ impl Core {
             Item::Deliver(envelope) => self.deliver(envelope),
             Item::Membership(delta) => self.on_membership(delta),
             Item::Window(window) => self.on_window(window),
+            Item::Forget { before } => self.forget(*before),
             Item::Fetched { fetch, result } => self.on_fetched(fetch, result),
             Item::Ended {
                 tenant,

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use crate::wire::{Header, Timestamp};
+
 /// Envelopes of sequences `base..next`. The oldest go first when there are too many bytes.
 #[derive(Debug)]
 pub(super) struct Ring {
@@ -66,6 +68,20 @@ impl Ring {
         before - self.envelopes.len()
     }
 
+    /// Drops the oldest envelopes up to before a time.
+    pub(super) fn forget(&mut self, before: Timestamp) {
+        let is_old = |envelope: &Bytes| {
+            Header::read(envelope).is_ok_and(|header| header.timestamp() < before)
+        };
+        while let Some(oldest) = self.envelopes.front()
+            && is_old(oldest)
+        {
+            self.bytes -= oldest.len();
+            self.base += 1;
+            self.envelopes.pop_front();
+        }
+    }
+
     /// Drops everything and waits for sequence `next`.
     pub(super) fn restart(&mut self, next: u64) {
         self.envelopes.clear();
@@ -85,6 +101,7 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{Envelope, HeaderFields};
 
     fn held(ring: &Ring) -> Vec<usize> {
         ring.range(ring.base()..ring.next())
@@ -100,6 +117,27 @@ mod tests {
         }
         assert_eq!((ring.base(), ring.next()), (6, 8));
         assert_eq!(held(&ring), [20, 30]);
+    }
+
+    #[test]
+    fn what_was_said_before_a_time_is_dropped_and_the_rest_stays() {
+        let mut ring = Ring::awaiting(5);
+        for (sequence, time) in [(5, 10), (6, 20), (7, 30)] {
+            let fields = HeaderFields {
+                timestamp: Timestamp(time),
+                ..HeaderFields::default()
+            };
+            let envelope = Envelope::new(&fields, b"x").unwrap();
+            ring.push(sequence, envelope.bytes().clone(), 1_000);
+        }
+        let all = ring.bytes();
+        ring.forget(Timestamp(20));
+        assert_eq!(
+            (ring.base(), ring.next(), ring.bytes()),
+            (6, 8, all / 3 * 2)
+        );
+        ring.forget(Timestamp(99));
+        assert_eq!((ring.base(), ring.next(), ring.bytes()), (8, 8, 0));
     }
 
     #[test]
