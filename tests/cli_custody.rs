@@ -14,7 +14,10 @@ fn an_operator_holds_releases_and_sets_what_is_kept() {
     let served = Serving::start(&mut serve(data, &[]));
     let address = served.quic.to_string();
     let target = ["--data", text(data), "--server", &address, "--tenant", "1"];
-    let archive = |what: &[&str]| [&["archive"], what, &target].concat();
+    let archive = |what: &[&'static str]| -> Vec<String> {
+        let all = [&["archive"], what, &target].concat();
+        all.into_iter().map(str::to_owned).collect()
+    };
 
     assert_eq!(run_well(&archive(&["hold"])), "no holds\n");
     let place = [

@@ -88,20 +88,22 @@ fn random_flips_over_a_large_archive_are_all_found_where_they_are() {
     assert!(report.is_sound());
     let names = storage.names().expect("names").into_iter();
     let names: Vec<_> = names.filter(|name| name.ends_with(".segment")).collect();
+    let used = names.iter().map(|name| used_len(&*storage, name));
+    let used: Vec<_> = used.collect();
     let mut random = Random::new(11);
     let mut hit: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     let mut residue = 0;
     for _ in 0..flips {
-        let name = &names[random.below(names.len() as u64) as usize];
+        let which = random.below(names.len() as u64) as usize;
+        let name = &names[which];
         let file = storage.open(name).expect("it is there");
-        let used = used_len(&*storage, name);
         let at = random.below(file.len().expect("a length"));
         let mut byte = [0];
         file.read_at(&mut byte, at).expect("readable");
         byte[0] ^= 1 << random.below(8);
         file.write_at(&mut [std::io::IoSlice::new(&byte)], at)
             .expect("written");
-        if at < used {
+        if at < used[which] {
             hit.entry(name.clone()).or_default().push(at);
         } else {
             residue += 1;
