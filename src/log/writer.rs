@@ -380,7 +380,7 @@ impl Log {
             sealing.prepare(entries)?;
         }
         for (number, entry) in entries.iter().enumerate() {
-            let sealing = self.sealing.as_ref();
+            let sealing = self.sealing.as_mut();
             let seal = FrameSeal {
                 epoch: self.meta.epoch,
                 salt: self.keys.salt(entry.header.record().0),

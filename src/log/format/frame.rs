@@ -164,7 +164,7 @@ pub(crate) fn encode(
     buffer.extend_from_slice(entry.view);
     buffer.extend_from_slice(entry.private);
     if let Some(keys) = keys {
-        seal_parts(&mut buffer[from..], entry, keys, prefix.epoch);
+        seal_parts(buffer, from, entry, keys, prefix.epoch);
     }
     let commitment = Sha256::digest(&buffer[from + COMMITTED_FROM..]).into();
     buffer.resize(from + len, 0);
@@ -173,22 +173,29 @@ pub(crate) fn encode(
     commitment
 }
 
-/// Seals both parts in place and writes their tags.
-fn seal_parts(frame: &mut [u8], entry: &Entry<'_>, keys: &FrameKeys, epoch: [u8; 3]) {
-    let (record, parts_len) = (
-        entry.header.record().0,
-        entry.view.len() + entry.private.len(),
-    );
-    let (front, parts) = frame.split_at_mut(frame.len() - parts_len);
+/// Seals both parts of the frame from `from` on in place and writes their tags. What is authenticated
+/// stands behind the frame meanwhile: this is done for every record, and allocates nothing.
+fn seal_parts(
+    buffer: &mut Vec<u8>,
+    from: usize,
+    entry: &Entry<'_>,
+    keys: &FrameKeys,
+    epoch: [u8; 3],
+) {
+    let (record, end) = (entry.header.record().0, buffer.len());
+    let parts_from = end - entry.view.len() - entry.private.len();
+    buffer.extend_from_within(from + COMMITTED_FROM..from + TAGS_FROM);
+    buffer.extend_from_within(from + PREFIX_LEN..parts_from);
+    let (frame, aad) = buffer[from..].split_at_mut(end - from);
+    let (front, parts) = frame.split_at_mut(parts_from - from);
     let (view, private) = parts.split_at_mut(entry.view.len());
-    let aad = authenticated(front);
-    let view = keys
-        .view
-        .1
-        .seal(&nonce(epoch, Part::View, record), &aad, view);
-    let nonce = nonce(epoch, Part::Private, record);
-    let private = keys.private.1.seal(&nonce, &aad, private);
-    front[TAGS_FROM..PREFIX_LEN].copy_from_slice(&[view, private].concat());
+    let view_nonce = nonce(epoch, Part::View, record);
+    let view_tag = keys.view.1.seal(&view_nonce, aad, view);
+    let private_nonce = nonce(epoch, Part::Private, record);
+    let private_tag = keys.private.1.seal(&private_nonce, aad, private);
+    front[TAGS_FROM..TAGS_FROM + 16].copy_from_slice(&view_tag);
+    front[TAGS_FROM + 16..PREFIX_LEN].copy_from_slice(&private_tag);
+    buffer.truncate(end);
 }
 
 /// What a seal authenticates of a frame besides its part: everything in front of the parts but what a

@@ -47,8 +47,9 @@ pub(crate) struct Sealing {
     day: i32,
     node: u32,
     snapshot_nonces: Arc<Mutex<Draws>>,
-    /// Of the batch being written.
+    /// Of the batch being written, and those of its keys that were asked for.
     chosen: Vec<Chosen>,
+    opened: FxHashMap<u32, Arc<dyn Cipher>>,
 }
 
 impl Sealing {
@@ -73,6 +74,7 @@ impl Sealing {
             node,
             snapshot_nonces: Arc::new(Mutex::new(Draws::new(entropy, b"snapshot nonces"))),
             chosen: Vec::new(),
+            opened: HashMap::with_hasher(FxBuildHasher),
         })
     }
 
@@ -93,6 +95,7 @@ impl Sealing {
     /// Chooses the keys of a batch; those that are not there yet are made, durable on return.
     pub(crate) fn prepare(&mut self, entries: &[Entry<'_>]) -> Result<(), StorageError> {
         self.chosen.clear();
+        self.opened.clear();
         let mut wanted = Vec::new();
         let mut next = self.keyring.next_id();
         let first = next;
@@ -145,7 +148,7 @@ impl Sealing {
     }
 
     /// The keys of entry `number` of the batch that was prepared.
-    pub(crate) fn keys_of(&self, number: usize) -> Result<FrameKeys, StorageError> {
+    pub(crate) fn keys_of(&mut self, number: usize) -> Result<FrameKeys, StorageError> {
         let Chosen {
             algorithm,
             view,
@@ -158,11 +161,16 @@ impl Sealing {
         })
     }
 
-    fn open(&self, id: u32) -> Result<Arc<dyn Cipher>, StorageError> {
-        match self.vault.key(id)? {
-            Loaded::Open(cipher) => Ok(cipher),
-            Loaded::Destroyed | Loaded::Unusable => Err(unusable(id)),
+    /// Readers' locks are taken once a key and batch, not once a part.
+    fn open(&mut self, id: u32) -> Result<Arc<dyn Cipher>, StorageError> {
+        if let Some(cipher) = self.opened.get(&id) {
+            return Ok(cipher.clone());
         }
+        let Loaded::Open(cipher) = self.vault.key(id)? else {
+            return Err(unusable(id));
+        };
+        self.opened.insert(id, cipher.clone());
+        Ok(cipher)
     }
 
     /// Destroys the keys of what is gone, durably; the next record of such a group and day has a new one.
@@ -170,6 +178,7 @@ impl Sealing {
         let destroyed = self.keyring.destroy(gone, record)?;
         let ids = &destroyed.ids;
         self.vault.forget(ids);
+        self.opened.clear();
         self.keys.retain(|_, id| ids.binary_search(id).is_err());
         Ok(destroyed)
     }
