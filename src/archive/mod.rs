@@ -4,6 +4,7 @@
 //! Reads with the log's own scan, so that "sound" here and "recovered" there mean the same
 //! (invariant 8). Whoever opened the storage holds its lock: nothing changes underneath.
 
+pub mod export;
 mod inspect;
 mod repair;
 pub mod tlog;
