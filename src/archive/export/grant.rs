@@ -4,7 +4,7 @@ use super::ExportError;
 use super::walk::{Walk, events_of};
 use crate::log::{Reader, Record};
 use crate::model::command::ExportScopeV1;
-use crate::model::event::Event;
+use crate::model::event::{Event, ExportGrantedV1};
 use crate::wire::{ExportId, PersonId, RecordNumber, TenantId, Timestamp};
 
 /// Bytes of records read at a time.
@@ -31,15 +31,14 @@ pub struct Grant {
     pub granted_at: Timestamp,
 }
 
-/// What a record with these events grants; none where the one who asked approved it themself, which the
-/// model never does.
+/// What a record with these events grants.
 pub fn granted_by<'a>(
     record: &'a Record,
     events: &'a [Event],
 ) -> impl Iterator<Item = Grant> + use<'a> {
     let header = record.envelope.header();
     events.iter().filter_map(move |event| match event {
-        Event::ExportGranted(granted) if granted.requester != granted.approver => Some(Grant {
+        Event::ExportGranted(granted) if is_of_two(granted) => Some(Grant {
             tenant: header.tenant(),
             export: granted.export,
             scope: granted.scope.clone(),
@@ -50,6 +49,12 @@ pub fn granted_by<'a>(
         }),
         _ => None,
     })
+}
+
+/// Whether two people agreed, as the model has it (SPEC P1): a log that says otherwise grants nothing.
+fn is_of_two(granted: &ExportGrantedV1) -> bool {
+    let both = [granted.requester, granted.approver];
+    both[0] != both[1] && !both.contains(&PersonId(0))
 }
 
 impl Grant {
