@@ -27,6 +27,7 @@ pub use proofs::Published;
 
 use std::ops::ControlFlow;
 
+use self::output::Progressed;
 use crate::archive::tlog;
 use crate::log::{ReadError, Reader, Storage, StorageError};
 use crate::model::event::EventsError;
@@ -231,8 +232,9 @@ impl Job<'_> {
         if let Some(exported) = manifest::finished(self)? {
             return Ok(exported);
         }
+        let state = Progressed::load(self)?;
         let plan = plan::plan(self, progress)?;
-        let written = writing::write(self, &plan, progress)?;
+        let written = writing::write(self, state, &plan, progress)?;
         manifest::finish(self, &plan, &written, progress)
     }
 

@@ -106,7 +106,10 @@ pub(super) struct Gap {
     pub(super) records: u64,
     /// 0 where they are of no single group.
     pub(super) group: u64,
+    /// `erased` or `expired`.
     pub(super) why: String,
+    /// The record that says so, if one does.
+    pub(super) gone_since: Option<u64>,
 }
 
 /// How far an export has got. What is in it is durable.

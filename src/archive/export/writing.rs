@@ -54,10 +54,10 @@ struct Writer<'a> {
 /// Writes everything in scope, from where it was left.
 pub(super) fn write(
     job: &Job<'_>,
+    state: Progressed,
     plan: &Plan,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Written, ExportError> {
-    let state = Progressed::load(job)?;
     let archive_name = job.name(&archive_name(state.archive));
     let mut writer = Writer {
         job,
@@ -199,26 +199,35 @@ impl Writer<'_> {
     }
 
     fn note_gap(&mut self, record: &Record) -> Result<(), ExportError> {
+        if !record.erased {
+            return self.end_gap();
+        }
         let header = record.envelope.header();
-        let (number, group) = (header.record().0, header.group().0);
-        let goes_on = |gap: &Gap| record.erased && gap.group == group;
+        let (group, day) = (header.group(), header.timestamp().utc_day());
+        let (why, since) = self.plan.gone.why(group, day);
+        let number = header.record().0;
+        let one = Gap {
+            from: number,
+            to: number,
+            records: 1,
+            group: group.0,
+            why: why.to_owned(),
+            gone_since: since.map(|record| record.0),
+        };
+        self.state.gap_records += 1;
         match &mut self.state.gap {
-            Some(gap) if goes_on(gap) => {
+            Some(gap)
+                if (gap.group, &gap.why, gap.gone_since)
+                    == (one.group, &one.why, one.gone_since) =>
+            {
                 (gap.to, gap.records) = (number, gap.records + 1);
             }
             _ => {
                 self.end_gap()?;
-                self.state.gap = record.erased.then(|| Gap {
-                    from: number,
-                    to: number,
-                    records: 1,
-                    group,
-                    why: "erased".to_owned(),
-                });
-                self.state.gap_ranges += u64::from(record.erased);
+                self.state.gap_ranges += 1;
+                self.state.gap = Some(one);
             }
         }
-        self.state.gap_records += u64::from(record.erased);
         Ok(())
     }
 
