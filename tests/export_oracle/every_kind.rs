@@ -13,7 +13,7 @@ use throng::wire::{
 };
 
 use crate::town::NOON;
-use crate::world::{everything, files, memory, read, run};
+use crate::world::{everything, files, find, memory, read, run};
 
 pub(crate) const OURS: TenantId = TenantId(1);
 const THEIRS: TenantId = TenantId(2);
@@ -80,7 +80,7 @@ impl Written {
             ..HeaderFields::default()
         };
         self.write(fields, &[Event::ExportGranted(granted)], &[]);
-        Grant::find(&self.log.reader(), None, EXPORT)
+        find(&self.log.reader(), None, EXPORT)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use throng::archive::export::{ExportError, Grant};
+use throng::archive::export::ExportError;
 use throng::log::storage::Faulty;
 use throng::log::{Config, Encryption, Erasure, MasterKey, Memory, ReadError, Reader};
 use throng::model::event::{ContentErasedV1, Event};
@@ -11,7 +11,7 @@ use throng::wire::{ExportId, GroupId, HeaderFields, Kind, RecordNumber, Sequence
 
 use crate::every_kind::{OURS, Written};
 use crate::town::NOON;
-use crate::world::{files, memory, read, run};
+use crate::world::{files, find, memory, read, run};
 
 fn segment(disk: &Faulty) -> String {
     let names = throng::log::Storage::names(disk).unwrap();
@@ -111,7 +111,7 @@ fn a_group_that_counts_more_messages_than_there_are_fails_the_export() {
 fn a_grant_that_is_not_in_the_log_is_refused() {
     let mut log = Written::on(Arc::new(Memory::new()), Config::default());
     log.message(Kind::Text, 1, b"said");
-    let refused = Grant::find(&log.log.reader(), Some(OURS), ExportId(1)).unwrap_err();
+    let refused = find(&log.log.reader(), Some(OURS), ExportId(1)).unwrap_err();
     assert!(matches!(refused, ExportError::NotGranted { .. }));
     assert!(refused.to_string().contains("another approves"));
 }

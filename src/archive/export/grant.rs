@@ -1,7 +1,7 @@
 //! What was granted: found in the log, the only place that says so.
 
-use super::ExportError;
 use super::walk::{Walk, events_of};
+use super::{ExportError, OnProgress, Phase, tell};
 use crate::log::{Reader, Record};
 use crate::model::command::ExportScopeV1;
 use crate::model::event::{Event, ExportGrantedV1};
@@ -63,10 +63,13 @@ impl Grant {
         reader: &Reader,
         tenant: Option<TenantId>,
         export: ExportId,
+        progress: OnProgress<'_>,
     ) -> Result<Self, ExportError> {
         let mut found: Vec<Self> = Vec::new();
-        let mut walk = Walk::new(reader, reader.durable().0, READ_BYTES);
+        let durable = reader.durable().0;
+        let mut walk = Walk::new(reader, durable, READ_BYTES);
         loop {
+            tell(progress, Phase::Looking, walk.done(), durable)?;
             let records = walk.read()?;
             if records.is_empty() {
                 break;

@@ -1,7 +1,6 @@
 //! The manifest: what should be there, what is, and by which hashes it is told. Written last.
 
 use std::io::{self, IoSlice, Read};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -12,7 +11,7 @@ use super::output::{Output, STATE};
 use super::plan::Plan;
 use super::proofs::prove;
 use super::writing::{GAPS, RECORDS, Written, archive_name};
-use super::{ExportError, Exported, Job, Phase, Progress, tell};
+use super::{ExportError, Exported, Job, OnProgress, Phase, tell};
 use crate::log::storage::{File, read_whole, replace};
 
 /// The file that is there once an export is whole.
@@ -47,11 +46,11 @@ pub(super) fn finish(
     job: &Job<'_>,
     plan: &Plan,
     written: &Written,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    progress: OnProgress<'_>,
 ) -> Result<Exported, ExportError> {
     plan.deletions.remove(job.out)?;
     write_groups(job, plan, written)?;
-    let proved = prove(job, plan)?;
+    let proved = prove(job, plan, progress)?;
 
     let mut names = vec![RECORDS.to_owned(), GAPS.to_owned(), GROUPS.to_owned()];
     names.extend((0..written.archives).map(archive_name));
@@ -192,7 +191,7 @@ struct Found {
 
 struct Check<'a> {
     job: &'a Job<'a>,
-    progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
+    progress: OnProgress<'a>,
     done: u64,
     total: u64,
 }

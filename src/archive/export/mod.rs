@@ -70,10 +70,14 @@ impl Default for Settings {
 /// What an export is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Phase {
+    /// The grant is looked for: records.
+    Looking,
     /// The first pass: records looked at.
     Planning,
     /// The second pass: records looked at, and written where they are in scope.
     Writing,
+    /// The records are compared with what was signed of them: records.
+    Proving,
     /// What was written is read back: bytes.
     Checking,
 }
@@ -249,12 +253,7 @@ impl Job<'_> {
 }
 
 /// Tells of progress and ends the job where it is told to stop.
-fn tell(
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-    phase: Phase,
-    done: u64,
-    total: u64,
-) -> Result<(), ExportError> {
+fn tell(progress: OnProgress<'_>, phase: Phase, done: u64, total: u64) -> Result<(), ExportError> {
     match progress(Progress { phase, done, total }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(ExportError::Stopped),

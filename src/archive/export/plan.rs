@@ -1,12 +1,11 @@
 //! The first pass: what there should be, counted by the log's own numbers, and what was deleted later.
 
 use std::collections::{BTreeMap, HashSet};
-use std::ops::ControlFlow;
 
 use super::deletions::{Deletion, Deletions};
 use super::scope::Scope;
 use super::walk::{Walk, events_of};
-use super::{ExportError, Job, Phase, Progress, tell};
+use super::{ExportError, Job, OnProgress, Phase, tell};
 use crate::log::Record;
 use crate::model::event::Event;
 use crate::wire::{GroupId, PersonId, RecordNumber, Sequence, Take};
@@ -140,10 +139,7 @@ impl Plan {
 }
 
 /// Looks at every record up to the grant.
-pub(super) fn plan(
-    job: &Job<'_>,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Plan, ExportError> {
+pub(super) fn plan(job: &Job<'_>, progress: OnProgress<'_>) -> Result<Plan, ExportError> {
     let mut plan = Plan {
         scope: Scope::of(job.grant),
         records: 0,

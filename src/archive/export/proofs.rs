@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use serde_json::{Value, json};
 
 use super::plan::Plan;
-use super::{ExportError, Job};
+use super::{ExportError, Job, OnProgress, Phase, tell};
 use crate::archive::tlog::{
     self, Edge, Hash, Proof, Signed, StoredError, VerifyingKey, base64, leaf_hash, read_checkpoint,
     read_hashes,
@@ -36,7 +36,11 @@ pub(super) struct Proved {
 }
 
 /// Proves the first and the last record, and that the log up to the grant is what was signed.
-pub(super) fn prove(job: &Job<'_>, plan: &Plan) -> Result<Proved, ExportError> {
+pub(super) fn prove(
+    job: &Job<'_>,
+    plan: &Plan,
+    progress: OnProgress<'_>,
+) -> Result<Proved, ExportError> {
     let nothing = Proved {
         files: Vec::new(),
         said: Value::Null,
@@ -44,7 +48,7 @@ pub(super) fn prove(job: &Job<'_>, plan: &Plan) -> Result<Proved, ExportError> {
     let Some(published) = job.published else {
         return Ok(nothing);
     };
-    let root = root_of(job)?;
+    let root = root_of(job, progress)?;
     let mut tries = TRIES;
     loop {
         tries -= 1;
@@ -59,9 +63,10 @@ pub(super) fn prove(job: &Job<'_>, plan: &Plan) -> Result<Proved, ExportError> {
 }
 
 /// The root over the records up to the grant, from the records.
-fn root_of(job: &Job<'_>) -> Result<Hash, ExportError> {
+fn root_of(job: &Job<'_>, progress: OnProgress<'_>) -> Result<Hash, ExportError> {
     let mut edge = Edge::default();
     while edge.size() < job.end() {
+        tell(progress, Phase::Proving, edge.size(), job.end())?;
         let left = usize::try_from(job.end() - edge.size()).unwrap_or(CHUNK);
         let next = RecordNumber(edge.size());
         let some = job.reader.commitments(next, left.min(CHUNK))?;

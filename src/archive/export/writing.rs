@@ -1,7 +1,6 @@
 //! The second pass: every record in scope is written, and its messages as mail.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use serde_json::json;
 
@@ -11,7 +10,7 @@ use super::names::Names;
 use super::output::{Gap, Output, Progressed};
 use super::plan::Plan;
 use super::walk::{Walk, events_of};
-use super::{ExportError, Job, Phase, Progress, tell};
+use super::{ExportError, Job, OnProgress, Phase, tell};
 use crate::log::Record;
 use crate::model::event::Event;
 use crate::model::project;
@@ -56,7 +55,7 @@ pub(super) fn write(
     job: &Job<'_>,
     state: Progressed,
     plan: &Plan,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    progress: OnProgress<'_>,
 ) -> Result<Written, ExportError> {
     let archive_name = job.name(&archive_name(state.archive));
     let mut writer = Writer {

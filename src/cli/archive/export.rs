@@ -8,7 +8,9 @@ use std::thread::available_parallelism;
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use throng::archive::export::{ExportError, Exported, Grant, Job, MANIFEST, Phase, Published};
+use throng::archive::export::{
+    ExportError, Exported, Grant, Job, MANIFEST, Phase, Progress, Published, Settings,
+};
 use throng::log::{Directory, OpenError, ReadError, Reader};
 use throng::wire::{ExportId, TenantId};
 
@@ -78,7 +80,20 @@ impl Export {
             bar.set_position(done);
         })?;
         let export = ExportId(self.export);
-        let grant = Grant::find(&reader, self.tenant.map(TenantId), export)?;
+        let mut show = |progress: Progress| {
+            bar.set_message(match progress.phase {
+                Phase::Looking => "looking for the grant",
+                Phase::Planning => "counting",
+                Phase::Writing => "writing",
+                Phase::Proving => "proving",
+                Phase::Checking => "reading back",
+            });
+            bar.set_length(progress.total);
+            bar.set_position(progress.done);
+            ControlFlow::Continue(())
+        };
+        let tenant = self.tenant.map(TenantId);
+        let grant = Grant::find(&reader, tenant, export, &mut show)?;
         let out = Directory::open(&self.to)
             .with_context(|| format!("cannot write to {}", self.to.display()))?;
         let job = Job {
@@ -89,18 +104,9 @@ impl Export {
             published: published
                 .as_ref()
                 .map(|(storage, key)| Published { storage, key }),
-            settings: throng::archive::export::Settings::default(),
+            settings: Settings::default(),
         };
-        let exported = job.run(&mut |progress| {
-            bar.set_message(match progress.phase {
-                Phase::Planning => "counting",
-                Phase::Writing => "writing",
-                Phase::Checking => "reading back",
-            });
-            bar.set_length(progress.total);
-            bar.set_position(progress.done);
-            ControlFlow::Continue(())
-        })?;
+        let exported = job.run(&mut show)?;
         bar.finish_and_clear();
         Ok(exported)
     }
