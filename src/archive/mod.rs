@@ -6,10 +6,12 @@
 
 pub mod export;
 mod inspect;
+mod offline;
 mod repair;
 pub mod tlog;
 mod verify;
 
 pub use inspect::{InspectError, Inspected, inspect, inspect_sealed};
+pub use offline::{OfflineError, read_offline};
 pub use repair::{Repair, RepairError, repair};
 pub use verify::{Progress, Report, VerifyError, verify};

@@ -4,6 +4,7 @@ use std::sync::{Arc, RwLock};
 
 use super::config::Config;
 use super::format::{Defect, META, META_LEN, Meta};
+use super::gone::Gone;
 use super::reader::Reader;
 use super::recovery::{OpenError, meta_damage};
 use super::seal::{self, MasterKey, Vault};
@@ -18,7 +19,7 @@ impl Reader {
     /// The whole log is scanned first, on so many threads, and damage to anything durable is refused by
     /// name; `progress` is told of bytes scanned and bytes to scan. What a crash left half written at the
     /// end is no part of it.
-    pub fn offline(
+    pub(crate) fn offline(
         storage: &dyn Storage,
         master: Option<&MasterKey>,
         threads: usize,
@@ -62,5 +63,10 @@ impl Reader {
             }));
         }
         Ok(Self::new(Arc::new(shared)))
+    }
+
+    /// Hands out nothing of what is gone from here on.
+    pub(crate) fn conceal(&self, gone: Gone) {
+        self.shared().set_gone(gone);
     }
 }

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use serde_json::json;
 use throng::archive::export::ExportError;
+use throng::archive::read_offline;
+use throng::engine::Options;
 use throng::log::storage::Faulty;
-use throng::log::{Config, Encryption, Erasure, MasterKey, Memory, ReadError, Reader};
+use throng::log::{Config, Encryption, Erasure, MasterKey, Memory, ReadError};
+use throng::model::command::{EraseContentV1, TaggedCommand};
 use throng::model::event::{ContentErasedV1, Event};
 use throng::wire::{ExportId, GroupId, HeaderFields, Kind, RecordNumber, Sequence};
 
 use crate::every_kind::{OURS, Written};
 use crate::town::NOON;
-use crate::world::{files, find, memory, read, run};
+use crate::world::{World, everything, files, find, memory, read, run};
 
 fn segment(disk: &Faulty) -> String {
     let names = throng::log::Storage::names(disk).unwrap();
@@ -55,7 +58,7 @@ fn a_damaged_record_fails_the_export_and_is_named() {
     );
 
     log.log.close().unwrap();
-    let offline = Reader::offline(&disk, None, 2, &|_, _| {}).unwrap_err();
+    let offline = read_offline(&disk, None, 2, &|_, _| {}).unwrap_err();
     assert!(offline.to_string().contains("record 6"), "{offline}");
 }
 
@@ -150,7 +153,7 @@ fn erased_messages_are_gaps_and_everything_else_is_there() {
     let grant = log.grant(1, 2).unwrap();
     log.log.close().unwrap();
 
-    let reader = Reader::offline(&disk, Some(&master), 1, &|_, _| {}).unwrap();
+    let reader = read_offline(&disk, Some(&master), 1, &|_, _| {}).unwrap();
     let out = memory();
     run(&reader, &grant, &*out).unwrap();
     let files = files(&*out);
@@ -173,9 +176,44 @@ fn erased_messages_are_gaps_and_everything_else_is_there() {
         assert!(!leaked, "{name} has what was erased");
     }
 
-    let sealed = Reader::offline(&disk, None, 1, &|_, _| {}).unwrap_err();
+    let sealed = read_offline(&disk, None, 1, &|_, _| {}).unwrap_err();
     assert!(
         sealed.to_string().contains("encrypted under master key"),
         "{sealed}"
     );
+}
+
+#[test]
+fn what_was_erased_is_not_exported_though_its_bytes_are_there() {
+    let disk = Faulty::new(3);
+    let world = World::on(Arc::new(disk.clone()), Options::default());
+    let (town, [group, _]) = (&world.town, world.groups);
+    town.say(group, town.people[0], 1, "a secret").unwrap();
+    town.clock.advance(2 * 86_400_000_000);
+    let day = NOON.utc_day();
+    let erase = EraseContentV1 {
+        group,
+        first_day: day,
+        last_day: day,
+        reason: "asked for".into(),
+    };
+    town.call(TaggedCommand::EraseContent(erase)).unwrap();
+    town.say(group, town.people[0], 2, "not one").unwrap();
+    let grant = world.granted(everything());
+    town.engine.clone().close().unwrap();
+
+    let log = disk.contents(&segment(&disk)).unwrap();
+    assert!(log.windows(8).any(|window| window == b"a secret"));
+    let reader = read_offline(&disk, None, 1, &|_, _| {}).unwrap();
+    let out = memory();
+    run(&reader, &grant, &*out).unwrap();
+    let files = files(&*out);
+    let gaps = read(&files).gaps;
+    assert_eq!(
+        (&gaps[0]["why"], &gaps[0]["records"]),
+        (&json!("erased"), &json!(1))
+    );
+    let records = &files["records.jsonl"];
+    assert!(records.windows(7).any(|window| window == b"not one"));
+    assert!(!records.windows(8).any(|window| window == b"a secret"));
 }

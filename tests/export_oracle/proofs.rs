@@ -6,10 +6,11 @@ use std::sync::Arc;
 use base64::Engine as _;
 use serde_json::{Value, json};
 use throng::archive::export::{ExportError, Exported, Grant, Published};
+use throng::archive::read_offline;
 use throng::archive::tlog::{Proof, SigningKey, VerifyingKey, verify_consistency};
 use throng::engine::{Options, Transparency};
+use throng::log::Storage;
 use throng::log::storage::Faulty;
-use throng::log::{Reader, Storage};
 
 use crate::world::{World, everything, files, job, memory, read};
 
@@ -38,7 +39,7 @@ fn export(
     grant: &Grant,
     out: &dyn Storage,
 ) -> Result<Exported, ExportError> {
-    let reader = Reader::offline(disk, None, 1, &|_, _| {}).unwrap();
+    let reader = read_offline(disk, None, 1, &|_, _| {}).unwrap();
     let key = key().verifying_key();
     let mut job = job(&reader, grant, out);
     job.published = Some(Published {

@@ -11,7 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use throng::archive::export::{
     ExportError, Exported, Grant, Job, MANIFEST, Phase, Progress, Published, Settings,
 };
-use throng::log::{Directory, OpenError, ReadError, Reader};
+use throng::archive::{self, OfflineError};
+use throng::log::{Directory, OpenError, ReadError};
 use throng::wire::{ExportId, TenantId};
 
 use super::super::DAMAGED;
@@ -75,7 +76,7 @@ impl Export {
                 .expect("the template is a constant"),
         );
         bar.set_message("checking the log");
-        let reader = Reader::offline(&log, master.as_ref(), threads, &|done, total| {
+        let reader = archive::read_offline(&log, master.as_ref(), threads, &|done, total| {
             bar.set_length(total);
             bar.set_position(done);
         })?;
@@ -114,7 +115,14 @@ impl Export {
 
 /// Whether the log, or what was written of it, is not what it should be.
 fn is_damage(error: &anyhow::Error) -> bool {
-    let of_log = matches!(error.downcast_ref(), Some(OpenError::Damaged(_)));
+    let of_log = matches!(
+        error.downcast_ref(),
+        Some(
+            OfflineError::Open(OpenError::Damaged(_))
+                | OfflineError::Read(ReadError::Damaged(_))
+                | OfflineError::Events { .. }
+        )
+    );
     of_log
         || matches!(
             error.downcast_ref(),
