@@ -49,7 +49,7 @@ impl Reader {
             }
             (None, _) => None,
         };
-        let durable = scans().last().map_or(0, |scan| scan.next);
+        let durable = scans().next_back().map_or(0, |scan| scan.next);
         let index_bytes_max = Config::default().index_bytes_max;
         let shared = Shared::new(durable, index_bytes_max, vault.map(Arc::new));
         for found in segments {

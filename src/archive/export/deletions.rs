@@ -38,7 +38,7 @@ impl Deletion {
             self.group.0,
             self.sequence.0,
             self.record.0,
-            self.by as u8 as u64,
+            u64::from(self.by as u8),
         ];
         for field in fields {
             out.extend_from_slice(&field.to_le_bytes());
