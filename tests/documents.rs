@@ -101,7 +101,7 @@ fn every_test_named_beside_a_promise_to_auditors_exists() {
             .lines()
             .take_while(|it| it.starts_with("| "))
             .collect();
-        assert!(rows.len() > 9, "{rows:?}");
+        assert!(rows.len() > 4, "{rows:?}");
         for row in rows {
             let named: Vec<_> = row.rsplit('|').nth(1).unwrap().split('`').collect();
             assert!(named.len() > 1, "no test in: {row}");
