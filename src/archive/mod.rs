@@ -4,11 +4,14 @@
 //! Reads with the log's own scan, so that "sound" here and "recovered" there mean the same
 //! (invariant 8). Whoever opened the storage holds its lock: nothing changes underneath.
 
+pub mod export;
 mod inspect;
+mod offline;
 mod repair;
 pub mod tlog;
 mod verify;
 
 pub use inspect::{InspectError, Inspected, inspect, inspect_sealed};
+pub use offline::{OfflineError, read_offline};
 pub use repair::{Repair, RepairError, repair};
 pub use verify::{Progress, Report, VerifyError, verify};

@@ -1,4 +1,4 @@
-//! The data directory: `log/`, `tlog/`, `keys/`, `tls/`, and nothing else.
+//! The data directory: `log/`, `tlog/`, `exports/`, `keys/`, `tls/`, and nothing else.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;

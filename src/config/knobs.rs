@@ -439,6 +439,13 @@ sections! {
         costs "the less, the more syncs on the log's disk; past 1 s, records are signed later than promised";
     }
 
+    /// Exports of records that two super admins have agreed on (docs/archive.md).
+    export: Export {
+        /// Where they are written, each to a folder of its own. From the data directory unless
+        /// absolute. Empty to write none: `throng archive export` does then, while no server runs.
+        directory: PathBuf = "exports", costs "room for what is exported, in plain text: in JSON Lines and once more as mail";
+    }
+
     /// What the server says of itself, on standard error.
     logging: Logging {
         /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or per module as in

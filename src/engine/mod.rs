@@ -16,6 +16,7 @@ mod custody;
 mod denials;
 mod door;
 mod embed;
+mod export;
 mod fetch;
 mod journal;
 mod online;
@@ -84,6 +85,7 @@ struct Inner {
     stop_calls: Sender<()>,
     stop_tlog: Arc<AtomicBool>,
     stop_custody: Arc<AtomicBool>,
+    stop_exports: Arc<AtomicBool>,
     publishes: bool,
     incarnation: u64,
     outbox_bytes: usize,
@@ -99,6 +101,7 @@ struct Threads {
     calls: Option<JoinHandle<()>>,
     tlog: Option<JoinHandle<()>>,
     custody: Option<JoinHandle<()>>,
+    exports: Option<JoinHandle<()>>,
 }
 
 /// Why an engine did not close cleanly. Everything acknowledged is durable all the same.
@@ -239,6 +242,10 @@ impl Engine {
             custody_views: counters.custody_views.load(Ordering::Relaxed),
             custody_is_pending: counters.custody_pending.load(Ordering::Acquire) > 0,
             custody_failures: counters.custody_failures.load(Ordering::Relaxed),
+            exports_waiting: counters.exports_waiting.load(Ordering::Relaxed),
+            exports_finished: counters.exports_finished.load(Ordering::Relaxed),
+            export_failures: counters.export_failures.load(Ordering::Relaxed),
+            export_permille: counters.export_permille.load(Ordering::Relaxed),
         }
     }
 
@@ -259,6 +266,7 @@ impl Inner {
         );
         self.stop_snapshots.store(true, Ordering::Release);
         self.stop_custody.store(true, Ordering::Release);
+        self.stop_exports.store(true, Ordering::Release);
         let _ = self.stop_calls.try_send(());
         let _ = self.control.send(Control::Finish);
         if let Some(calls) = threads.calls {
@@ -284,6 +292,12 @@ impl Inner {
             })?;
         }
         let log = threads.journal.map(JoinHandle::join);
+        // The sequencer has ended and answers nobody any more.
+        if let Some(exports) = threads.exports {
+            exports
+                .join()
+                .map_err(|_| CloseError::Panicked { thread: "export" })?;
+        }
         // Last, so that what was written until the end is published too.
         self.stop_tlog.store(true, Ordering::Release);
         if let Some(tlog) = threads.tlog {

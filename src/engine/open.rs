@@ -16,6 +16,7 @@ use super::clock::{Clock, DecisionClock, SystemClock};
 use super::custody::{Custodian, Expiry, Newest, as_the_log_asks};
 use super::denials::Denials;
 use super::door::{BodyDigest, Door, Randomness};
+use super::export::{Exporter, GRANTED_MAX};
 use super::journal::Journal;
 use super::online::Online;
 use super::recovery::{self, ReplayError};
@@ -105,6 +106,10 @@ impl Engine {
         }
         let reader = log.reader();
         let stop_tlog = Arc::new(AtomicBool::new(false));
+        let published = options
+            .transparency
+            .as_ref()
+            .map(|it| (Arc::clone(&it.storage), it.key.verifying_key()));
         let publishing = match options.transparency {
             None => None,
             Some(publish) => {
@@ -145,9 +150,15 @@ impl Engine {
         let (fetches, fetches_inbox) = unbounded();
         let failed = Arc::new(AtomicBool::new(false));
         let stop_snapshots = Arc::new(AtomicBool::new(false));
+        let stop_exports = Arc::new(AtomicBool::new(false));
         let budget = Budget::new(options.admission_bytes);
         let open_calls = match &options.callee {
             Some(_) => replayed.state.open_calls().collect(),
+            None => Vec::new(),
+        };
+        let (granted, granted_inbox) = bounded(GRANTED_MAX);
+        let open_exports = match &options.exports {
+            Some(_) => replayed.state.open_exports().collect(),
             None => Vec::new(),
         };
         let sequencer = Sequencer {
@@ -170,6 +181,7 @@ impl Engine {
             commands: commands_inbox,
             control: control_inbox,
             journal,
+            exports: options.exports.is_some().then_some(granted),
             counters: Arc::clone(&counters),
         };
         let (calls, calls_inbox) = bounded(options.calls_waiting_max.max(1));
@@ -232,6 +244,15 @@ impl Engine {
             queue: calls_inbox,
             stop: calls_stopped,
         });
+        let exporter = options.exports.map(|storage| Exporter {
+            storage,
+            published,
+            reader: reader.clone(),
+            door: door.clone(),
+            granted: granted_inbox,
+            counters: Arc::clone(&counters),
+            stop: Arc::clone(&stop_exports),
+        });
         let threads = Threads {
             sequencer: Some(spawn("throng-seq", move || sequencer.run())?),
             journal: Some(spawn("throng-log", move || log_thread.run(on_failure))?),
@@ -242,6 +263,9 @@ impl Engine {
             custody: Some(spawn("throng-custody", move || custodian.run())?),
             tlog: follower
                 .map(|follower| spawn("throng-tlog", move || follower.run()))
+                .transpose()?,
+            exports: exporter
+                .map(|exporter| spawn("throng-export", move || exporter.run(open_exports)))
                 .transpose()?,
         };
         let inner = Inner {
@@ -256,6 +280,7 @@ impl Engine {
             stop_calls,
             stop_tlog,
             stop_custody,
+            stop_exports,
             publishes,
             incarnation: recovered.incarnation,
             outbox_bytes: options.outbox_bytes,

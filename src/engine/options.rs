@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Callee, Transparency};
-use crate::log;
+use crate::log::{self, Storage};
 use crate::model::Limits;
 
 /// What is told that the log has failed.
@@ -60,6 +60,9 @@ pub struct Options {
     pub call_timeout: Duration,
     /// Publishes the log for auditors; without it nothing is published and nothing is paid for.
     pub transparency: Option<Transparency>,
+    /// Where granted exports go, each to a folder `tenant-<T>-export-<N>/`; without it they wait for
+    /// `throng archive export`, or for an engine that has it.
+    pub exports: Option<Arc<dyn Storage>>,
     /// Called once, on the log's thread, when the log has failed and nothing is acknowledged any
     /// more. A server exits here.
     pub on_failure: Option<OnFailure>,
@@ -81,6 +84,7 @@ impl Default for Options {
             calls_waiting_max: 10_000,
             call_timeout: Duration::from_secs(10),
             transparency: None,
+            exports: None,
             on_failure: None,
         }
     }

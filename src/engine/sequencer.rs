@@ -16,6 +16,7 @@ use super::clock::{Clock, DecisionClock};
 use super::custody::Expiry;
 use super::denials::Denials;
 use super::door::Randomness;
+use super::export;
 use super::journal::{Pending, PendingRecord, ToJournal};
 use super::online::Online;
 use super::outbox::Outbox;
@@ -110,6 +111,8 @@ pub(crate) struct Sequencer {
     pub(crate) commands: Receiver<Asked>,
     pub(crate) control: Receiver<Control>,
     pub(crate) journal: Sender<ToJournal>,
+    /// Told of records that grant an export, where somebody carries it out.
+    pub(crate) exports: Option<Sender<RecordNumber>>,
     pub(crate) counters: Arc<Counters>,
 }
 
@@ -385,6 +388,15 @@ impl Sequencer {
             self.expiry.look_again(self.decision_clock.last());
         }
         let calls = OpenCall::opened_by(stamp.tenant, &events).collect();
+        if let Some(exports) = &self.exports
+            && export::grants(&events)
+            && exports.try_send(self.next).is_err()
+        {
+            tracing::warn!(
+                record = self.next.0,
+                "too many exports wait: the next start carries this one out"
+            );
+        }
         // The header says the one take of a record of one group.
         let takes = if applied.takes.len() > 1 {
             applied.takes

@@ -27,6 +27,10 @@ pub(crate) struct Counters {
     pub(crate) custody_views: AtomicU64,
     pub(crate) custody_pending: AtomicU64,
     pub(crate) custody_failures: AtomicU64,
+    pub(crate) exports_waiting: AtomicU64,
+    pub(crate) exports_finished: AtomicU64,
+    pub(crate) export_failures: AtomicU64,
+    pub(crate) export_permille: AtomicU64,
 }
 
 impl Counters {
@@ -92,4 +96,12 @@ pub struct Stats {
     pub custody_is_pending: bool,
     /// Tries to take it from there that failed.
     pub custody_failures: u64,
+    /// Exports that are granted and not complete, the one that is carried out among them.
+    pub exports_waiting: u64,
+    /// Exports completed since the engine was opened.
+    pub exports_finished: u64,
+    /// Tries to export that failed.
+    pub export_failures: u64,
+    /// How far the export is that is carried out, in thousandths; 0 where none is.
+    pub export_permille: u64,
 }

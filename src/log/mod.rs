@@ -17,6 +17,7 @@ pub(crate) mod format;
 pub(crate) mod gone;
 mod index;
 mod keys;
+mod offline;
 mod reader;
 mod recovery;
 pub(crate) mod scan;

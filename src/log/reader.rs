@@ -132,6 +132,10 @@ impl Reader {
         Self { shared }
     }
 
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// The first record that is not durable.
     #[must_use]
     pub fn durable(&self) -> RecordNumber {

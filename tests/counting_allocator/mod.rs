@@ -10,6 +10,7 @@ use std::cell::Cell;
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
     static BYTES: Cell<i64> = const { Cell::new(0) };
+    static PEAK: Cell<i64> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -38,6 +39,7 @@ unsafe impl GlobalAlloc for Counting {
 fn count(new: usize, old: usize) {
     ALLOCATIONS.set(ALLOCATIONS.get() + 1);
     BYTES.set(BYTES.get() + new as i64 - old as i64);
+    PEAK.set(PEAK.get().max(BYTES.get()));
 }
 
 #[global_allocator]
@@ -49,6 +51,15 @@ pub(crate) fn bytes_kept_by<T>(work: impl FnOnce() -> T) -> (T, i64) {
     let before = BYTES.get();
     let done = work();
     (done, BYTES.get() - before)
+}
+
+/// What `work` returns, and how many bytes it had allocated on this thread at most.
+#[allow(dead_code)] // As above.
+pub(crate) fn peak_of<T>(work: impl FnOnce() -> T) -> (T, i64) {
+    let before = BYTES.get();
+    PEAK.set(before);
+    let done = work();
+    (done, PEAK.get() - before)
 }
 
 /// How many allocations `work` makes on this thread.

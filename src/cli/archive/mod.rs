@@ -2,6 +2,7 @@
 //! writes; and what is asked of a running server about how long it is kept.
 
 mod custody;
+mod export;
 mod inspect;
 mod prove;
 mod repair;
@@ -31,6 +32,7 @@ pub(super) enum Archive {
     Hold(custody::Hold),
     Release(custody::Release),
     Retention(custody::Retention),
+    Export(export::Export),
 }
 
 impl Archive {
@@ -45,6 +47,7 @@ impl Archive {
             Self::Hold(hold) => hold.run(),
             Self::Release(release) => release.run(),
             Self::Retention(retention) => retention.run(),
+            Self::Export(export) => export.run(),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod credentials;
 mod disk;
 mod events;
+mod exports;
 mod hook;
 mod logging;
 mod machine;
@@ -104,6 +105,7 @@ impl Running {
         let published = transparency.as_ref().map(|it| Arc::clone(&it.storage));
         let mut options = options::engine(&config, callee, events.clone());
         options.transparency = transparency;
+        options.exports = exports::storage(data, &config)?;
         options.log.encryption = encryption::of_knobs(data, &config.encryption)?;
         let engine = open_engine(data, options)?;
         let http = listen_http(&config)?;

@@ -16,7 +16,7 @@ use super::credentials::Credentials;
 /// A name, what it counts, and where it is read.
 type Metric<T> = (&'static str, &'static str, fn(&T) -> u64);
 
-const ENGINE_COUNTERS: [Metric<Stats>; 11] = [
+const ENGINE_COUNTERS: [Metric<Stats>; 13] = [
     (
         "throng_commands_decided_total",
         "Commands and queries decided",
@@ -72,9 +72,19 @@ const ENGINE_COUNTERS: [Metric<Stats>; 11] = [
         "Tries to take content from the disk that failed",
         |stats| stats.custody_failures,
     ),
+    (
+        "throng_exports_finished_total",
+        "Exports completed",
+        |stats| stats.exports_finished,
+    ),
+    (
+        "throng_export_failures_total",
+        "Tries to export that failed",
+        |stats| stats.export_failures,
+    ),
 ];
 
-const ENGINE_GAUGES: [Metric<Stats>; 6] = [
+const ENGINE_GAUGES: [Metric<Stats>; 8] = [
     (
         "throng_custody_pending",
         "1 while content that is gone is on disk still; nobody is handed it",
@@ -102,6 +112,16 @@ const ENGINE_GAUGES: [Metric<Stats>; 6] = [
         "throng_tlog_size",
         "Records that the published checkpoint signs",
         |stats| stats.tlog_size,
+    ),
+    (
+        "throng_exports_waiting",
+        "Exports that are granted and not complete",
+        |stats| stats.exports_waiting,
+    ),
+    (
+        "throng_export_permille",
+        "How far the export is that is being written, in thousandths",
+        |stats| stats.export_permille,
     ),
 ];
 

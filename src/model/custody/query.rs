@@ -6,6 +6,8 @@ use crate::model::command::Reply;
 use crate::model::decision::{Decision, Request};
 use crate::model::permission::{Operation, Subject};
 use crate::model::refusal::Refusal;
+use crate::model::state::State;
+use crate::wire::{ExportId, TenantId};
 
 /// Entries of a page, at most.
 const PAGE_MAX: usize = 100;
@@ -57,5 +59,18 @@ fn shown(hold: &Hold) -> HoldStateV1 {
         placed_at: hold.placed_at,
         reason: hold.reason.to_string(),
         released: hold.released,
+    }
+}
+
+impl State {
+    /// Exports that were granted and are not complete, the oldest of each enterprise first.
+    pub fn open_exports(&self) -> impl Iterator<Item = (TenantId, ExportId)> {
+        let tenants = (1..).map(TenantId).zip(&self.tenants);
+        tenants.flat_map(|(id, tenant)| {
+            let finished = &tenant.custody.finished;
+            let granted = tenant.approvals.exports.iter().map(|export| export.export);
+            let open = granted.filter(|export| finished.binary_search(export).is_err());
+            open.map(move |export| (id, export))
+        })
     }
 }

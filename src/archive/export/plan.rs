@@ -1,0 +1,231 @@
+//! The first pass: what there should be, counted by the log's own numbers, and what was deleted later.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::deletions::{Deletion, Deletions};
+use super::scope::Scope;
+use super::walk::{Walk, events_of};
+use super::{ExportError, Job, OnProgress, Phase, tell};
+use crate::log::Record;
+use crate::model::event::Event;
+use crate::wire::{GroupId, PersonId, RecordNumber, Sequence, Take};
+
+/// A place in a group's order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Place {
+    pub(super) sequence: u64,
+    /// Messages up to and including there.
+    pub(super) ordinal: u64,
+}
+
+/// What of one group is in the time of the export.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Extent {
+    /// The group's last sequence so far.
+    head: u64,
+    /// The group's last place before.
+    pub(super) before: Place,
+    /// The group's last place in it; that before where there is none.
+    pub(super) last: Place,
+}
+
+impl Place {
+    fn of(take: &Take) -> Self {
+        Self {
+            sequence: take.sequence.0,
+            ordinal: take.message_ordinal,
+        }
+    }
+}
+
+impl Extent {
+    /// Notes the group's next place, which must follow the one before.
+    fn follow(&mut self, take: &Take, record: RecordNumber) -> Result<(), ExportError> {
+        let expected = self.head + 1;
+        if take.sequence.0 != expected {
+            return Err(ExportError::MissingSequence {
+                group: take.group,
+                expected: Sequence(expected),
+                found: take.sequence,
+                record,
+            });
+        }
+        self.head = expected;
+        Ok(())
+    }
+
+    pub(super) fn sequences(&self) -> u64 {
+        self.last.sequence - self.before.sequence
+    }
+
+    pub(super) fn messages(&self) -> u64 {
+        self.last.ordinal.saturating_sub(self.before.ordinal)
+    }
+}
+
+/// What the first pass found.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) scope: Scope,
+    /// How many records there should be: all that are in its time, less those that are not in scope.
+    pub(super) records: u64,
+    /// The first and the last.
+    pub(super) ends: Option<(RecordNumber, RecordNumber)>,
+    /// By group, those in scope; about 100 bytes each.
+    pub(super) groups: BTreeMap<GroupId, Extent>,
+    /// Messages that came from elsewhere: they have no ordinal.
+    pub(super) imported: u64,
+    pub(super) deletions: Deletions,
+    /// Who has left the company since.
+    pub(super) departed: HashSet<PersonId>,
+    pub(super) gone: Gone,
+}
+
+/// Why content is gone, as far as the log says it: by when this is asked, not by the grant.
+///
+/// 16 bytes an erasure.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    /// By group: the first and the last UTC day, and the record that erased them.
+    erased: BTreeMap<GroupId, Vec<(i32, i32, RecordNumber)>>,
+    /// The latest day that any class has expired through, and the record that says so.
+    expired: Option<(i32, RecordNumber)>,
+}
+
+impl Gone {
+    fn apply(&mut self, events: &[Event], record: RecordNumber) {
+        for event in events {
+            match event {
+                Event::ContentErased(erased) => {
+                    let of_group = self.erased.entry(erased.group).or_default();
+                    of_group.push((erased.first_day, erased.last_day, record));
+                }
+                Event::ContentExpired(expired) => {
+                    let through = expired.classes.iter().map(|class| class.through_day);
+                    self.expired = self
+                        .expired
+                        .into_iter()
+                        .chain(through.map(|day| (day, record)))
+                        .max();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Why what was said in a group on a UTC day is gone, and since which record, if one says so.
+    pub(super) fn why(&self, group: GroupId, day: i32) -> (&'static str, Option<RecordNumber>) {
+        let erased = self.erased.get(&group).into_iter().flatten();
+        let mut erased = erased.filter(|(first, last, _)| (*first..=*last).contains(&day));
+        match (erased.next(), self.expired) {
+            (Some((.., record)), _) => ("erased", Some(*record)),
+            (None, Some((through, record))) if day <= through => ("expired", Some(record)),
+            (None, _) => ("erased", None),
+        }
+    }
+}
+
+impl Plan {
+    /// How many mails there should be.
+    pub(super) fn messages(&self) -> u64 {
+        let groups = self.groups.values().map(Extent::messages);
+        groups.sum::<u64>() + self.imported
+    }
+
+    /// How many places of groups.
+    pub(super) fn sequences(&self) -> u64 {
+        self.groups.values().map(Extent::sequences).sum()
+    }
+}
+
+/// Looks at every record up to the grant.
+pub(super) fn plan(job: &Job<'_>, progress: OnProgress<'_>) -> Result<Plan, ExportError> {
+    let mut plan = Plan {
+        scope: Scope::of(job.grant),
+        records: 0,
+        ends: None,
+        groups: BTreeMap::new(),
+        imported: 0,
+        deletions: Deletions::default(),
+        departed: HashSet::new(),
+        gone: Gone::default(),
+    };
+    // Beyond the grant it is only asked what has been erased since.
+    let durable = job.reader.durable().0.max(job.end());
+    let mut walk = Walk::new(job.reader, durable, job.settings.read_bytes);
+    // Records in its time, from the first to behind the last, and how many of them are not in scope.
+    let (mut time, mut others) = (None, 0);
+    loop {
+        tell(progress, Phase::Planning, walk.done(), durable)?;
+        let records = walk.read()?;
+        if records.is_empty() {
+            break;
+        }
+        for record in &records {
+            let header = record.envelope.header();
+            if header.record().0 >= job.end() {
+                if plan.scope.is_of_tenant(header) {
+                    plan.gone.apply(&events_of(record)?, header.record());
+                }
+                continue;
+            }
+            if plan.scope.is_in_time(header) {
+                let number = header.record().0;
+                let (first, _) = time.unwrap_or((number, 0));
+                time = Some((first, number + 1));
+            }
+            let in_scope = plan.scope.is_of_tenant(header) && look_at(&mut plan, job, record)?;
+            others += u64::from(plan.scope.is_in_time(header) && !in_scope);
+        }
+    }
+    plan.deletions.settle();
+    plan.records = time.map_or(0, |(first, end)| end - first) - others;
+    Ok(plan)
+}
+
+/// Takes notice of a record of the tenant; whether it is in scope.
+fn look_at(plan: &mut Plan, job: &Job<'_>, record: &Record) -> Result<bool, ExportError> {
+    let header = record.envelope.header();
+    let in_time = plan.scope.is_in_time(header);
+    for take in &record.takes {
+        if plan.scope.has_group(take.group) {
+            let extent = plan.groups.entry(take.group).or_default();
+            extent.follow(take, header.record())?;
+            if plan.scope.is_before(header) || in_time {
+                extent.last = Place::of(take);
+            }
+            if plan.scope.is_before(header) {
+                extent.before = extent.last;
+            }
+        }
+    }
+    let events = events_of(record)?;
+    plan.gone.apply(&events, header.record());
+    for event in &events {
+        match event {
+            Event::MessageDeleted(deleted) if plan.scope.has_group(deleted.group) => {
+                let deletion = Deletion {
+                    group: deleted.group,
+                    sequence: deleted.sequence,
+                    record: header.record(),
+                    by: deleted.by,
+                };
+                let place = (job.out, job.folder);
+                let rows_max = job.settings.deletions_in_memory;
+                plan.deletions.add(deletion, rows_max, place)?;
+            }
+            Event::PersonDeparted(departed) => drop(plan.departed.insert(departed.person)),
+            Event::PersonDepartedV2(departed) => drop(plan.departed.insert(departed.person)),
+            Event::HistoryImported(imported) if in_time && plan.scope.has_group(imported.group) => {
+                plan.imported += imported.messages.len() as u64;
+            }
+            _ => {}
+        }
+    }
+    let in_scope = plan.scope.holds(record, &events);
+    if in_scope {
+        let (first, _) = plan.ends.unwrap_or((header.record(), header.record()));
+        plan.ends = Some((first, header.record()));
+    }
+    Ok(in_scope)
+}

@@ -1,0 +1,63 @@
+//! Records in order, none left out.
+
+use super::ExportError;
+use crate::log::{Reader, Record};
+use crate::model::event::{self, Event};
+use crate::wire::RecordNumber;
+
+/// The records up to before `end`, a few at a time.
+pub(super) struct Walk<'a> {
+    reader: &'a Reader,
+    next: u64,
+    end: u64,
+    read_bytes: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(reader: &'a Reader, end: u64, read_bytes: usize) -> Self {
+        Self {
+            reader,
+            next: 0,
+            end,
+            read_bytes,
+        }
+    }
+
+    pub(super) fn done(&self) -> u64 {
+        self.next
+    }
+
+    /// The next records; none at the end.
+    pub(super) fn read(&mut self) -> Result<Vec<Record>, ExportError> {
+        if self.next >= self.end {
+            return Ok(Vec::new());
+        }
+        let expected = |next| ExportError::MissingRecord {
+            expected: RecordNumber(next),
+        };
+        let mut records = self
+            .reader
+            .read(RecordNumber(self.next), self.read_bytes.max(1))?;
+        let left = usize::try_from(self.end - self.next).unwrap_or(usize::MAX);
+        records.truncate(left);
+        for record in &records {
+            if record.envelope.header().record().0 != self.next {
+                return Err(expected(self.next));
+            }
+            self.next += 1;
+        }
+        if records.is_empty() {
+            return Err(expected(self.next));
+        }
+        Ok(records)
+    }
+}
+
+/// What a record says happened.
+pub(super) fn events_of(record: &Record) -> Result<Vec<Event>, ExportError> {
+    let number = record.envelope.header().record();
+    event::decode_all(&record.private).map_err(|why| ExportError::Events {
+        record: number,
+        why,
+    })
+}

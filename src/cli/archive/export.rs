@@ -1,0 +1,147 @@
+//! `throng archive export`: the records that two super admins have agreed to export.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use throng::archive::export::{
+    ExportError, Exported, Grant, Job, MANIFEST, Phase, Progress, Published, Settings,
+};
+use throng::archive::{self, OfflineError};
+use throng::log::{Directory, OpenError, ReadError};
+use throng::wire::{ExportId, TenantId};
+
+use super::super::DAMAGED;
+use super::super::directory::DataDirectory;
+use super::super::encryption::KeyFlags;
+use super::super::failure::one_line;
+
+/// Write the records of an export that was granted: JSON Lines, mail, proofs and a manifest.
+///
+/// Stopped at any time, it goes on from there when it is run again. Exit code 1 when a record is damaged
+/// or missing, or is not what was signed; nothing is left out in silence.
+#[derive(Args)]
+pub(in super::super) struct Export {
+    /// The data directory, which no server has.
+    dir: PathBuf,
+    /// The number of the export, as its approval was answered.
+    #[arg(long, value_name = "NUMBER")]
+    export: u64,
+    /// The tenant whose export it is, where several have one of this number.
+    #[arg(long, value_name = "ID")]
+    tenant: Option<u32>,
+    /// The directory to write to: a new one, an empty one, or that of the same export.
+    #[arg(long, value_name = "DIRECTORY")]
+    to: PathBuf,
+    /// The transparency log's key, either half; `keys/tlog.key` of the data directory otherwise.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    #[command(flatten)]
+    encryption: KeyFlags,
+}
+
+impl Export {
+    pub(in super::super) fn run(self) -> anyhow::Result<ExitCode> {
+        match self.export() {
+            Ok(exported) => {
+                println!(
+                    "{} records in {}, SHA-256 of {MANIFEST} {}",
+                    exported.records,
+                    self.to.display(),
+                    hex(&exported.manifest)
+                );
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(error) if is_damage(&error) => {
+                eprintln!("throng: {}", one_line(&error));
+                Ok(ExitCode::from(DAMAGED))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn export(&self) -> anyhow::Result<Exported> {
+        let log = super::open(&self.dir)?;
+        let published = super::open_published(&self.dir, self.key.as_deref())?;
+        let master = self
+            .encryption
+            .master(&DataDirectory::existing(&self.dir)?)?;
+        let threads = available_parallelism().map_or(1, usize::from);
+        let bar = ProgressBar::new(0).with_style(
+            ProgressStyle::with_template("{msg} {bar:40} {percent}%, {eta} to go")
+                .expect("the template is a constant"),
+        );
+        bar.set_message("checking the log");
+        let reader = archive::read_offline(&log, master.as_ref(), threads, &|done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+        })?;
+        let export = ExportId(self.export);
+        let mut show = |progress: Progress| {
+            bar.set_message(match progress.phase {
+                Phase::Looking => "looking for the grant",
+                Phase::Planning => "counting",
+                Phase::Writing => "writing",
+                Phase::Proving => "proving",
+                Phase::Checking => "reading back",
+            });
+            bar.set_length(progress.total);
+            bar.set_position(progress.done);
+            ControlFlow::Continue(())
+        };
+        let tenant = self.tenant.map(TenantId);
+        let grant = Grant::find(&reader, tenant, export, &mut show)?;
+        let out = Directory::open(&self.to)
+            .with_context(|| format!("cannot write to {}", self.to.display()))?;
+        let job = Job {
+            reader: &reader,
+            grant: &grant,
+            out: &out,
+            folder: "",
+            published: published
+                .as_ref()
+                .map(|(storage, key)| Published { storage, key }),
+            settings: Settings::default(),
+        };
+        let exported = job.run(&mut show)?;
+        bar.finish_and_clear();
+        Ok(exported)
+    }
+}
+
+/// Whether the log, or what was written of it, is not what it should be.
+fn is_damage(error: &anyhow::Error) -> bool {
+    let of_log = matches!(
+        error.downcast_ref(),
+        Some(
+            OfflineError::Open(OpenError::Damaged(_))
+                | OfflineError::Read(ReadError::Damaged(_))
+                | OfflineError::Events { .. }
+        )
+    );
+    of_log
+        || matches!(
+            error.downcast_ref(),
+            Some(
+                ExportError::Read(ReadError::Damaged(_))
+                    | ExportError::MissingRecord { .. }
+                    | ExportError::MissingSequence { .. }
+                    | ExportError::Events { .. }
+                    | ExportError::Counts { .. }
+                    | ExportError::Changed { .. }
+                    | ExportError::Contradicted { .. }
+            )
+        )
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a String takes everything");
+        hex
+    })
+}
