@@ -15,7 +15,8 @@ use tantivy::directory::{
     WatchCallback, WatchHandle, WritePtr,
 };
 
-use crate::log::{Chunked, ChunkedError, ChunkedFile, ChunkedWriter};
+use super::error::IndexError;
+use crate::log::{Chunked, ChunkedError, ChunkedFile, ChunkedWriter, StorageError};
 
 /// What tantivy calls the file that says which segments there are.
 pub(super) const META: &str = "meta.json";
@@ -26,6 +27,8 @@ pub(super) struct Folder {
     files: Chunked,
     number: u64,
     small: Arc<Mutex<HashMap<PathBuf, Vec<u8>>>>,
+    /// Why the disk did not write: the library tells some of it as text.
+    trouble: Arc<Mutex<Option<ChunkedError>>>,
 }
 
 impl Folder {
@@ -36,7 +39,14 @@ impl Folder {
             files: files.clone(),
             number,
             small: Arc::new(Mutex::new(meta.into_iter().collect())),
+            trouble: Arc::default(),
         }
+    }
+
+    /// What to say of an error of the library: the disk's own, where that came first.
+    pub(super) fn blame(&self, error: IndexError) -> IndexError {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.take().map_or(error, IndexError::File)
     }
 
     /// What tantivy wrote of its segments.
@@ -57,6 +67,14 @@ impl Folder {
     fn small(&self) -> MutexGuard<'_, HashMap<PathBuf, Vec<u8>>> {
         self.small.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Keeps why a file could not be written.
+fn note(trouble: &Mutex<Option<ChunkedError>>, error: StorageError) -> io::Error {
+    let why = error.to_string();
+    let mut trouble = trouble.lock().unwrap_or_else(PoisonError::into_inner);
+    *trouble = Some(error.into());
+    io::Error::other(why)
 }
 
 fn io_error(error: impl Into<ChunkedError>) -> io::Error {
@@ -100,10 +118,14 @@ impl Directory for Folder {
     }
 
     fn open_write(&self, path: &Path) -> Result<WritePtr, OpenWriteError> {
-        let created = self.files.create(&self.name(path));
-        let writer = created
-            .map_err(|error| OpenWriteError::wrap_io_error(io_error(error), path.to_owned()))?;
-        Ok(BufWriter::new(Box::new(Writer(writer))))
+        let trouble = Arc::clone(&self.trouble);
+        match self.files.create(&self.name(path)) {
+            Ok(writer) => Ok(BufWriter::new(Box::new(Writer { writer, trouble }))),
+            Err(error) => {
+                let error = note(&trouble, error);
+                Err(OpenWriteError::wrap_io_error(error, path.to_owned()))
+            }
+        }
     }
 
     fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {
@@ -147,11 +169,15 @@ impl FileHandle for Handle {
     }
 }
 
-struct Writer(ChunkedWriter);
+struct Writer {
+    writer: ChunkedWriter,
+    trouble: Arc<Mutex<Option<ChunkedError>>>,
+}
 
 impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes).map_err(io_error)?;
+        let written = self.writer.write(bytes);
+        written.map_err(|error| note(&self.trouble, error))?;
         Ok(bytes.len())
     }
 
@@ -162,6 +188,7 @@ impl Write for Writer {
 
 impl TerminatingWrite for Writer {
     fn terminate_ref(&mut self, _: AntiCallToken) -> io::Result<()> {
-        self.0.finish().map_err(io_error)
+        let finished = self.writer.finish();
+        finished.map_err(|error| note(&self.trouble, error))
     }
 }

@@ -15,7 +15,7 @@ use super::query::Search;
 use super::said::Said;
 use crate::log::storage::unfinished;
 use crate::log::{Chunked, Erasure, Reader, Record, StorageError};
-use crate::wire::RecordNumber;
+use crate::wire::{RecordNumber, TenantId};
 
 /// The least memory to index with.
 pub const MEMORY_MIN: usize = 16 << 20;
@@ -125,6 +125,17 @@ impl Index {
     #[must_use]
     pub fn parts(&self) -> usize {
         self.parts.len()
+    }
+
+    /// Whether the index has a word, a character or a pair of them, of any message or of none any more: by
+    /// this one can check an erasure.
+    pub fn knows(&self, tenant: TenantId, word: &str) -> Result<bool, IndexError> {
+        for part in &self.parts {
+            if part.knows(tenant, word)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A handle that searches, in any thread; what it finds is read by `reader`, the log's own.

@@ -8,6 +8,7 @@ use std::collections::BinaryHeap;
 
 use tantivy::directory::OwnedBytes;
 use tantivy::fastfield::{AliveBitSet, write_alive_bitset};
+use tantivy::indexer::merge_filtered_segments;
 use tantivy::query::{BooleanQuery, EnableScoring, PhraseQuery, Query, TermQuery};
 use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{PreTokenizedString, Token};
@@ -196,19 +197,17 @@ impl PartWriter {
         first: u64,
         memory_bytes: usize,
     ) -> Result<Self, IndexError> {
-        fenced(|| {
-            let (fields, folder) = (Fields::new(), Folder::new(files, number, None));
-            let index = Index::builder()
-                .schema(fields.schema.clone())
-                .settings(settings());
-            Ok(Self {
-                writer: index.single_segment_index_writer(folder.clone(), memory_bytes)?,
-                fields,
-                folder,
-                number,
-                first,
-                documents: 0,
-            })
+        let (fields, folder) = (Fields::new(), Folder::new(files, number, None));
+        let index = Index::builder().schema(fields.schema.clone());
+        let index = index.settings(settings());
+        let begun = fenced(|| Ok(index.single_segment_index_writer(folder.clone(), memory_bytes)?));
+        Ok(Self {
+            writer: begun.map_err(|error| folder.blame(error))?,
+            fields,
+            folder,
+            number,
+            first,
+            documents: 0,
         })
     }
 
@@ -251,10 +250,11 @@ impl PartWriter {
             documents,
             ..
         } = self;
-        fenced(|| {
+        let finished = fenced(|| {
             writer.finalize()?;
             entry(&folder, number, first, documents)
-        })
+        });
+        finished.map_err(|error| folder.blame(error))
     }
 }
 
@@ -352,6 +352,15 @@ impl Part {
         })
     }
 
+    /// Whether a word is in the dictionary, be there a message with it or not.
+    pub(super) fn knows(&self, tenant: TenantId, unit: &str) -> Result<bool, IndexError> {
+        fenced(|| {
+            let words = self.reader.inverted_index(self.fields.words)?;
+            let found = words.terms().get(word(tenant, unit).as_bytes());
+            Ok(found.map_err(|_| IndexError::Senseless)?.is_some())
+        })
+    }
+
     /// The documents that are erased; `None` where there are none.
     pub(super) fn erased(&self, erasures: &[Erasure]) -> Result<Option<Erased>, IndexError> {
         fenced(|| {
@@ -393,15 +402,16 @@ pub(super) fn merge(
     parts: &[&Part],
     erased: Option<Erased>,
 ) -> Result<Entry, IndexError> {
-    fenced(|| {
-        let folder = Folder::new(files, number, None);
-        let segments: Vec<Segment> = parts.iter().map(|part| part.segment.clone()).collect();
-        let documents = parts.iter().map(|part| part.entry.documents).sum();
-        let documents = erased.as_ref().map_or(documents, |it| it.documents);
-        let left = erased.map(|it| it.left);
-        let filters = parts.iter().map(|_| left.clone()).collect();
-        tantivy::indexer::merge_filtered_segments(&segments, settings(), filters, folder.clone())?;
-        let first = parts.iter().map(|part| part.entry.first).min();
+    let folder = Folder::new(files, number, None);
+    let segments: Vec<Segment> = parts.iter().map(|part| part.segment.clone()).collect();
+    let documents = parts.iter().map(|part| part.entry.documents).sum();
+    let documents = erased.as_ref().map_or(documents, |it| it.documents);
+    let left = erased.map(|it| it.left);
+    let filters = parts.iter().map(|_| left.clone()).collect();
+    let first = parts.iter().map(|part| part.entry.first).min();
+    let merged = fenced(|| {
+        merge_filtered_segments(&segments, settings(), filters, folder.clone())?;
         entry(&folder, number, first.unwrap_or(0), documents)
-    })
+    });
+    merged.map_err(|error| folder.blame(error))
 }
