@@ -11,7 +11,8 @@ use std::sync::Arc;
 use searched::{Archive, DAY_US, all, is_somewhere, lines, part, text};
 use throng::archive::search::{Index, MEMORY_MIN, Query, QueryRefused, WORDS_LEN_MAX};
 use throng::log::storage::{Fault, Faulty, Random};
-use throng::log::{Erasure, Memory, Storage, day_of};
+use throng::log::{Erasure, Memory, Storage};
+use throng::model::command::ImportedMessageV1;
 use throng::wire::{GroupId, Kind, PersonId, TenantId, Timestamp};
 
 const TENANT: TenantId = TenantId(1);
@@ -281,7 +282,7 @@ fn erased_words_are_gone_from_the_disk_and_the_others_stay() {
     let disk = Faulty::new(1);
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());
     let mut archive = Archive::new(false);
-    let today = day_of(archive.now);
+    let today = archive.now.utc_day();
     for number in 0..40 {
         archive.say(1, &format!("ordinary {number} 普通消息"));
         archive.say(2, &format!("secretword{number} 机密内容"));
@@ -290,21 +291,19 @@ fn erased_words_are_gone_from_the_disk_and_the_others_stay() {
     archive.say(2, "tomorrowword 明日消息");
     let mut index = archive.index(&storage).unwrap();
     archive.follow(&mut index, 27).unwrap();
-    // Pending, not committed: erased as well.
+    let before = disk.names().unwrap();
+    // Pending, not committed: looked at as well.
     archive.say(2, "pendingword 待定内容");
     for record in archive.log.reader().read(index.next(), 1).unwrap() {
         index.add(&record).unwrap();
     }
     let knows = |index: &Index, word| index.knows(TENANT, word).unwrap();
     assert!(knows(&index, "secretword7") && knows(&index, "机密"));
-    let before = disk.names().unwrap();
 
-    let erasure = |group, days| Erasure {
-        tenant: TENANT,
-        group: GroupId(group),
-        days,
-    };
-    index.erase(&[erasure(2, today..=today)]).unwrap();
+    let of = |group| move |tenant, of, _: i32| tenant == TENANT && of == GroupId(group);
+    index
+        .erase(|tenant, group, day| of(2)(tenant, group, day) && day == today)
+        .unwrap();
     for word in ["secretword7", "机密", "密内", "密", "机"] {
         assert!(!knows(&index, word), "{word}");
     }
@@ -321,7 +320,7 @@ fn erased_words_are_gone_from_the_disk_and_the_others_stay() {
         .filter_map(folder)
         .filter(|it| held.contains(it));
     assert_eq!(rewritten.count(), 0, "every part had one of the words");
-    index.erase(&[erasure(2, i32::MIN..=i32::MAX)]).unwrap();
+    index.erase(of(2)).unwrap();
     assert!(!knows(&index, "pendingword") && !knows(&index, "tomorrowword"));
     // Nor in the files as they are read by another.
     let again = archive.index(&storage).unwrap();
@@ -330,7 +329,7 @@ fn erased_words_are_gone_from_the_disk_and_the_others_stay() {
     assert_eq!(all(&search, &Query::new(TENANT, "普通")).len(), 40);
     assert_eq!(all(&search, &Query::new(TENANT, "消息")).len(), 40);
     assert_eq!(index.committed(), archive.log.next());
-    index.erase(&[erasure(1, i32::MIN..=i32::MAX)]).unwrap();
+    index.erase(of(1)).unwrap();
     assert_eq!(index.parts(), 0);
 }
 
@@ -343,7 +342,7 @@ fn a_hit_whose_key_was_destroyed_is_not_shown_even_before_the_index_knows() {
     let (mut index, search) = archive.searched(&storage);
     let query = Query::new(TENANT, "机密");
     assert_eq!(all(&search, &query).len(), 2);
-    let day = day_of(archive.now);
+    let day = archive.now.utc_day();
     let erasure = Erasure {
         tenant: TENANT,
         group: GroupId(1),
@@ -352,7 +351,10 @@ fn a_hit_whose_key_was_destroyed_is_not_shown_even_before_the_index_knows() {
     archive.log.destroy_keys(&erasure).unwrap();
     archive.lines[0].erased = true;
     assert_eq!(lines(&all(&search, &query), TENANT), archive.naive(&query));
-    index.erase(&[erasure]).unwrap();
+    index
+        .erase(|_, group, on| group == GroupId(1) && on == day)
+        .unwrap();
+    assert!(index.knows(TENANT, "机密").unwrap(), "of the other group");
     assert_eq!(lines(&all(&search, &query), TENANT), archive.naive(&query));
 }
 
@@ -376,6 +378,35 @@ fn cards_are_found_by_their_texts_and_opaque_messages_only_by_who_and_when() {
     let hits = all(&search, &of_sender);
     let bodies: Vec<_> = hits.iter().map(|hit| (hit.kind, hit.body.len())).collect();
     assert_eq!(bodies, [(Kind::File, 14), (Kind::Opaque, 0)]);
+}
+
+#[test]
+fn imported_history_is_found_message_by_message_at_its_own_time() {
+    let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+    let mut archive = Archive::new(false);
+    archive.say(1, "历史 today");
+    let message = |number: i64| ImportedMessageV1 {
+        sender: PersonId(number as u64 % 2),
+        sender_name: "Old Name".to_owned(),
+        sent_at: Timestamp(number * DAY_US),
+        offset_s: 0,
+        kind: Kind::Text as u8,
+        body: format!("历史 {number}").into_bytes(),
+    };
+    let record = archive.import(1, (0..250).map(message).collect());
+    let (_, search) = archive.searched(&storage);
+    let mut query = Query::new(TENANT, "历史");
+    query.until = Some(archive.now);
+    let hits = all(&search, &query);
+    assert_eq!(hits.len(), 250, "in pages of 100, within one record");
+    let items: Vec<usize> = hits.iter().map(|hit| hit.item).collect();
+    assert!(items.into_iter().eq((0..250).rev()));
+    assert!(hits.iter().all(|hit| hit.record == record));
+    assert_eq!(hits[0].imported_from.as_deref(), Some("Old Name"));
+    query.from = Some(Timestamp(10 * DAY_US));
+    query.until = Some(Timestamp(20 * DAY_US));
+    query.person = Some(PersonId(1));
+    assert_eq!(all(&search, &query).len(), 5);
 }
 
 #[test]

@@ -25,6 +25,8 @@ mod outbox;
 mod port;
 mod record;
 mod recovery;
+#[cfg(feature = "search")]
+mod search;
 mod sequencer;
 mod sign_in;
 mod slices;
@@ -43,6 +45,8 @@ pub use options::{OnFailure, Options};
 pub(crate) use outbox::locks_taken;
 pub use port::{AttachedPerson, Fetch, FetchError, Item, Port, PortId};
 pub use recovery::ReplayError;
+#[cfg(feature = "search")]
+pub use search::{SearchError, Searched, Searching};
 pub use sign_in::SignIn;
 pub use stats::Stats;
 pub use ticket::{Answer, ExecuteError, Ticket};
@@ -85,6 +89,8 @@ struct Inner {
     stop_tlog: Arc<AtomicBool>,
     stop_custody: Arc<AtomicBool>,
     publishes: bool,
+    #[cfg(feature = "search")]
+    searching: Option<search::Running>,
     incarnation: u64,
     outbox_bytes: usize,
     ports: AtomicU16,
@@ -239,6 +245,8 @@ impl Engine {
             custody_views: counters.custody_views.load(Ordering::Relaxed),
             custody_is_pending: counters.custody_pending.load(Ordering::Acquire) > 0,
             custody_failures: counters.custody_failures.load(Ordering::Relaxed),
+            searched: RecordNumber(counters.searched.load(Ordering::Relaxed)),
+            search_failures: counters.search_failures.load(Ordering::Relaxed),
         }
     }
 
@@ -259,6 +267,11 @@ impl Inner {
         );
         self.stop_snapshots.store(true, Ordering::Release);
         self.stop_custody.store(true, Ordering::Release);
+        #[cfg(feature = "search")]
+        if let Some(searching) = &self.searching {
+            let stopped = searching.stop();
+            stopped.map_err(|_| CloseError::Panicked { thread: "search" })?;
+        }
         let _ = self.stop_calls.try_send(());
         let _ = self.control.send(Control::Finish);
         if let Some(calls) = threads.calls {

@@ -60,6 +60,9 @@ pub struct Options {
     pub call_timeout: Duration,
     /// Publishes the log for auditors; without it nothing is published and nothing is paid for.
     pub transparency: Option<Transparency>,
+    /// Indexes the archive, to be searched by those entitled; without it nothing is indexed.
+    #[cfg(feature = "search")]
+    pub search: Option<super::Searching>,
     /// Called once, on the log's thread, when the log has failed and nothing is acknowledged any
     /// more. A server exits here.
     pub on_failure: Option<OnFailure>,
@@ -81,6 +84,8 @@ impl Default for Options {
             calls_waiting_max: 10_000,
             call_timeout: Duration::from_secs(10),
             transparency: None,
+            #[cfg(feature = "search")]
+            search: None,
             on_failure: None,
         }
     }

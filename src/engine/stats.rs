@@ -27,6 +27,9 @@ pub(crate) struct Counters {
     pub(crate) custody_views: AtomicU64,
     pub(crate) custody_pending: AtomicU64,
     pub(crate) custody_failures: AtomicU64,
+    /// Records that can be searched.
+    pub(crate) searched: AtomicU64,
+    pub(crate) search_failures: AtomicU64,
 }
 
 impl Counters {
@@ -92,4 +95,8 @@ pub struct Stats {
     pub custody_is_pending: bool,
     /// Tries to take it from there that failed.
     pub custody_failures: u64,
+    /// Records before this number are in the search index; 0 where there is none.
+    pub searched: RecordNumber,
+    /// Tries to index that failed.
+    pub search_failures: u64,
 }

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use throng::archive::search::{Hit, Index, IndexError, MEMORY_MIN, Query, Search, matches};
 use throng::log::storage::{Faulty, Random};
 use throng::log::{Chunked, Config, Encryption, Entry, Log, MasterKey, Memory, Storage};
-use throng::model::event::{self, DeletedBy, Event, MessageDeletedV1, PublishedV1};
+use throng::model::command::ImportedMessageV1;
+use throng::model::event::{
+    self, DeletedBy, Event, HistoryImportedV1, MessageDeletedV1, PublishedV1,
+};
 use throng::wire::{
     GroupId, Header, HeaderFields, Kind, PersonId, RecordNumber, Sequence, TenantId, Timestamp,
 };
@@ -116,6 +119,33 @@ impl Archive {
             deleted: None,
             erased: false,
         });
+        record
+    }
+
+    /// History of another product: one record, no sequence.
+    pub(crate) fn import(&mut self, group: u64, messages: Vec<ImportedMessageV1>) -> RecordNumber {
+        let (record, group) = (self.log.next(), GroupId(group));
+        let header = Header::new(&HeaderFields {
+            tenant: TenantId(1),
+            timestamp: self.now,
+            record,
+            ..HeaderFields::default()
+        });
+        let mut private = Vec::new();
+        let imported = Event::HistoryImported(HistoryImportedV1 {
+            import: 1,
+            chunk: 1,
+            group,
+            messages,
+        });
+        event::encode_all(&[imported], &mut private);
+        let entry = Entry {
+            header: &header,
+            takes: &[],
+            view: &[],
+            private: &private,
+        };
+        self.log.append(&[entry]).unwrap();
         record
     }
 

@@ -14,8 +14,8 @@ use super::part::{Part, PartWriter, merge};
 use super::query::Search;
 use super::said::Said;
 use crate::log::storage::unfinished;
-use crate::log::{Chunked, Erasure, Reader, Record, StorageError};
-use crate::wire::{RecordNumber, TenantId};
+use crate::log::{Chunked, Reader, Record, StorageError};
+use crate::wire::{GroupId, RecordNumber, TenantId};
 
 /// The least memory to index with.
 pub const MEMORY_MIN: usize = 16 << 20;
@@ -151,9 +151,11 @@ impl Index {
     }
 
     /// Adds the next record; others are passed over. It is found from the next commit on.
-    pub fn add(&mut self, record: &Record) -> Result<(), IndexError> {
+    ///
+    /// Whether it changes which content is gone: then [`Index::erase`] comes before the next commit.
+    pub fn add(&mut self, record: &Record) -> Result<bool, IndexError> {
         if record.envelope.header().record().0 != self.next {
-            return Ok(());
+            return Ok(false);
         }
         let said = Said::of(record);
         if !(said.messages.is_empty() && said.deleted.is_empty()) {
@@ -168,7 +170,7 @@ impl Index {
             pending.add(record, &said)?;
         }
         self.next += 1;
-        Ok(())
+        Ok(said.erases)
     }
 
     /// Whether what is not committed takes the memory there is.
@@ -187,15 +189,20 @@ impl Index {
         self.merge_parts()
     }
 
-    /// Removes messages from the index whose content was destroyed, and their words from the disk: those
-    /// of the records added so far, of which the last is the one that says so. Durable on return, together with
-    /// that record: after a crash or an error it is read again.
-    pub fn erase(&mut self, erasures: &[Erasure]) -> Result<(), IndexError> {
+    /// Removes messages from the index whose content is gone, and their words from the disk: those of the
+    /// records added so far, of which the last is the one that says so. Durable on return, together with that
+    /// record: after a crash or an error it is read again.
+    ///
+    /// `is_gone` says it of a group's messages of a UTC day; group 0 is what is of no group or of many.
+    pub fn erase(
+        &mut self,
+        is_gone: impl Fn(TenantId, GroupId, i32) -> bool,
+    ) -> Result<(), IndexError> {
         let parts = self.all_parts()?;
         let mut left = Vec::with_capacity(parts.len());
         let mut number = new_number(&parts);
         for part in parts {
-            match part.erased(erasures)? {
+            match part.erased(&is_gone)? {
                 None => left.push(part),
                 Some(erased) if erased.documents == 0 => {}
                 Some(erased) => {

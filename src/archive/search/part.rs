@@ -3,6 +3,7 @@
 //! Of a message are kept its words and what it is looked for by, each under its tenant, and three numbers:
 //! its place (record and item), its time, and when its record was written. Not the message.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -14,7 +15,7 @@ use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing,
 use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{
     BitSet, DocId, DocSet, Index, IndexSettings, Segment, SegmentReader, SingleSegmentIndexWriter,
-    TERMINATED, TantivyDocument, Term,
+    TERMINATED, TantivyDocument, TantivyError, Term,
 };
 
 use super::error::{IndexError, fenced};
@@ -22,7 +23,7 @@ use super::folder::Folder;
 use super::manifest::Entry;
 use super::said::{ITEMS_MAX, Message, Said};
 use super::words::{Unit, each_term, terms_of};
-use crate::log::{Chunked, Erasure, Record, day_of};
+use crate::log::{Chunked, Record};
 use crate::wire::{GroupId, PersonId, Sequence, TenantId, Timestamp};
 
 const PLACE: &str = "place";
@@ -81,6 +82,16 @@ impl Key {
     }
 }
 
+impl Key {
+    /// Reads what [`Key::Erased`] is written as.
+    fn read_erased(term: &[u8]) -> Option<(TenantId, GroupId)> {
+        let (tenant, group) = std::str::from_utf8(term).ok()?.split_once(":e")?;
+        let tenant = u32::from_str_radix(tenant, 16).ok()?;
+        let group = u64::from_str_radix(group, 16).ok()?;
+        Some((TenantId(tenant), GroupId(group)))
+    }
+}
+
 impl Fields {
     fn new() -> Self {
         let mut schema = Schema::builder();
@@ -108,7 +119,7 @@ impl Fields {
         let mut document = TantivyDocument::new();
         document.add_u64(self.place, place.0);
         document.add_i64(self.sent_at, sent_at.0);
-        document.add_i64(self.day, day_of(written).into());
+        document.add_i64(self.day, written.utc_day().into());
         document
     }
 
@@ -331,10 +342,17 @@ impl Part {
         count_max: usize,
     ) -> Result<Vec<Place>, IndexError> {
         fenced(|| {
-            let places = self.reader.fast_fields().u64(PLACE)?;
-            let times = self.reader.fast_fields().i64(SENT_AT)?;
+            // Read for the first that is found: most parts have none.
+            let columns = OnceCell::new();
+            let open = || -> Result<_, TantivyError> {
+                let fast = self.reader.fast_fields();
+                Ok((fast.u64(PLACE)?, fast.i64(SENT_AT)?))
+            };
             let mut latest = BinaryHeap::with_capacity(count_max.min(1024) + 1);
             self.each(tenant, keys, patterns, |document| {
+                let Ok((places, times)) = columns.get_or_init(open) else {
+                    return;
+                };
                 let place = places.first(document).map(Place);
                 let sent_at = times.first(document).map(Timestamp);
                 let Some(place) = place.filter(|place| *place < before) else {
@@ -347,6 +365,7 @@ impl Part {
                     }
                 }
             })?;
+            columns.into_inner().transpose()?;
             let sorted = latest.into_sorted_vec().into_iter();
             Ok(sorted.map(|Reverse(place)| place).collect())
         })
@@ -361,19 +380,27 @@ impl Part {
         })
     }
 
-    /// The documents that are erased; `None` where there are none.
-    pub(super) fn erased(&self, erasures: &[Erasure]) -> Result<Option<Erased>, IndexError> {
+    /// The documents whose content is gone, by tenant, group and day; `None` where there are none.
+    pub(super) fn erased(&self, is_gone: &IsGone<'_>) -> Result<Option<Erased>, IndexError> {
         fenced(|| {
             let days = self.reader.fast_fields().i64(DAY)?;
             let mut left = BitSet::with_max_value_and_full(self.reader.max_doc());
-            for erasure in erasures {
-                let keys = [Key::Erased(erasure.group)];
-                self.each(erasure.tenant, &keys, &[], |document| {
-                    let day = days.first(document).and_then(|day| i32::try_from(day).ok());
-                    if day.is_some_and(|day| erasure.days.contains(&day)) {
-                        left.remove(document);
+            let keys = self.reader.inverted_index(self.fields.keys)?;
+            let mut terms = keys.terms().stream().map_err(|_| IndexError::Senseless)?;
+            while terms.advance() {
+                let Some((tenant, group)) = Key::read_erased(terms.key()) else {
+                    continue;
+                };
+                let found =
+                    keys.read_postings_from_terminfo(terms.value(), IndexRecordOption::Basic);
+                let mut found = found.map_err(|_| IndexError::Senseless)?;
+                while found.doc() != TERMINATED {
+                    let day = days.first(found.doc()).unwrap_or_default();
+                    if is_gone(tenant, group, i32::try_from(day).unwrap_or_default()) {
+                        left.remove(found.doc());
                     }
-                })?;
+                    found.advance();
+                }
             }
             let documents = left.len() as u64;
             if documents == self.entry.documents {
@@ -387,6 +414,9 @@ impl Part {
         })
     }
 }
+
+/// Whether what was said in a group on a UTC day is gone.
+pub(super) type IsGone<'a> = dyn Fn(TenantId, GroupId, i32) -> bool + 'a;
 
 /// What an erasure leaves of a part.
 pub(super) struct Erased {

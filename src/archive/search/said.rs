@@ -9,7 +9,7 @@ use super::words::{Unit, append_units, units};
 use crate::log::Record;
 use crate::log::gone::group_of;
 use crate::model::event::{self, Event};
-use crate::model::project;
+use crate::model::{changes_what_is_gone, project};
 use crate::wire::{GroupId, Kind, PersonId, Sequence, Timestamp};
 
 /// Places in one record; no record has more.
@@ -38,6 +38,8 @@ pub(super) struct Said {
     pub(super) messages: Vec<Message>,
     /// Messages that it deletes from what members see.
     pub(super) deleted: Vec<(GroupId, Sequence)>,
+    /// It changes which content is gone.
+    pub(super) erases: bool,
 }
 
 impl Said {
@@ -46,7 +48,10 @@ impl Said {
         let Ok(events) = event::decode_all(&record.private) else {
             return Self::default();
         };
-        let mut said = Self::default();
+        let mut said = Self {
+            erases: changes_what_is_gone(&events),
+            ..Self::default()
+        };
         if !record.erased {
             let erased_with = group_of(record.envelope.header(), record.takes.iter().copied());
             let shown = project(&record.envelope, &record.takes, &events).envelopes;
