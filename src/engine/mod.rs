@@ -268,10 +268,7 @@ impl Inner {
         self.stop_snapshots.store(true, Ordering::Release);
         self.stop_custody.store(true, Ordering::Release);
         #[cfg(feature = "search")]
-        if let Some(searching) = &self.searching {
-            let stopped = searching.stop();
-            stopped.map_err(|_| CloseError::Panicked { thread: "search" })?;
-        }
+        let searching = self.searching.as_ref().map(search::Running::stop);
         let _ = self.stop_calls.try_send(());
         let _ = self.control.send(Control::Finish);
         if let Some(calls) = threads.calls {
@@ -306,6 +303,10 @@ impl Inner {
         }
         if let Some(log) = log {
             log.map_err(|_| CloseError::Panicked { thread: "log" })??;
+        }
+        #[cfg(feature = "search")]
+        if let Some(Err(_)) = searching {
+            return Err(CloseError::Panicked { thread: "search" });
         }
         Ok(())
     }

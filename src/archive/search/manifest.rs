@@ -88,3 +88,43 @@ impl Manifest {
         files.replace(MANIFEST, &bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::log::Memory;
+
+    #[test]
+    fn a_list_of_parts_is_read_as_it_was_written_and_only_for_its_own_log() {
+        let files = Chunked::plain(Arc::new(Memory::new()));
+        let entry = Entry {
+            folder: 3,
+            first: 40,
+            documents: 2,
+            meta: "{}".to_owned(),
+        };
+        let identity = ([7; 16], 9);
+        let manifest = Manifest::new(identity).with(42, vec![entry]);
+        manifest.write(&files).unwrap();
+        let bytes = files.read_whole(MANIFEST, LEN_MAX).unwrap();
+        assert_eq!(
+            String::from_utf8(bytes).unwrap(),
+            r#"{"rules":1,"log":[7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7],"incarnation":9,"next":42,"parts":[{"folder":3,"first":40,"documents":2,"meta":"{}"}]}"#
+        );
+        let read = |identity, durable| Manifest::read(&files, identity, durable).unwrap();
+        assert_eq!(read(identity, 42), Some(manifest.clone()));
+        for (identity, durable) in [(([7; 16], 8), 42), (([8; 16], 9), 42), (identity, 41)] {
+            assert_eq!(read(identity, durable), None);
+        }
+        let twice = manifest.with(
+            42,
+            [manifest.parts.clone(), manifest.parts.clone()].concat(),
+        );
+        twice.write(&files).unwrap();
+        assert_eq!(read(identity, 42), None, "two parts in one folder");
+        files.replace(MANIFEST, b"{\"rules\":1").unwrap();
+        assert_eq!(read(identity, 42), None);
+    }
+}
