@@ -143,7 +143,8 @@ impl Indexer {
             let stopping = self.is_stopping();
             match self.step(&mut index, is_damaged) {
                 Ok(()) => (is_damaged, failures) = (false, 0),
-                Err(StepError::Stopped) => {}
+                // What was read last says what is gone, which nobody answered: it is read again.
+                Err(StepError::Stopped) => index = None,
                 Err(StepError::Index(error)) => {
                     self.counters
                         .search_failures

@@ -86,7 +86,7 @@ pub(crate) enum Control {
     Hash(oneshot::Sender<(RecordNumber, [u8; 32])>),
     /// What content is gone, and the first record that is not in that.
     #[cfg(feature = "search")]
-    Gone(oneshot::Sender<(RecordNumber, model::Gone)>),
+    Gone(oneshot::Sender<(RecordNumber, Gone)>),
     /// Decide what has been admitted, then stop.
     Finish,
 }
@@ -231,7 +231,7 @@ impl Sequencer {
             Control::Hash(answer) => drop(answer.send((self.next, self.state.hash()))),
             #[cfg(feature = "search")]
             Control::Gone(answer) => {
-                let gone = model::Gone::of(&self.state);
+                let gone = Gone::of(&self.state);
                 drop(answer.send((self.next, gone)));
             }
             Control::Finish => return true,
