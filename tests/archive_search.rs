@@ -8,67 +8,14 @@ mod searched;
 
 use std::sync::Arc;
 
-use searched::{Archive, DAY_US, all, is_somewhere, lines, part, text};
+use searched::{
+    Archive, DAY_US, TENANT, all, is_somewhere, lines, random_archive, random_query, text,
+};
 use throng::archive::search::{Index, MEMORY_MIN, Query, QueryRefused, WORDS_LEN_MAX};
 use throng::log::storage::{Fault, Faulty, Random};
 use throng::log::{Erasure, Memory, Storage};
 use throng::model::command::ImportedMessageV1;
-use throng::wire::{GroupId, Kind, PersonId, TenantId, Timestamp};
-
-const TENANT: TenantId = TenantId(1);
-
-/// An archive of random messages of two tenants.
-fn random_archive(random: &mut Random, count: u64, is_sealed: bool) -> Archive {
-    let mut archive = Archive::new(is_sealed);
-    for _ in 0..count {
-        let place = (
-            1 + random.below(2) as u32,
-            1 + random.below(3),
-            1 + random.below(3),
-        );
-        let text = text(random);
-        archive.say_as(place.0, place.1, place.2, Kind::Text, &text);
-        if random.below(20) == 0 {
-            archive.now = Timestamp(archive.now.0 + DAY_US / 2);
-        }
-        if random.below(10) == 0 {
-            let number = random.below(archive.lines.len() as u64) as usize;
-            archive.delete(number);
-        }
-    }
-    archive
-}
-
-/// Something to look for in it.
-fn random_query(random: &mut Random, archive: &Archive) -> Query {
-    let line = &archive.lines[random.below(archive.lines.len() as u64) as usize];
-    let mut words = String::new();
-    for _ in 0..random.below(3) {
-        if line.text.is_empty() {
-            break;
-        }
-        let part = part(random, &line.text);
-        match random.below(2) {
-            0 => words.push_str(&format!("\"{part}\" ")),
-            _ => words.push_str(&format!("{part} ")),
-        }
-    }
-    let mut query = Query::new(TenantId(1 + random.below(2) as u32), &words);
-    query.hits_max = 1 + random.below(7) as usize;
-    if random.below(3) == 0 {
-        query.group = Some(line.group);
-    }
-    if random.below(3) == 0 {
-        query.person = Some(line.sender);
-    }
-    if random.below(4) == 0 {
-        query.from = Some(line.sent_at);
-    }
-    if random.below(4) == 0 {
-        query.until = Some(Timestamp(line.sent_at.0 + DAY_US));
-    }
-    query
-}
+use throng::wire::{GroupId, Kind, PersonId, Timestamp};
 
 /// Compares some searches with looking at everything; how many hits they had.
 fn compare(random: &mut Random, archive: &Archive, index: &Index, searches: u64) -> usize {
@@ -199,62 +146,6 @@ fn a_disk_that_fails_loses_nothing_and_the_index_goes_on_when_it_is_opened_again
             compare(random, &archive, &index, 2);
         }
     }
-}
-
-#[test]
-fn damaged_bytes_never_panic_and_never_yield_what_the_log_does_not_say() {
-    let (mut noticed, mut searched) = (0, 0);
-    for seed in 0..60 {
-        let random = &mut Random::new(seed);
-        let archive = random_archive(random, 30, seed % 2 == 0);
-        let disk = Faulty::new(seed);
-        let storage: Arc<dyn Storage> = Arc::new(disk.clone());
-        let mut index = archive.index(&storage).unwrap();
-        archive.follow(&mut index, 7).unwrap();
-        let names = disk.names().unwrap();
-        let name = &names[random.below(names.len() as u64) as usize];
-        disk.damage(name, |bytes| {
-            let at = random.below(bytes.len() as u64) as usize;
-            match random.below(3) {
-                0 => bytes.truncate(at),
-                _ => bytes[at] ^= 1 << random.below(8),
-            }
-        });
-        let mut index = archive.index(&storage).unwrap();
-        noticed += u32::from(index.next().0 == 0);
-        let search = index.search(archive.log.reader());
-        for _ in 0..20 {
-            let query = random_query(random, &archive);
-            match search.find(&query) {
-                Ok(page) => {
-                    let expected = archive.naive(&query);
-                    for line in lines(&page.hits, query.tenant) {
-                        assert!(expected.contains(&line));
-                    }
-                    searched += 1;
-                }
-                Err(QueryRefused::Index(error)) => {
-                    assert!(error.is_damage() && index.is_damaged(), "{error}");
-                }
-                Err(QueryRefused::NoWords) => {}
-                Err(error) => panic!("{error}"),
-            }
-        }
-        // Whoever keeps it makes it again.
-        let broken = archive.follow(&mut index, 9).is_err() || index.is_damaged();
-        if broken {
-            noticed += 1;
-            index.clear().unwrap();
-            archive.follow(&mut index, 9).unwrap();
-        }
-        if broken || index.next() == archive.log.next() {
-            let mut index = archive.index(&storage).unwrap();
-            if index.next().0 == 0 {
-                archive.follow(&mut index, 9).unwrap();
-            }
-        }
-    }
-    assert!(noticed > 20 && searched > 100, "{noticed} {searched}");
 }
 
 #[test]

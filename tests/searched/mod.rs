@@ -15,6 +15,7 @@ use throng::wire::{
     GroupId, Header, HeaderFields, Kind, PersonId, RecordNumber, Sequence, TenantId, Timestamp,
 };
 
+pub(crate) const TENANT: TenantId = TenantId(1);
 pub(crate) const DAY_US: i64 = 86_400_000_000;
 
 /// One message, as it was said.
@@ -285,4 +286,57 @@ pub(crate) fn part(random: &mut Random, text: &str) -> String {
     characters[from..characters.len().min(from + len)]
         .iter()
         .collect()
+}
+
+/// An archive of random messages of two tenants.
+pub(crate) fn random_archive(random: &mut Random, count: u64, is_sealed: bool) -> Archive {
+    let mut archive = Archive::new(is_sealed);
+    for _ in 0..count {
+        let place = (
+            1 + random.below(2) as u32,
+            1 + random.below(3),
+            1 + random.below(3),
+        );
+        let text = text(random);
+        archive.say_as(place.0, place.1, place.2, Kind::Text, &text);
+        if random.below(20) == 0 {
+            archive.now = Timestamp(archive.now.0 + DAY_US / 2);
+        }
+        if random.below(10) == 0 {
+            let number = random.below(archive.lines.len() as u64) as usize;
+            archive.delete(number);
+        }
+    }
+    archive
+}
+
+/// Something to look for in it.
+pub(crate) fn random_query(random: &mut Random, archive: &Archive) -> Query {
+    let line = &archive.lines[random.below(archive.lines.len() as u64) as usize];
+    let mut words = String::new();
+    for _ in 0..random.below(3) {
+        if line.text.is_empty() {
+            break;
+        }
+        let part = part(random, &line.text);
+        match random.below(2) {
+            0 => words.push_str(&format!("\"{part}\" ")),
+            _ => words.push_str(&format!("{part} ")),
+        }
+    }
+    let mut query = Query::new(TenantId(1 + random.below(2) as u32), &words);
+    query.hits_max = 1 + random.below(7) as usize;
+    if random.below(3) == 0 {
+        query.group = Some(line.group);
+    }
+    if random.below(3) == 0 {
+        query.person = Some(line.sender);
+    }
+    if random.below(4) == 0 {
+        query.from = Some(line.sent_at);
+    }
+    if random.below(4) == 0 {
+        query.until = Some(Timestamp(line.sent_at.0 + DAY_US));
+    }
+    query
 }
