@@ -1,5 +1,5 @@
 //! What auditors and operators use on a log that no process writes: verify, inspect, repair;
-//! and [`tlog`], which a server publishes while it runs.
+//! and what a server keeps beside it while it runs: [`tlog`], which it publishes, and an index to search in.
 //!
 //! Reads with the log's own scan, so that "sound" here and "recovered" there mean the same
 //! (invariant 8). Whoever opened the storage holds its lock: nothing changes underneath.
@@ -8,6 +8,8 @@ pub mod export;
 mod inspect;
 mod offline;
 mod repair;
+#[cfg(feature = "search")]
+pub mod search;
 pub mod tlog;
 mod verify;
 

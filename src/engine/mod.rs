@@ -26,6 +26,8 @@ mod outbox;
 mod port;
 mod record;
 mod recovery;
+#[cfg(feature = "search")]
+mod search;
 mod sequencer;
 mod sign_in;
 mod slices;
@@ -44,6 +46,8 @@ pub use options::{OnFailure, Options};
 pub(crate) use outbox::locks_taken;
 pub use port::{AttachedPerson, Fetch, FetchError, Item, Port, PortId};
 pub use recovery::ReplayError;
+#[cfg(feature = "search")]
+pub use search::{SearchError, Searched, Searching};
 pub use sign_in::SignIn;
 pub use stats::Stats;
 pub use ticket::{Answer, ExecuteError, Ticket};
@@ -87,6 +91,8 @@ struct Inner {
     stop_custody: Arc<AtomicBool>,
     stop_exports: Arc<AtomicBool>,
     publishes: bool,
+    #[cfg(feature = "search")]
+    searching: Option<search::Running>,
     incarnation: u64,
     outbox_bytes: usize,
     ports: AtomicU16,
@@ -246,6 +252,8 @@ impl Engine {
             exports_finished: counters.exports_finished.load(Ordering::Relaxed),
             export_failures: counters.export_failures.load(Ordering::Relaxed),
             export_permille: counters.export_permille.load(Ordering::Relaxed),
+            searched: RecordNumber(counters.searched.load(Ordering::Relaxed)),
+            search_failures: counters.search_failures.load(Ordering::Relaxed),
         }
     }
 
@@ -267,6 +275,8 @@ impl Inner {
         self.stop_snapshots.store(true, Ordering::Release);
         self.stop_custody.store(true, Ordering::Release);
         self.stop_exports.store(true, Ordering::Release);
+        #[cfg(feature = "search")]
+        let searching = self.searching.as_ref().map(search::Running::stop);
         let _ = self.stop_calls.try_send(());
         let _ = self.control.send(Control::Finish);
         if let Some(calls) = threads.calls {
@@ -307,6 +317,10 @@ impl Inner {
         }
         if let Some(log) = log {
             log.map_err(|_| CloseError::Panicked { thread: "log" })??;
+        }
+        #[cfg(feature = "search")]
+        if let Some(Err(_)) = searching {
+            return Err(CloseError::Panicked { thread: "search" });
         }
         Ok(())
     }

@@ -118,6 +118,11 @@ impl Engine {
                 Some((publisher, log.follow(WAITING_MAX), publish.every))
             }
         };
+        #[cfg(feature = "search")]
+        let indexed = options.search.map(|searching| {
+            let files = log.chunked(Arc::clone(&searching.storage));
+            (searching, files)
+        });
         let snapshots = log.snapshots();
         let mut replayed = recovery::from_snapshot(&snapshots, recovered.next)?;
         let counters = Arc::new(Counters {
@@ -268,6 +273,21 @@ impl Engine {
                 .map(|exporter| spawn("throng-export", move || exporter.run(open_exports)))
                 .transpose()?,
         };
+        #[cfg(feature = "search")]
+        let searching = indexed.map(|(searching, files)| {
+            let indexer = super::search::Indexer {
+                files,
+                identity: (recovered.log, recovered.incarnation),
+                reader: reader.clone(),
+                every: searching.every,
+                memory_bytes: searching.memory_bytes,
+                control: control.clone(),
+                counters: Arc::clone(&counters),
+                stop: Arc::default(),
+                slot: Arc::default(),
+            };
+            super::search::Running::start(indexer, |run| spawn("throng-search", run))
+        });
         let inner = Inner {
             door,
             control,
@@ -282,6 +302,8 @@ impl Engine {
             stop_custody,
             stop_exports,
             publishes,
+            #[cfg(feature = "search")]
+            searching: searching.transpose()?,
             incarnation: recovered.incarnation,
             outbox_bytes: options.outbox_bytes,
             ports: AtomicU16::new(0),

@@ -63,6 +63,9 @@ pub struct Options {
     /// Where granted exports go, each to a folder `tenant-<T>-export-<N>/`; without it they wait for
     /// `throng archive export`, or for an engine that has it.
     pub exports: Option<Arc<dyn Storage>>,
+    /// Indexes the archive, to be searched by those entitled; without it nothing is indexed.
+    #[cfg(feature = "search")]
+    pub search: Option<super::Searching>,
     /// Called once, on the log's thread, when the log has failed and nothing is acknowledged any
     /// more. A server exits here.
     pub on_failure: Option<OnFailure>,
@@ -85,6 +88,8 @@ impl Default for Options {
             call_timeout: Duration::from_secs(10),
             transparency: None,
             exports: None,
+            #[cfg(feature = "search")]
+            search: None,
             on_failure: None,
         }
     }

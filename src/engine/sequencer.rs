@@ -85,6 +85,9 @@ pub(crate) enum Control {
     },
     /// The state's hash, for tests and checks.
     Hash(oneshot::Sender<(RecordNumber, [u8; 32])>),
+    /// What content is gone, and the first record that is not in that.
+    #[cfg(feature = "search")]
+    Gone(oneshot::Sender<(RecordNumber, Gone)>),
     /// Decide what has been admitted, then stop.
     Finish,
 }
@@ -229,6 +232,11 @@ impl Sequencer {
                 let _ = self.journal.send(ToJournal::Close(port));
             }
             Control::Hash(answer) => drop(answer.send((self.next, self.state.hash()))),
+            #[cfg(feature = "search")]
+            Control::Gone(answer) => {
+                let gone = Gone::of(&self.state);
+                drop(answer.send((self.next, gone)));
+            }
             Control::Finish => return true,
         }
         self.counters

@@ -31,6 +31,9 @@ pub(crate) struct Counters {
     pub(crate) exports_finished: AtomicU64,
     pub(crate) export_failures: AtomicU64,
     pub(crate) export_permille: AtomicU64,
+    /// Records that can be searched.
+    pub(crate) searched: AtomicU64,
+    pub(crate) search_failures: AtomicU64,
 }
 
 impl Counters {
@@ -104,4 +107,8 @@ pub struct Stats {
     pub export_failures: u64,
     /// How far the export is that is carried out, in thousandths; 0 where none is.
     pub export_permille: u64,
+    /// Records before this number are in the search index; 0 where there is none.
+    pub searched: RecordNumber,
+    /// Tries to index that failed.
+    pub search_failures: u64,
 }

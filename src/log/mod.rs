@@ -7,8 +7,9 @@
 //!
 //! [`storage`] is the seam to the disk, `format` the bytes, `scan` one checked pass over a segment,
 //! `survey` all segments together, `recovery` the opening, `writer` and `reader` the two halves, `seal`
-//! encryption at rest.
+//! encryption at rest, `chunked` the files of an index.
 
+mod chunked;
 mod commitments;
 mod compaction;
 mod compactor;
@@ -32,6 +33,7 @@ mod tail;
 mod tree;
 mod writer;
 
+pub use chunked::{Chunked, ChunkedError, ChunkedFile, ChunkedWriter};
 pub use commitments::Commitments;
 pub use compaction::{CompactError, Compacted};
 pub use compactor::Compactor;

@@ -6,6 +6,7 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
+use super::chunked::Chunked;
 use super::commitments::Commitments;
 use super::compactor::Compactor;
 use super::config::Config;
@@ -276,6 +277,12 @@ impl Log {
     pub fn snapshots(&self) -> Snapshots {
         let keys = self.sealing.as_ref().map(Sealing::snapshot_keys);
         Snapshots::sealed(self.storage.clone(), keys)
+    }
+
+    /// Files in `storage`, not the log's own, that are sealed as the log is.
+    #[must_use]
+    pub fn chunked(&self, storage: Arc<dyn Storage>) -> Chunked {
+        Chunked::sealed(storage, self.sealing.as_ref().map(Sealing::snapshot_keys))
     }
 
     /// What may still be reserved.

@@ -22,12 +22,14 @@ mod vault;
 use std::collections::BTreeMap;
 
 pub use cipher::{Algorithm, UnknownAlgorithm};
-pub(crate) use cipher::{Cipher, Part, nonce};
+pub(crate) use cipher::{Cipher, Part, cipher, nonce};
 pub use found::KeyringError;
 pub(crate) use found::find;
 pub use keyring::Erasure;
 pub(crate) use keyring::Keyring;
 pub(crate) use keyring::{Destroyed, Loaded, no_space};
+#[cfg(test)]
+pub(crate) use master::Draws;
 pub use master::{MasterKey, MasterKeyId, NoMasterKey};
 pub use rewrap::rewrap;
 pub(crate) use sealing::{Sealing, SnapshotKeys};
