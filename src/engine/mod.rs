@@ -23,6 +23,7 @@ mod open;
 mod options;
 mod outbox;
 mod port;
+mod pull;
 mod record;
 mod recovery;
 mod sequencer;
@@ -59,6 +60,7 @@ use crossbeam_channel::Sender;
 use self::door::Door;
 use self::fetch::FetchJob;
 use self::outbox::Outbox;
+use self::pull::PullJob;
 use self::sequencer::{Asker, Control};
 use self::stats::Counters;
 use crate::log::{AppendError, Reader};
@@ -76,6 +78,7 @@ struct Inner {
     door: Door,
     control: Sender<Control>,
     fetches: Sender<FetchJob>,
+    pulls: Sender<PullJob>,
     reader: Reader,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
@@ -161,6 +164,8 @@ impl Engine {
             lost_records: 0,
             released_at: None,
             fetches_open: Cell::new(0),
+            pulls: self.inner.pulls.clone(),
+            pulls_open: Cell::new(0),
         }
     }
 

@@ -158,6 +158,12 @@ impl Shared {
         Some((segments[..after].last()?.clone(), end))
     }
 
+    /// The first record of the oldest segment; 0 where there is none.
+    pub(crate) fn first(&self) -> u64 {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.first().map_or(0, |segment| segment.header.first)
+    }
+
     /// All segments, the newest first.
     pub(crate) fn newest_first(&self) -> Vec<Arc<Segment>> {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
