@@ -21,8 +21,8 @@ use crate::model::command::{
 use crate::wire::{
     Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach, DeviceId,
     Draft, Envelope, EnvelopeError, FRAME_LEN_MAX, Frame, FrameKind, HEADER_LEN, Header, Hello,
-    Kind, PULLED_PART_LEN, PersonId, Priority, Published, PulledPart, RecordNumber, Role, TenantId, Timestamp, Welcome,
-    encode_frame,
+    Kind, PULLED_PART_LEN, PersonId, Priority, Published, PulledPart, RecordNumber, Role, TenantId,
+    Timestamp, Welcome, encode_frame,
 };
 
 /// Groups in one page of an attach answer.
