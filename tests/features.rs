@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const SECTIONS: &[(char, u32)] = &[('D', 10), ('G', 10), ('M', 6), ('P', 3), ('Q', 6), ('L', 1)];
 
 /// Requirements done ahead of the rest of their section.
-const AHEAD: &[&str] = &["A1", "A2", "A3", "A4", "A5", "A8"];
+const AHEAD: &[&str] = &["A1", "A2", "A3", "A4", "A5", "A6", "A8"];
 
 struct Row {
     modules: Vec<String>,
