@@ -17,7 +17,8 @@ use throng::engine::{Engine, Item, Options, Port};
 use throng::log::storage::Faulty;
 use throng::log::{Encryption, Erasure, Log, MasterKey, Record, Storage};
 use throng::model::command::{
-    GroupV1, PullGrantedV1, PullRecordsV1, Reply, SetArchivePullV1, TaggedCommand as T,
+    EraseContentV1, GroupV1, PullGrantedV1, PullRecordsV1, Reply, SetArchivePullV1,
+    TaggedCommand as T,
 };
 use throng::wire::{PulledPage, PulledRecord, RecordNumber, Timestamp};
 use town::{NOON, Town};
@@ -275,6 +276,69 @@ fn an_erased_record_is_in_its_place_marked_and_empty() {
     );
     let others = |page: &PulledPage| page.records.iter().filter(|it| !it.erased).count();
     assert!(others(&after) > 0 && others(&before) == before.records.len());
+}
+
+#[test]
+fn what_is_erased_is_on_no_page_from_the_answer_on_and_keeps_its_leaf_when_the_disk_forgets_it() {
+    let mut options = Options::default();
+    options.log = options.log.with_segment_bytes(64 * 1024);
+    let disk = Faulty::new(1);
+    let town = Town::on(Arc::new(disk.clone()), options, 3);
+    let group = town.group(3);
+    let filler = "x".repeat(900);
+    for id in 1..=200 {
+        let text = format!("secret number {id:03}: {filler}");
+        town.say(group, town.people[0], id, &text).unwrap();
+    }
+    let small = PullRecordsV1 {
+        records: 20,
+        ..everything()
+    };
+    let before = pages(&town, small.clone());
+    let first = page(&town, &small);
+    let day = NOON.utc_day();
+    let erase = T::EraseContent(EraseContentV1 {
+        group,
+        first_day: day,
+        last_day: day,
+        reason: "case 17".to_owned(),
+    });
+    town.call(erase).unwrap();
+    let commitments = |pages: &[PulledPage]| -> Vec<_> {
+        let records = pages.iter().flat_map(|page| &page.records);
+        records.map(|it| (it.record, it.commitment)).collect()
+    };
+    let assert_erased = |pages: &[PulledPage]| {
+        let records: Vec<_> = pages.iter().flat_map(|page| &page.records).collect();
+        assert_eq!(
+            records.iter().filter(|it| it.erased).count(),
+            200 + 1,
+            "and the group's making"
+        );
+        for record in records {
+            let content = record.read(&record.content).unwrap();
+            assert!(!content.view.starts_with(b"secret"), "{:?}", record.record);
+        }
+    };
+    let now = pages(&town, small.clone());
+    assert_erased(&now);
+    let (was, now) = (commitments(&before), commitments(&now));
+    assert_eq!(now[..was.len()], was);
+
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while town::is_on(&disk, b"secret number 030") {
+        assert!(Instant::now() < deadline, "the disk does not forget");
+        std::thread::yield_now();
+    }
+    // Goes on where a page ended whose segment is another file now.
+    let rest = PullRecordsV1 {
+        from: first.header.next,
+        ..small.clone()
+    };
+    let mut after = vec![page(&town, &small)];
+    after.extend(pages(&town, rest));
+    assert_erased(&after);
+    assert_eq!(commitments(&after)[..was.len()], was);
 }
 
 #[test]
