@@ -215,7 +215,7 @@ impl Engine {
             Secrets::of(&entropy),
         );
         spawn("throng-pull", move || {
-            pull::run(pages, secrets, &pulls_inbox)
+            pull::run(pages, secrets, &pulls_inbox);
         })?;
         let on_failure = options.on_failure.unwrap_or_else(|| Box::new(|_| {}));
         let door = Door {
