@@ -321,7 +321,11 @@ fn what_is_erased_is_on_no_page_from_the_answer_on_and_keeps_its_leaf_when_the_d
             assert!(!content.view.starts_with(b"secret"), "{:?}", record.record);
         }
     };
-    let now = pages(&town, small.clone());
+    let now = PullRecordsV1 {
+        records: 30,
+        ..everything()
+    };
+    let now = pages(&town, now);
     assert_erased(&now);
     let (was, now) = (commitments(&before), commitments(&now));
     assert_eq!(now[..was.len()], was);
@@ -336,8 +340,9 @@ fn what_is_erased_is_on_no_page_from_the_answer_on_and_keeps_its_leaf_when_the_d
         from: first.header.next,
         ..small.clone()
     };
+    let rest = pages(&town, rest);
     let mut after = vec![page(&town, &small)];
-    after.extend(pages(&town, rest));
+    after.extend(rest);
     assert_erased(&after);
     assert_eq!(commitments(&after)[..was.len()], was);
 }
