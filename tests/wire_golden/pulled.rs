@@ -41,7 +41,7 @@ impl Sample {
         let mut head: Vec<u8> = Vec::new();
         head.extend(record.to_le_bytes());
         head.extend(takes.to_le_bytes());
-        head.extend((body_len as u32).to_le_bytes());
+        head.extend(u32::to_le_bytes(body_len));
         head.extend((private.len() as u32).to_le_bytes());
         // Of an erased one the algorithm of its seal; epoch, keys, salt and tags.
         head.push(erased.into());
@@ -75,7 +75,7 @@ impl Sample {
 
     fn front(&self, sealed: bool) -> [u8; 128] {
         let front = PulledFront {
-            commitment: [0xc0 + self.erased as u8; 32],
+            commitment: [0xc0 + u8::from(self.erased); 32],
             head: &self.head,
             erased: self.erased,
             view_len: self.view.len(),
