@@ -14,12 +14,14 @@ fn an_operator_holds_releases_and_sets_what_is_kept() {
     let served = Serving::start(&mut serve(data, &[]));
     let address = served.quic.to_string();
     let target = ["--data", text(data), "--server", &address, "--tenant", "1"];
-    let archive = |what: &[&'static str]| -> Vec<String> {
+    let archive = |what: &[&str]| {
         let all = [&["archive"], what, &target].concat();
-        all.into_iter().map(str::to_owned).collect()
+        all.into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
+    let well = |what: &[&str]| run_well(&as_texts(&archive(what)));
+    let refused = |what: &[&str]| complaint(&mut throng(&as_texts(&archive(what))));
 
-    assert_eq!(run_well(&archive(&["hold"])), "no holds\n");
+    assert_eq!(well(&["hold"]), "no holds\n");
     let place = [
         "hold",
         "--from",
@@ -29,12 +31,12 @@ fn an_operator_holds_releases_and_sets_what_is_kept() {
         "--reason",
         "case 17",
     ];
-    let said = run_well(&archive(&place));
+    let said = well(&place);
     let hold = said
         .strip_prefix("hold ")
         .and_then(|rest| rest.strip_suffix(" stands\n"));
     let hold = hold.unwrap_or_else(|| panic!("{said}"));
-    let listed = run_well(&archive(&["hold"]));
+    let listed = well(&["hold"]);
     assert!(
         listed.contains("all groups, 2026-01-01 to 2026-03-31"),
         "{listed}"
@@ -49,19 +51,21 @@ fn an_operator_holds_releases_and_sets_what_is_kept() {
         "--reason",
         "policy",
     ];
-    let said = run_well(&archive(&[&["retention"], &keep[..]].concat()));
+    let said = well(&[&["retention"], &keep[..]].concat());
     assert_eq!(said, "the retention is set\n");
-    let shown = run_well(&archive(&["retention"]));
+    let shown = well(&["retention"]);
     assert!(shown.contains("External   180 days"), "{shown}");
     assert!(shown.contains("Internal   for ever"), "{shown}");
 
-    let said = run_well(&archive(&["release", hold, "--reason", "closed"]));
+    let said = well(&["release", hold, "--reason", "closed"]);
     assert_eq!(said, format!("hold {hold} is released\n"));
-    let line = complaint(&mut throng(&archive(&[
-        "release", hold, "--reason", "again",
-    ])));
+    let line = refused(&["release", hold, "--reason", "again"]);
     assert!(line.contains("one that stands"), "{line}");
-    let line = complaint(&mut throng(&archive(&["hold", "--from", "yesterday"])));
+    let line = refused(&["hold", "--from", "yesterday"]);
     assert!(line.contains("2026-01-31"), "{line}");
     assert!(served.stop().0.success());
+}
+
+fn as_texts(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
 }

@@ -1,5 +1,6 @@
 //! What auditors and operators use on a log that no process writes: verify, inspect, repair;
-//! and what a server keeps beside it while it runs: [`tlog`], which it publishes, and an index to search in.
+//! and what a server does with its log while it runs: [`tlog`] publishes it, [`pull`] hands it out, [`export`]
+//! writes down a granted part, and an index makes it searchable.
 //!
 //! Reads with the log's own scan, so that "sound" here and "recovered" there mean the same
 //! (invariant 8). Whoever opened the storage holds its lock: nothing changes underneath.
@@ -7,6 +8,7 @@
 pub mod export;
 mod inspect;
 mod offline;
+pub mod pull;
 mod repair;
 #[cfg(feature = "search")]
 pub mod search;

@@ -12,6 +12,7 @@ mod directory;
 mod encryption;
 mod failure;
 mod knob_flags;
+mod pull;
 mod serve;
 mod token;
 
@@ -41,6 +42,7 @@ enum Sub {
     Token(token::Token),
     Certificate(certificate::Certificate),
     Admin(admin::Admin),
+    Pull(pull::Pull),
     #[command(subcommand)]
     Archive(archive::Archive),
     #[command(subcommand)]
@@ -55,6 +57,7 @@ pub(crate) fn run() -> ExitCode {
         Sub::Token(token) => token.run(),
         Sub::Certificate(certificate) => certificate.run(),
         Sub::Admin(admin) => admin.run(),
+        Sub::Pull(pull) => pull.run(),
         Sub::Archive(archive) => archive.run(),
         Sub::Config(config) => config.run(),
     };

@@ -11,12 +11,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::cursors::Cursors;
 use super::driver::{Ask, Line, Waiter};
-use super::error::{CloseReason, ConnectError, RequestError};
+use super::error::{CloseReason, ConnectError, NotMade, RequestError};
 use super::event::{Answer, Attachment, Message};
 use super::person::{Driver, Person, PersonAsk};
+use super::pull::Pulling;
 use super::session::Session;
 use super::settings::{Credentials, Settings};
-use crate::model::command::{Reply, TaggedCommand};
+use crate::model::command::{PullRecordsV1, Reply, TaggedCommand};
 use crate::wire::{Envelope, GroupId, Hello, Priority, Published, SkipBody, Welcome};
 
 /// One connection to a server. Clones speak on the same connection; requests are pipelined, so many
@@ -63,11 +64,33 @@ impl Client {
 
     /// Asks `command`. When this returns, what the reply says is durable (SPEC A2).
     pub async fn command(&self, command: TaggedCommand) -> Result<Reply, RequestError> {
+        if let TaggedCommand::PullRecords(_) = command {
+            return Err(NotMade::IsAPull.into());
+        }
         let command = Box::new(command);
         let answer = self
             .ask(|answer| PersonAsk::Command { command, answer })
             .await?;
         replied(answer)
+    }
+
+    /// Pulls records of the enterprise's archive, in order, from the first one asked for on.
+    ///
+    /// Nothing is asked before the first [`Pulling::next`]. Several pulls of disjoint ranges may go on
+    /// at once, on one connection (four pages at a time) or on several.
+    #[must_use]
+    pub fn pull(&self, pull: PullRecordsV1) -> Pulling {
+        Pulling::new(self.clone(), pull)
+    }
+
+    /// Asks for one page of the archive, which comes whether somebody waits for it or not.
+    pub(super) async fn ask_for_page(
+        &self,
+        pull: PullRecordsV1,
+    ) -> Result<oneshot::Receiver<Result<Answer, RequestError>>, RequestError> {
+        let command = Box::new(TaggedCommand::PullRecords(pull));
+        self.begin(|answer| PersonAsk::Command { command, answer })
+            .await
     }
 
     /// Brings the person online from where `cursors` say they have got. `live_only` starts groups
@@ -115,10 +138,18 @@ impl Client {
         &self,
         ask: impl FnOnce(Waiter<Answer>) -> PersonAsk,
     ) -> Result<Answer, RequestError> {
+        let answered = self.begin(ask).await?;
+        answered.await.map_err(|_| RequestError::Over)?
+    }
+
+    async fn begin(
+        &self,
+        ask: impl FnOnce(Waiter<Answer>) -> PersonAsk,
+    ) -> Result<oneshot::Receiver<Result<Answer, RequestError>>, RequestError> {
         let (answer, answered) = oneshot::channel();
         let ask = Ask::Of(ask(answer));
         self.asks.send(ask).await.map_err(|_| RequestError::Over)?;
-        answered.await.map_err(|_| RequestError::Over)?
+        Ok(answered)
     }
 }
 
@@ -146,7 +177,7 @@ pub(super) fn failed(answer: Answer) -> RequestError {
         },
         Answer::Refused(refused) => RequestError::Refused(refused),
         // The session pairs answers with what was asked.
-        Answer::Published(_) | Answer::Reply(_) => RequestError::Over,
+        Answer::Published(_) | Answer::Reply(_) | Answer::Pulled(_) => RequestError::Over,
     }
 }
 

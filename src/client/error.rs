@@ -30,6 +30,11 @@ pub enum NotMade {
         /// Bytes a frame takes.
         limit: usize,
     },
+    /// What is answered by a page and not by a reply.
+    #[error(
+        "records of the archive are pulled by a call of their own: `Client::pull`, or `throng pull`"
+    )]
+    IsAPull,
     /// The session is attached, or about to be.
     #[error("the session is attached already: one attach a connection")]
     AlreadyAttached,
@@ -107,6 +112,12 @@ pub enum SessionError {
     #[error("request {request} is answered but was not asked")]
     UnknownRequest {
         /// The number answered.
+        request: u64,
+    },
+    /// Parts of a page that do not follow one another, or are too many.
+    #[error("the parts of the page that answers request {request} do not make one")]
+    PageParts {
+        /// The request.
         request: u64,
     },
     /// A delivery for another tenant, or before anything was attached, or without a sequence.

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::model::command::Reply;
 use crate::wire::{
-    AttachedGroup, Busy, ClientMessageId, GroupId, Header, Kind, Priority, Published, RecordNumber,
-    Refused, SkipBody, Welcome,
+    AttachedGroup, Busy, ClientMessageId, GroupId, Header, Kind, Priority, Published, PulledPage,
+    RecordNumber, Refused, SkipBody, Welcome,
 };
 
 /// A message to publish.
@@ -30,6 +30,8 @@ pub enum Answer {
     Published(Published),
     /// The command is done.
     Reply(Box<Reply>),
+    /// A page of the archive.
+    Pulled(Box<PulledPage>),
     /// A rule refused; nothing was changed.
     Refused(Refused),
     /// Not taken: try again later.

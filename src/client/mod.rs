@@ -14,6 +14,7 @@ mod event;
 pub mod gateway;
 mod lanes;
 mod person;
+mod pull;
 mod requests;
 mod session;
 mod settings;
@@ -27,6 +28,7 @@ pub use event::{Answer, Arrival, Attachment, Event, Message};
 pub use gateway::Gateway;
 pub use lanes::Lane;
 pub use person::Driver;
+pub use pull::{PullError, Pulled, Pulling};
 pub use session::{Limits, Session};
 pub use settings::{Credentials, Settings};
 

@@ -9,8 +9,11 @@ use super::session::Limits;
 use crate::model::command::{Reply, TaggedCommand};
 use crate::wire::{
     BODY_LEN_MAX, Busy, DeviceId, Draft, FRAME_LEN_MAX, Frame, FrameKind, HeaderFields, Hello,
-    PersonId, Published, Refused, Welcome,
+    PULLED_PAGE_LEN_MAX, PersonId, Published, PulledPage, PulledPart, Refused, Welcome,
 };
+
+/// What asks for a page of the archive.
+const PULL: FrameKind = FrameKind::Command(0x1b0);
 
 #[derive(Debug)]
 pub(super) struct Requests {
@@ -20,6 +23,8 @@ pub(super) struct Requests {
     unsent_bytes_max: usize,
     last_request: u64,
     in_flight: FxHashMap<u64, FrameKind>,
+    /// Pages of pulls of which parts have come.
+    pages: FxHashMap<u64, Vec<u8>>,
 }
 
 impl Requests {
@@ -34,6 +39,7 @@ impl Requests {
             unsent_bytes_max: limits.unsent_bytes_max,
             last_request: 0,
             in_flight: FxHashMap::default(),
+            pages: FxHashMap::default(),
         }
     }
 
@@ -106,24 +112,28 @@ impl Requests {
         request
     }
 
-    pub(super) fn on_frame(&mut self, frame: &Frame) -> Result<Event, SessionError> {
+    /// What a frame says; nothing yet where it is part of an answer.
+    pub(super) fn on_frame(&mut self, frame: &Frame) -> Result<Option<Event>, SessionError> {
         let unexpected = SessionError::UnexpectedFrame {
             kind: frame.kind,
             lane: Lane::Requests,
         };
         match frame.kind {
-            FrameKind::Closing => return Ok(Event::Closing(Refused::read(frame.payload())?)),
+            FrameKind::Closing => return Ok(Some(Event::Closing(Refused::read(frame.payload())?))),
             FrameKind::Refused if self.welcome.is_none() => {
-                return Ok(Event::Closing(Refused::read(frame.payload())?));
+                return Ok(Some(Event::Closing(Refused::read(frame.payload())?)));
             }
             FrameKind::Welcome if self.welcome.is_none() => {
                 let welcome = Welcome::read(frame.payload())?;
                 self.welcome = Some(welcome);
-                return Ok(Event::Welcome(welcome));
+                return Ok(Some(Event::Welcome(welcome)));
             }
             _ => {}
         }
         let request = frame.request;
+        if frame.kind == FrameKind::Pulled && self.in_flight.get(&request) == Some(&PULL) {
+            return self.on_part(request, frame.payload());
+        }
         let asked = self.in_flight.remove(&request);
         let asked = asked.ok_or(SessionError::UnknownRequest { request })?;
         let answer = match (asked, frame.kind) {
@@ -137,6 +147,24 @@ impl Requests {
             (_, FrameKind::Busy) => Answer::Busy(Busy::read(frame.payload())?),
             _ => return Err(unexpected),
         };
-        Ok(Event::Answered { request, answer })
+        Ok(Some(Event::Answered { request, answer }))
+    }
+
+    /// Part of a page; the page, with its last.
+    fn on_part(&mut self, request: u64, payload: &[u8]) -> Result<Option<Event>, SessionError> {
+        let part = PulledPart::read(payload)?;
+        let page = self.pages.entry(request).or_default();
+        let end = page.len() + part.bytes.len();
+        if part.offset != page.len() as u64 || end > PULLED_PAGE_LEN_MAX {
+            return Err(SessionError::PageParts { request });
+        }
+        page.extend_from_slice(part.bytes);
+        if !part.last {
+            return Ok(None);
+        }
+        self.in_flight.remove(&request);
+        let page = self.pages.remove(&request).unwrap_or_default();
+        let answer = Answer::Pulled(Box::new(PulledPage::read(&page.into())?));
+        Ok(Some(Event::Answered { request, answer }))
     }
 }

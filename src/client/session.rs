@@ -194,7 +194,7 @@ impl Session {
     ) -> Result<(), SessionError> {
         while let Some(frame) = self.stream(lane).decoder.next(&mut bytes)? {
             let event = match lane {
-                Lane::Requests => Some(self.requests.on_frame(&frame)?),
+                Lane::Requests => self.requests.on_frame(&frame)?,
                 Lane::Attach => self.on_attach_answer(&frame)?,
             };
             if let Some(event) = event {

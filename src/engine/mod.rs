@@ -24,6 +24,7 @@ mod open;
 mod options;
 mod outbox;
 mod port;
+mod pull;
 mod record;
 mod recovery;
 #[cfg(feature = "search")]
@@ -64,6 +65,7 @@ use crossbeam_channel::Sender;
 use self::door::Door;
 use self::fetch::FetchJob;
 use self::outbox::Outbox;
+use self::pull::PullJob;
 use self::sequencer::{Asker, Control};
 use self::stats::Counters;
 use crate::log::{AppendError, Reader};
@@ -81,6 +83,7 @@ struct Inner {
     door: Door,
     control: Sender<Control>,
     fetches: Sender<FetchJob>,
+    pulls: Sender<PullJob>,
     reader: Reader,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
@@ -170,6 +173,8 @@ impl Engine {
             lost_records: 0,
             released_at: None,
             fetches_open: Cell::new(0),
+            pulls: self.inner.pulls.clone(),
+            pulls_open: Cell::new(0),
         }
     }
 

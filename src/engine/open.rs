@@ -19,12 +19,14 @@ use super::door::{BodyDigest, Door, Randomness};
 use super::export::{Exporter, GRANTED_MAX};
 use super::journal::Journal;
 use super::online::Online;
+use super::pull::Secrets;
 use super::recovery::{self, ReplayError};
 use super::sequencer::Sequencer;
 use super::snapshot::Snapshotter;
 use super::stats::Counters;
 use super::tlog::{Follower, WAITING_MAX};
-use super::{Engine, Inner, Options, Threads, fetch};
+use super::{Engine, Inner, Options, Threads, fetch, pull};
+use crate::archive::pull::Pages;
 use crate::archive::tlog::{self, Publisher};
 use crate::log::{self, AppendError, Directory, Entry, Log, Memory, Recovered, Repaired, Storage};
 use crate::model::Gone;
@@ -153,6 +155,7 @@ impl Engine {
         let (control, control_inbox) = unbounded();
         let (journal, journal_inbox) = unbounded();
         let (fetches, fetches_inbox) = unbounded();
+        let (pulls, pulls_inbox) = unbounded();
         let failed = Arc::new(AtomicBool::new(false));
         let stop_snapshots = Arc::new(AtomicBool::new(false));
         let stop_exports = Arc::new(AtomicBool::new(false));
@@ -224,6 +227,13 @@ impl Engine {
             let (reader, jobs) = (reader.clone(), fetches_inbox.clone());
             spawn("throng-read", move || fetch::run(&reader, &jobs))?;
         }
+        let (pages, secrets) = (
+            Pages::new(reader.clone(), recovered.incarnation),
+            Secrets::of(&entropy),
+        );
+        spawn("throng-pull", move || {
+            pull::run(pages, secrets, &pulls_inbox);
+        })?;
         let on_failure = options.on_failure.unwrap_or_else(|| Box::new(|_| {}));
         let door = Door {
             commands,
@@ -292,6 +302,7 @@ impl Engine {
             door,
             control,
             fetches,
+            pulls,
             reader,
             clock,
             counters,

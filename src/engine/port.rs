@@ -8,16 +8,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use crossbeam_channel::Sender;
 
 use super::Busy;
 use super::door::Door;
 use super::fetch::FetchJob;
 use super::outbox::{Outbox, Released};
+use super::pull::PullJob;
 use super::sequencer::Control;
 use super::sign_in::SignIn;
 use crate::log::ReadError;
-use crate::model::command::{Command, Reply};
+use crate::model::command::{Command, PullGrantedV1, Reply};
 use crate::model::{MembershipDelta, Refusal, WatchWindow};
 use crate::wire::{
     AttachedGroup, DeviceId, Draft, Envelope, GroupId, PersonId, RecordNumber, Sequence, TenantId,
@@ -129,6 +131,13 @@ pub enum Item {
         /// The envelopes, in order.
         result: Result<Vec<Envelope>, FetchError>,
     },
+    /// The page for a pull: laid out as docs/wire.md says.
+    Pulled {
+        /// The owner's number for it.
+        request: u64,
+        /// The page, or why there is none.
+        result: Result<Bytes, Refusal>,
+    },
     /// Somebody's sessions end.
     Ended {
         /// The enterprise.
@@ -162,6 +171,7 @@ impl Item {
             Self::Answer { .. }
             | Self::Attached { .. }
             | Self::Fetched { .. }
+            | Self::Pulled { .. }
             | Self::Stopped
             | Self::Records { .. } => 0,
         }
@@ -182,10 +192,14 @@ pub struct Port {
     pub(super) lost_records: u64,
     pub(super) released_at: Option<Instant>,
     pub(super) fetches_open: Cell<usize>,
+    pub(super) pulls: Sender<PullJob>,
+    pub(super) pulls_open: Cell<usize>,
 }
 
 /// Fetches one port may have open; each brings at most [`super::fetch::FETCH_BYTES_MAX`].
 const FETCHES_MAX: usize = 64;
+/// Pulls one port may have open; each brings a page of 256 KiB at most, or of one longer record.
+const PULLS_MAX: usize = 64;
 
 /// Records being read from the log in place of projections that were dropped.
 pub(super) struct Replay {
@@ -254,6 +268,22 @@ impl Port {
         Ok(())
     }
 
+    /// Asks for the next page of what was granted; answered by [`Item::Pulled`] with the same `request`.
+    pub fn pull(&self, request: u64, granted: Box<PullGrantedV1>) -> Result<(), Busy> {
+        if self.pulls_open.get() >= PULLS_MAX {
+            return Err(Busy::soon());
+        }
+        let outbox = Arc::clone(&self.outbox);
+        let job = PullJob {
+            request,
+            granted,
+            outbox,
+        };
+        self.pulls.send(job).map_err(|_| Busy::soon())?;
+        self.pulls_open.set(self.pulls_open.get() + 1);
+        Ok(())
+    }
+
     /// Projections this port was too slow for and read from the log instead.
     #[must_use]
     pub fn lost_records(&self) -> u64 {
@@ -277,6 +307,10 @@ impl Port {
         for item in self.fetched.drain(..) {
             match item {
                 Item::Records { next, result } => replayed = Some((next, result)),
+                Item::Pulled { .. } => {
+                    self.pulls_open.set(self.pulls_open.get() - 1);
+                    out.push(item);
+                }
                 other => {
                     self.fetches_open.set(self.fetches_open.get() - 1);
                     out.push(other);

@@ -57,7 +57,7 @@ impl Compactor {
             let (header, compacted) = compact(&*self.storage, file, name, header, gone, id)?;
             self.shared.exchange(
                 &segment,
-                Arc::new(Segment {
+                &Arc::new(Segment {
                     name: name.clone(),
                     file: self.storage.open(name)?,
                     header,

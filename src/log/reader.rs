@@ -18,7 +18,7 @@ use super::storage::StorageError;
 use crate::wire::{Draft, Envelope, GroupId, RecordNumber, Sequence, Take, TenantId};
 
 /// Bytes read ahead when records are read in order.
-const READ_AHEAD_LEN: usize = 256 * 1024;
+pub(super) const READ_AHEAD_LEN: usize = 256 * 1024;
 /// Bytes read ahead around a record of a group: its neighbours are often the group's too.
 const GROUP_READ_AHEAD_LEN: usize = 16 * 1024;
 
@@ -71,13 +71,13 @@ impl Record {
 }
 
 /// What opens frames, and says which views are gone though they are on disk still.
-struct Opener<'a> {
+pub(super) struct Opener<'a> {
     vault: Option<&'a Vault>,
     gone: Option<Gone>,
 }
 
 impl Opener<'_> {
-    fn open(&self, frame: &Frame<'_>) -> Result<Record, Unreadable> {
+    pub(super) fn open(&self, frame: &Frame<'_>) -> Result<Record, Unreadable> {
         let mut record = Record::of(frame, self.vault)?;
         let gone = self.gone.as_ref();
         if gone.is_some_and(|gone| gone.has_record(frame.header(), frame.takes())) {
@@ -101,7 +101,7 @@ pub(crate) enum Unreadable {
 }
 
 impl Unreadable {
-    fn at(self, segment: &Segment, offset: u64, record: u64) -> ReadError {
+    pub(super) fn at(self, segment: &Segment, offset: u64, record: u64) -> ReadError {
         match self {
             Self::Defect(defect) => segment.damage(offset, record, defect).into(),
             Self::Storage(error) => error.into(),
@@ -124,7 +124,7 @@ pub enum ReadError {
 /// A handle that reads. Clones are cheap and may read at the same time.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Reader {
@@ -254,7 +254,7 @@ impl Reader {
         Ok(records)
     }
 
-    fn opener(&self) -> Opener<'_> {
+    pub(super) fn opener(&self) -> Opener<'_> {
         Opener {
             vault: self.shared.vault.as_deref(),
             gone: self.shared.gone(),
@@ -262,7 +262,7 @@ impl Reader {
     }
 
     /// Where to begin looking for `record`, which is in `segment`.
-    fn locate(&self, segment: &Arc<Segment>, record: u64) -> Result<Mark, StorageError> {
+    pub(super) fn locate(&self, segment: &Arc<Segment>, record: u64) -> Result<Mark, StorageError> {
         let first = segment.header.first;
         let start = Mark {
             record: first,
@@ -284,15 +284,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Frames of a segment, one after the other.
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     window: Window<'a>,
-    segment: &'a Segment,
+    pub(super) segment: &'a Segment,
     /// Where the next frame is, or the batch header before it.
-    place: Mark,
+    pub(super) place: Mark,
 }
 
 impl<'a> Walk<'a> {
-    fn new(segment: &'a Segment, chunk_len: usize, place: Mark) -> Self {
+    pub(super) fn new(segment: &'a Segment, chunk_len: usize, place: Mark) -> Self {
         Self {
             window: Window::new(&*segment.file, chunk_len),
             segment,
@@ -308,7 +308,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Steps over a frame, damaged or not, as long as it says how long it is.
-    fn skip(&mut self) -> Result<(), ReadError> {
+    pub(super) fn skip(&mut self) -> Result<(), ReadError> {
         let (at, len) = self.next_frame()?;
         let (segment, record) = (self.segment, self.place.record);
         let head = self.window.bytes(at, FRAME_LEN_MIN)?;
@@ -321,7 +321,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The next frame, which is of record `place.record`.
-    fn frame(&mut self) -> Result<Frame<'_>, ReadError> {
+    pub(super) fn frame(&mut self) -> Result<Frame<'_>, ReadError> {
         let (at, len) = self.next_frame()?;
         let (segment, record) = (self.segment, self.place.record);
         self.step_to(at + len as u64);

@@ -127,14 +127,14 @@ impl Shared {
     }
 
     /// Puts a compacted segment in the place of the one that it was made of.
-    pub(crate) fn exchange(&self, old: &Segment, new: Arc<Segment>) {
+    pub(crate) fn exchange(&self, old: &Segment, new: &Arc<Segment>) {
         let mut segments = self
             .segments
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         for segment in segments.iter_mut() {
             if segment.header.segment == old.header.segment {
-                *segment = Arc::clone(&new);
+                *segment = Arc::clone(new);
             }
         }
     }
@@ -156,6 +156,12 @@ impl Shared {
             .get(after)
             .map_or(u64::MAX, |next| next.header.first);
         Some((segments[..after].last()?.clone(), end))
+    }
+
+    /// The first record of the oldest segment; 0 where there is none.
+    pub(crate) fn first(&self) -> u64 {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.first().map_or(0, |segment| segment.header.first)
     }
 
     /// All segments, the newest first.

@@ -10,7 +10,7 @@ use crate::model::refusal::Refusal;
 use crate::model::state::State;
 use crate::model::{
     approval, audit, call, code, contact, custody, department, directory, group, history,
-    mass_send, message, query, quota, work,
+    mass_send, message, pull, query, quota, work,
 };
 
 /// Decides one command: what happens, and what the asker is told. Changes nothing (invariant 1).
@@ -231,6 +231,10 @@ pub(super) fn decide_tagged<'a>(
         }
         T::ListMassSendTargets(list) => {
             mass_send::list_targets(&request?, list).map(Decision::answered)
+        }
+        // ... the archive
+        T::PullRecords(asked) => {
+            pull::grant(&request?, command.tenant, asked).map(Decision::answered)
         }
     }
 }

@@ -27,6 +27,7 @@ mod mass_send;
 mod message;
 mod permission;
 mod project;
+mod pull;
 mod query;
 mod quota;
 mod refusal;

@@ -341,6 +341,7 @@ impl Shard {
                     position,
                     result,
                 } => self.on_attached(session, position, result),
+                Item::Pulled { request, result } => self.on_pulled(request, result),
                 item @ (Item::Deliver(_)
                 | Item::Membership(_)
                 | Item::Window(_)

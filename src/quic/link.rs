@@ -11,6 +11,7 @@ use super::close::{ClientStream, CloseReason};
 use super::gateway::Gateway;
 use super::options::Limits;
 use super::protocol;
+use super::pulls::Pulls;
 use super::streams::{Delivery, Inbound, Outbox};
 use crate::wire::{Cursor, DeviceId, FrameKind, PersonId, Role, StreamClass, TenantId};
 
@@ -103,6 +104,8 @@ pub(super) struct Link {
     pub(super) awaited: u32,
     /// Bytes their answers may take.
     pub(super) reserved: usize,
+    /// Pulls of the archive, and pages on their way to the client.
+    pub(super) pulls: Pulls,
     /// It is in the list of connections to visit.
     pub(super) dirty: bool,
 }
@@ -124,6 +127,7 @@ impl Link {
             gateway: None,
             awaited: 0,
             reserved: 0,
+            pulls: Pulls::default(),
             dirty: false,
         }
     }
@@ -223,7 +227,7 @@ impl Link {
             .gateway
             .as_ref()
             .is_some_and(|gateway| !gateway.is_quiet());
-        self.awaited == 0 && !unsent && !attaching && !attaching_many
+        self.awaited == 0 && self.pulls.is_empty() && !unsent && !attaching && !attaching_many
     }
 
     /// Hands an urgent envelope to QUIC ahead of whatever normal ones wait there; whether it was taken.
@@ -258,6 +262,7 @@ impl Link {
         let has_room = self.delivery.as_ref().is_some_and(|d| !d.is_blocked());
         has_room
             && !self.dirty
+            && self.pulls.is_empty()
             && self.session.is_some()
             && matches!(self.phase, Phase::Open { .. })
     }
@@ -266,6 +271,14 @@ impl Link {
     pub(super) fn write_answers(&mut self) -> Result<(), CloseReason> {
         let channels = [&mut self.requests, &mut self.attachments];
         for channel in channels.into_iter().flatten() {
+            channel.outbox.write(&mut self.conn, &channel.inbound)?;
+        }
+        // Pages last, a part at a time and only into an empty outbox: whatever else is answered
+        // meanwhile passes between two parts.
+        while let Some(channel) = &mut self.requests
+            && channel.outbox.len() == 0
+            && self.pulls.write_part(channel.outbox.frames())
+        {
             channel.outbox.write(&mut self.conn, &channel.inbound)?;
         }
         Ok(())

@@ -4,7 +4,8 @@
 //! `arrivals` hands them to connections, other shards or those who wait (`admission`), `visit` reads frames
 //! and writes answers of a connection (`link`, `streams`; `gateway` where it carries many people),
 //! `links` flushes the shard core's sessions
-//! into packets, `wheel` says when to look again. `protocol` is pure: it alone knows what frames mean.
+//! into packets, `wheel` says when to look again. `pulls` hands pages of the archive out
+//! a part at a time, `protocol` is pure: it alone knows what frames mean.
 //!
 //! Keeps invariant 4 (per delivery no allocation, lock or re-encoding of ours), invariant 5 (bounded
 //! queues, nobody blocks) and invariant 8 (bytes from outside are checked at the door; whatever is wrong
@@ -34,6 +35,7 @@ mod pace;
 mod pair;
 mod prefetch;
 mod protocol;
+mod pulls;
 mod registry;
 mod requests;
 mod server;

@@ -21,8 +21,8 @@ use crate::model::command::{
 use crate::wire::{
     Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach, DeviceId,
     Draft, Envelope, EnvelopeError, FRAME_LEN_MAX, Frame, FrameKind, HEADER_LEN, Header, Hello,
-    Kind, PersonId, Priority, Published, RecordNumber, Role, TenantId, Timestamp, Welcome,
-    encode_frame,
+    Kind, PULLED_PART_LEN, PersonId, Priority, Published, PulledPart, RecordNumber, Role, TenantId,
+    Timestamp, Welcome, encode_frame,
 };
 
 /// Groups in one page of an attach answer.
@@ -406,6 +406,32 @@ fn write_published(request: u64, published: &PublishedV1, out: &mut Vec<u8>) {
         duplicate: published.duplicate,
     };
     encode_frame(FrameKind::Published, request, &published.encode(), out);
+}
+
+/// Whether a command is a pull of the archive, whose answer is no reply but a page.
+pub(super) fn is_pull(command: &Command) -> bool {
+    let CommandBody::Tagged(tagged) = &command.body else {
+        return false;
+    };
+    matches!(**tagged, TaggedCommand::PullRecords(_))
+}
+
+/// Appends the part of a page that begins at `offset`; where the next one does, none behind the last.
+pub(super) fn write_pulled(
+    request: u64,
+    page: &[u8],
+    offset: usize,
+    out: &mut Vec<u8>,
+) -> Option<usize> {
+    let end = page.len().min(offset + PULLED_PART_LEN);
+    let last = end == page.len();
+    let part = PulledPart {
+        offset: offset as u64,
+        last,
+        bytes: &page[offset..end],
+    };
+    encode_frame(FrameKind::Pulled, request, &part.encode(), out);
+    (!last).then_some(end)
 }
 
 /// Appends a refusal.

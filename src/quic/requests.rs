@@ -5,6 +5,8 @@
 pub(super) enum ToEngine {
     /// A request of the client's.
     Command,
+    /// A pull of the archive: whether it is permitted, and then its page.
+    Pull,
     /// Whether the client may come in, or stay.
     SignIn,
 }

@@ -9,6 +9,7 @@ use super::close::{ClientStream, CloseReason};
 use super::endpoint::Shard;
 use super::link::{Attaching, Channel, Link, Phase, Session, Urgent};
 use super::protocol::{self, Asked, AttachAsked, Rejected};
+use super::pulls::{PULL_RETRY_US, Pulls};
 use super::requests::{Pending, ToEngine};
 use super::streams::Delivery;
 use crate::engine::AttachedPerson;
@@ -209,18 +210,31 @@ impl Shard {
         let Some(link) = self.links.get(index) else {
             return;
         };
+        let is_pull = protocol::is_pull(&command);
+        if is_pull && !link.pulls.has_room() {
+            self.stats.busy_answers += 1;
+            answer(&mut link.requests, |out| {
+                protocol::write_busy(frame.request, PULL_RETRY_US, out);
+            });
+            return;
+        }
         let reserved = protocol::answer_len_max(frame.kind);
         let number = self.requests.insert(Pending {
             index,
             serial: link.serial,
             request: frame.request,
-            asked: ToEngine::Command,
+            asked: if is_pull {
+                ToEngine::Pull
+            } else {
+                ToEngine::Command
+            },
             reserved,
         });
         match self.port.submit(number, command, draft) {
             Ok(()) => {
                 link.awaited += 1;
                 link.reserved += reserved;
+                link.pulls.note_asked(is_pull);
             }
             Err(busy) => {
                 self.requests.remove(number);
@@ -329,6 +343,10 @@ impl Shard {
             self.signed_in(&pending, result.as_ref().err(), now);
             return;
         }
+        if let (ToEngine::Pull, Ok(Reply::PullGranted(granted))) = (pending.asked, result) {
+            self.pull(pending, granted.clone());
+            return;
+        }
         let Some(link) = self.links.get(pending.index) else {
             return;
         };
@@ -337,6 +355,7 @@ impl Shard {
         }
         link.awaited -= 1;
         link.reserved -= pending.reserved;
+        link.pulls.note_refused(pending.asked == ToEngine::Pull);
         answer(&mut link.requests, |out| {
             protocol::write_answer(pending.request, result, out);
         });
@@ -438,6 +457,7 @@ impl Shard {
         link.phase = Phase::Closed;
         let number = registry_number(shard, link.serial);
         link.requests = None;
+        link.pulls = Pulls::default();
         link.attachments = None;
         link.delivery = None;
         link.urgent = Urgent::NotPermitted;

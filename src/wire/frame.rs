@@ -49,6 +49,8 @@ pub enum FrameKind {
     Attached,
     /// Server: the connection is about to be closed and why. [`super::Refused`].
     Closing,
+    /// Server: part of a page of pulled records. [`super::PulledPart`].
+    Pulled,
     /// Client: a command of the model with this tag.
     Command(u16),
     /// Server: the reply with this tag.
@@ -76,6 +78,7 @@ impl FrameKind {
             Self::Busy => 0x8004,
             Self::Attached => 0x8005,
             Self::Closing => 0x8006,
+            Self::Pulled => 0x8007,
             Self::Command(tag) => COMMAND_BASE + tag,
             Self::Reply(tag) => REPLY_BASE + tag,
         }
@@ -97,6 +100,7 @@ impl FrameKind {
             0x8004 => Self::Busy,
             0x8005 => Self::Attached,
             0x8006 => Self::Closing,
+            0x8007 => Self::Pulled,
             COMMAND_BASE..0x2000 => Self::Command(number - COMMAND_BASE),
             REPLY_BASE..0xA000 => Self::Reply(number - REPLY_BASE),
             _ => return None,

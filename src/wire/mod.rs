@@ -33,8 +33,10 @@ pub use ids::{
     MatrixId, PersonId, RecordNumber, Sequence, TenantId, Timestamp,
 };
 pub use message::{
-    Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach, Hello,
-    MessageError, Published, Refused, Role, Welcome,
+    Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach,
+    FRAME_HEAD_LEN, Hello, MessageError, PULLED_FRONT_LEN, PULLED_PAGE_LEN, PULLED_PAGE_LEN_MAX,
+    PULLED_PART_LEN, PULLED_TAG_LEN, Published, PulledContent, PulledFront, PulledHeader,
+    PulledPage, PulledPart, PulledRecord, Refused, Role, Welcome,
 };
 pub use readers::{Reader, ReaderChange, ReadersBody};
 pub use record::Take;

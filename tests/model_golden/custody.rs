@@ -99,7 +99,7 @@ pub(crate) fn events() -> Vec<Event> {
     vec![
         Event::RetentionSet(event::RetentionSetV1 {
             class: ContentClass::Internal,
-            days: 30,
+            days: 3_000,
             reason: reason(),
         }),
         Event::HoldPlaced(event::HoldPlacedV1 {

@@ -21,6 +21,7 @@ mod departments;
 mod directory;
 mod life;
 mod mass_sends;
+mod pull;
 mod quotas;
 mod replay;
 mod state;
@@ -43,6 +44,7 @@ const SECTIONS: &[Section] = &[
     approvals::SECTION,
     quotas::SECTION,
     mass_sends::SECTION,
+    pull::SECTION,
     custody::SECTION,
 ];
 

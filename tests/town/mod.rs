@@ -54,6 +54,11 @@ impl Town {
         }
     }
 
+    /// Another tenant on the same engine.
+    pub(crate) fn neighbour(&self, people: usize) -> Self {
+        Self::settle(self.engine.clone(), self.clock.clone(), people)
+    }
+
     /// The same town on another engine that was opened on its log.
     pub(crate) fn reopened(&self, engine: Engine) -> Self {
         Self {

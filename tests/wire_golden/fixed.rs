@@ -57,6 +57,7 @@ fn a_frame_of_each_kind() {
         ("frame-busy", FrameKind::Busy),
         ("frame-attached", FrameKind::Attached),
         ("frame-closing", FrameKind::Closing),
+        ("frame-pulled", FrameKind::Pulled),
         ("frame-command-0x103", FrameKind::command(0x103)),
         ("frame-reply-0x006", FrameKind::reply(0x006)),
     ];

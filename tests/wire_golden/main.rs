@@ -7,6 +7,7 @@
 
 mod documented;
 mod fixed;
+mod pulled;
 mod tagged;
 
 use std::collections::BTreeMap;

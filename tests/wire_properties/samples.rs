@@ -3,7 +3,7 @@
 use throng::model::command::{Reply, TaggedCommand};
 use throng::wire::{
     Ack, Attach, Attached, Busy, Detach, Envelope, Header, Hello, MembershipBody, Published,
-    Refused, RemovalBody, SkipBody, Welcome,
+    PulledPage, Refused, RemovalBody, SkipBody, Welcome,
 };
 
 /// Every golden sample: its name and its bytes.
@@ -56,6 +56,12 @@ pub(crate) const READERS: &[Reader] = &[
     }),
     ("published", |bytes| {
         Published::read(bytes).ok().map(|v| format!("{v:?}"))
+    }),
+    ("pulled-page", |bytes| {
+        let page = PulledPage::read(&bytes.to_vec().into()).ok()?;
+        let contents = page.records.iter().map(|it| it.read(&it.content).ok());
+        let contents: Vec<_> = contents.collect();
+        Some(format!("{:?} {contents:?}", page.header))
     }),
     ("refused", |bytes| {
         Refused::read(bytes).ok().map(|v| format!("{v:?}"))

@@ -122,6 +122,11 @@ impl Connection {
         Ok(Self { client })
     }
 
+    /// The client library's handle.
+    pub(in super::super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Asks `command`, again while the server is busy.
     pub(in super::super) async fn ask(
         &self,

@@ -284,7 +284,7 @@ impl GatewaySession {
             let event = match lane {
                 Lane::Requests => {
                     let event = self.requests.on_frame(&frame)?;
-                    Some(GatewayEvent::Connection(event))
+                    event.map(GatewayEvent::Connection)
                 }
                 Lane::Attach => self.on_attach_answer(&frame)?,
             };

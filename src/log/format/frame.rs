@@ -14,7 +14,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use super::{Defect, FRAME_LEN_MAX, epoch_bytes};
 use crate::log::seal::{Algorithm, Cipher, Part, nonce};
 use crate::log::{Entry, leaf_hash};
-use crate::wire::{ALIGNMENT, GroupId, HEADER_LEN, Header, RecordNumber, Sequence, Take, padded};
+use crate::wire::{
+    ALIGNMENT, FRAME_HEAD_LEN, GroupId, HEADER_LEN, Header, RecordNumber, Sequence, Take, padded,
+};
 
 /// Bytes before the message header.
 const PREFIX_LEN: usize = 96;
@@ -23,6 +25,7 @@ const PREFIX_LEN: usize = 96;
 const COMMITTED_FROM: usize = 16;
 /// Where what a seal authenticates ends in front of the tags; it goes on behind them.
 const TAGS_FROM: usize = 64;
+const _: () = assert!(PREFIX_LEN - COMMITTED_FROM == FRAME_HEAD_LEN);
 /// Bytes of the shortest frame.
 pub(crate) const FRAME_LEN_MIN: usize = PREFIX_LEN + HEADER_LEN;
 /// Not sealed: the parts are as they were given.
@@ -379,6 +382,22 @@ impl<'a> Frame<'a> {
     pub(crate) fn header(&self) -> &'a Header {
         let header = Header::ref_from_prefix(&self.bytes[PREFIX_LEN..]);
         header.expect("a checked frame holds a header").0
+    }
+
+    /// Bytes of the whole frame.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// What the commitment covers in front of the message header.
+    pub(crate) fn head(&self) -> &'a [u8; FRAME_HEAD_LEN] {
+        let head = self.bytes[COMMITTED_FROM..PREFIX_LEN].first_chunk();
+        head.expect("a checked frame holds its prefix")
+    }
+
+    /// The takes it lists, as they stand.
+    pub(crate) fn listed(&self) -> &'a [u8] {
+        self.takes.as_bytes()
     }
 
     pub(crate) fn view(&self) -> &'a [u8] {

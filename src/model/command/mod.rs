@@ -15,6 +15,7 @@ pub use crate::model::group::life::command::*;
 pub use crate::model::history::command::*;
 pub use crate::model::mass_send::command::*;
 pub use crate::model::message::command::*;
+pub use crate::model::pull::command::*;
 pub use crate::model::quota::command::*;
 pub use asked::{Actor, Command, CommandBody, Publish};
 pub use bodies::*;
@@ -317,6 +318,11 @@ tagged_enum! {
         GetRetention(GetRetentionV1) = 0x1b4,
         /// A page of holds; answered by `Holds`.
         ListHolds(ListHoldsV1) = 0x1b5,
+        // 0x1a0 History from elsewhere
+        // 0x1b0 The archive
+        /// Records of the enterprise's own archive, from a number on (SPEC A6); answered by `PullGranted`, and on
+        /// the wire by the records, in frames of fixed layout.
+        PullRecords(PullRecordsV1) = 0x1b0,
     }
 }
 
@@ -457,5 +463,8 @@ tagged_enum! {
         Retention(RetentionV1) = 0x1b4,
         /// A page of holds.
         Holds(HoldsPageV1) = 0x1b5,
+        // 0x1b0 The archive
+        /// What may be read of what was asked for. Boxed: every answer is as large as the largest.
+        PullGranted(Box<PullGrantedV1>) = 0x1b0,
     }
 }

@@ -81,6 +81,7 @@ pub(crate) fn number_of(operation: Operation) -> u16 {
         O::ExportRecords => 148,
         O::ImportHistory => 149,
         O::RecallMessage => 150,
+        O::PullArchive => 151,
         // Mass sends and quotas
         O::MassSend => 160,
         O::CancelMassSend => 161,

@@ -79,6 +79,7 @@ pub(crate) enum Operation {
     RecallMessage,
     ReadConversation,
     ExportRecords,
+    PullArchive,
     ImportHistory,
     // Mass sends and quotas
     MassSend,
@@ -128,7 +129,7 @@ const fn rule(
 use Operation as O;
 /// In the order of [`Operation`], which a test holds.
 #[rustfmt::skip]
-pub(super) const TABLE: [Rule; 81] = [
+pub(super) const TABLE: [Rule; 82] = [
     // The node
     rule(O::CreateTenant,           "creating a tenant",                           NODE,                                  NOBODY,           "the node's operator"),
     rule(O::VerifyTenant,           "verifying a tenant",                          NODE,                                  NOBODY,           "the node's operator"),
@@ -203,6 +204,8 @@ pub(super) const TABLE: [Rule; 81] = [
     rule(O::RecallMessage,          "recalling one's own message",                 ONESELF,                               NOBODY,           "its author, within a day"),
     rule(O::ReadConversation,       "reading another's conversation",              NOBODY,                                NOBODY,           "the archive, where reading is recorded"),
     rule(O::ExportRecords,          "exporting records",                           NOBODY,                                SUPER_ADMIN,      "a super admin, with another super admin's approval"),
+    // Everybody's conversations: an operator of the node reads them as the tenant's operator, or not at all.
+    rule(O::PullArchive,            "pulling the archive",                         ENTERPRISE.or(SUPER_ADMIN),            NOBODY,           "the enterprise's own systems or a super admin"),
     rule(O::ImportHistory,          "importing history",                           MANAGEMENT,                            NOBODY,           "the enterprise or a super admin"),
     // Mass sends and quotas
     rule(O::MassSend,               "sending to many",                             BACKEND.or(ONESELF),                   NOBODY,           "the enterprise or the sender"),

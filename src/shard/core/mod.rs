@@ -210,7 +210,11 @@ impl Core {
                 person,
                 device,
             } => self.end_through(*tenant, *person, *device),
-            Item::Answer { .. } | Item::Attached { .. } | Item::Stopped | Item::Records { .. } => {}
+            Item::Answer { .. }
+            | Item::Attached { .. }
+            | Item::Pulled { .. }
+            | Item::Stopped
+            | Item::Records { .. } => {}
         }
     }
 

@@ -5,10 +5,15 @@
 
 mod answer;
 mod attach;
+mod pulled;
 mod session;
 
 pub use answer::{Busy, Published, Refused};
 pub use attach::{Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Cursor, Detach};
+pub use pulled::{
+    FRAME_HEAD_LEN, PULLED_FRONT_LEN, PULLED_PAGE_LEN, PULLED_PAGE_LEN_MAX, PULLED_PART_LEN,
+    PULLED_TAG_LEN, PulledContent, PulledFront, PulledHeader, PulledPage, PulledPart, PulledRecord,
+};
 pub use session::{Hello, Role, Welcome};
 
 use zerocopy::little_endian::U32;

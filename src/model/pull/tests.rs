@@ -1,0 +1,177 @@
+use super::command::{PullGrantedV1, PullRecordsV1};
+use crate::model::Refusal;
+use crate::model::command::{Actor, OrgRole, Reply, SetArchivePullV1, TaggedCommand as T};
+use crate::model::event::Event;
+use crate::model::permission::{Operation, number_of};
+use crate::model::town::{ALICE, BOB, CAROL, Town, at, by};
+use crate::wire::{GroupId, PersonId, RecordNumber, Timestamp};
+
+fn everything() -> PullRecordsV1 {
+    PullRecordsV1 {
+        from: RecordNumber(0),
+        to: RecordNumber(u64::MAX),
+        groups: Vec::new(),
+        people: Vec::new(),
+        since: Timestamp(i64::MIN),
+        until: Timestamp(i64::MAX),
+        records: 1_000,
+        bytes: 256 * 1024,
+        public_key: Vec::new(),
+    }
+}
+
+fn pull(town: &mut Town, actor: Actor, pull: PullRecordsV1) -> Result<PullGrantedV1, Refusal> {
+    match town.ask(actor, T::PullRecords(pull))? {
+        Reply::PullGranted(granted) => Ok(*granted),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_archive_is_pulled_by_the_enterprise_and_super_admins_as_of_the_next_record() {
+    let mut town = Town::with_employees(3);
+    let admin = town.super_admin();
+    for actor in [Actor::Enterprise, by(admin)] {
+        let granted = pull(&mut town, actor, everything()).unwrap();
+        assert_eq!((granted.tenant, granted.position), (town.tenant, town.next));
+        assert_eq!((granted.pull, granted.without), (everything(), vec![]));
+    }
+}
+
+#[test]
+fn who_may_not_pull_is_refused_and_the_denial_is_recorded() {
+    let mut town = Town::with_employees(3);
+    let head = town.with_role(OrgRole::DepartmentAdmin);
+    for person in [ALICE, head] {
+        let refused = pull(&mut town, by(person), everything()).unwrap_err();
+        assert!(matches!(refused, Refusal::NotPermitted { .. }), "{refused}");
+        let events = &town.last.as_ref().unwrap().events;
+        let [Event::OperationDenied(denied)] = &events[..] else {
+            panic!("{events:?}");
+        };
+        let expected = (person, number_of(Operation::PullArchive), refused.code());
+        assert_eq!((denied.person, denied.operation, denied.refusal), expected);
+    }
+    let node = pull(&mut town, Actor::Node, everything());
+    assert!(matches!(node, Err(Refusal::NotPermitted { .. })));
+}
+
+#[test]
+fn the_archive_of_a_tenant_that_is_not_verified_is_not_pulled() {
+    let mut town = Town::with_employees(1);
+    town.clock("2036-01-01T00:00:00Z");
+    assert_eq!(
+        pull(&mut town, Actor::Enterprise, everything()),
+        Err(Refusal::NotVerified)
+    );
+}
+
+#[test]
+fn what_cannot_be_pulled_is_refused_by_name() {
+    let mut town = Town::with_employees(3);
+    let field = |town: &mut Town, change: &dyn Fn(&mut PullRecordsV1)| {
+        let mut asked = everything();
+        change(&mut asked);
+        match pull(town, Actor::Enterprise, asked) {
+            Err(Refusal::Invalid { field, .. }) => field,
+            other => panic!("{other:?}"),
+        }
+    };
+    let backwards = |pull: &mut PullRecordsV1| {
+        (pull.from, pull.to) = (RecordNumber(9), RecordNumber(8));
+    };
+    assert_eq!(field(&mut town, &backwards), "to");
+    assert_eq!(field(&mut town, &|pull| pull.until = pull.since), "until");
+    for records in [0, 1_001, u32::MAX] {
+        assert_eq!(field(&mut town, &|pull| pull.records = records), "records");
+    }
+    for bytes in [0, 4_095, 262_145] {
+        assert_eq!(field(&mut town, &|pull| pull.bytes = bytes), "bytes");
+    }
+    for len in [1, 31, 33] {
+        let key = |pull: &mut PullRecordsV1| pull.public_key = vec![9; len];
+        assert_eq!(field(&mut town, &key), "public_key");
+    }
+    let many = PullRecordsV1 {
+        groups: vec![GroupId(1); 8_192],
+        ..everything()
+    };
+    let refused = Refusal::TooMuchAtOnce {
+        what: "groups",
+        limit: 1_000,
+    };
+    assert_eq!(pull(&mut town, Actor::Enterprise, many), Err(refused));
+    let many = PullRecordsV1 {
+        people: vec![ALICE; 1_001],
+        ..everything()
+    };
+    let refused = Refusal::TooMuchAtOnce {
+        what: "people",
+        limit: 1_000,
+    };
+    assert_eq!(pull(&mut town, Actor::Enterprise, many), Err(refused));
+    let group = GroupId(77);
+    let unknown = PullRecordsV1 {
+        groups: vec![group],
+        ..everything()
+    };
+    assert_eq!(
+        pull(&mut town, Actor::Enterprise, unknown),
+        Err(Refusal::NoSuchGroup { group })
+    );
+    let person = PersonId(77);
+    let unknown = PullRecordsV1 {
+        people: vec![person],
+        ..everything()
+    };
+    assert_eq!(
+        pull(&mut town, Actor::Enterprise, unknown),
+        Err(Refusal::NoSuchPerson { person })
+    );
+}
+
+#[test]
+fn a_group_whose_pull_is_switched_off_is_left_out_and_cannot_be_asked_for() {
+    let mut town = Town::with_employees(3);
+    let kept = town.internal_group(ALICE, &[BOB, CAROL]);
+    let off = town.internal_group(ALICE, &[BOB, CAROL]);
+    let set = SetArchivePullV1 {
+        group: off,
+        pulled: false,
+    };
+    town.ask(Actor::Enterprise, T::SetArchivePull(set)).unwrap();
+    let granted = pull(&mut town, Actor::Enterprise, everything()).unwrap();
+    assert_eq!(granted.without, [off]);
+    let of = |groups: &[GroupId]| PullRecordsV1 {
+        groups: groups.to_vec(),
+        ..everything()
+    };
+    let refused = pull(&mut town, Actor::Enterprise, of(&[kept, off])).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            Refusal::Invalid {
+                field: "groups",
+                ..
+            }
+        ),
+        "{refused}"
+    );
+    let granted = pull(&mut town, Actor::Enterprise, of(&[kept, kept])).unwrap();
+    assert_eq!(granted.pull.groups, [kept], "each once");
+}
+
+#[test]
+fn those_who_have_left_and_groups_that_are_over_can_still_be_asked_for() {
+    let mut town = Town::with_employees(4);
+    let group = town.internal_group(ALICE, &[BOB, CAROL]);
+    town.dissolve(by(ALICE), group).unwrap();
+    town.depart(BOB).unwrap();
+    let asked = PullRecordsV1 {
+        groups: vec![group],
+        people: vec![BOB],
+        since: at("2026-03-01T00:00:00Z"),
+        ..everything()
+    };
+    pull(&mut town, Actor::Enterprise, asked).unwrap();
+}
