@@ -216,7 +216,7 @@ fn assert_not_on_disk(disk: &Faulty, model: &Model) {
 
 fn crash_at(seed: u64, boundary: u64) {
     let disk = Faulty::new(seed);
-    let mut model = Model::new(seed % 2 == 0);
+    let mut model = Model::new(seed.is_multiple_of(2));
     disk.plan(boundary, Fault::Crash);
     run(&disk, seed, &mut model);
     let disk = disk.restart();
@@ -243,7 +243,7 @@ fn crash_at(seed: u64, boundary: u64) {
 
 fn boundaries(seed: u64) -> u64 {
     let disk = Faulty::new(seed);
-    run(&disk, seed, &mut Model::new(seed % 2 == 0));
+    run(&disk, seed, &mut Model::new(seed.is_multiple_of(2)));
     disk.boundaries()
 }
 
@@ -283,7 +283,7 @@ fn an_error_at_every_boundary_brings_nothing_back_and_loses_nothing() {
         for seed in 0..6 {
             for boundary in 0..boundaries(seed) {
                 let disk = Faulty::new(seed);
-                let mut model = Model::new(seed % 2 == 0);
+                let mut model = Model::new(seed.is_multiple_of(2));
                 disk.plan(boundary, fault);
                 run(&disk, seed, &mut model);
                 check(&disk.restart(), seed, &model);
@@ -297,7 +297,7 @@ fn a_run_compacts_segments_and_frees_what_they_held() {
     let mut compacted = 0;
     for seed in 0..40 {
         let disk = Faulty::new(seed);
-        let mut model = Model::new(seed % 2 == 0);
+        let mut model = Model::new(seed.is_multiple_of(2));
         run(&disk, seed, &mut model);
         compacted += model.compacted.len();
         let log = check(&disk.restart(), seed, &model);

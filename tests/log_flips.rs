@@ -88,7 +88,7 @@ fn random_flips_over_a_large_archive_are_all_found_where_they_are() {
     assert!(report.is_sound());
     let names = storage.names().expect("names").into_iter();
     let names: Vec<_> = names.filter(|name| name.ends_with(".segment")).collect();
-    let used = names.iter().map(|name| used_len(&*storage, name));
+    let used = names.iter().map(|name| used_len(&storage, name));
     let used: Vec<_> = used.collect();
     let mut random = Random::new(11);
     let mut hit: BTreeMap<String, Vec<u64>> = BTreeMap::new();

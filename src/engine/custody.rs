@@ -13,6 +13,7 @@ use super::sequencer::{Origin, Sequencer};
 use super::stats::Counters;
 use crate::log::{self, CompactError, Compactor};
 use crate::model::command::{Actor, Command, ExpireContentV1, TaggedCommand};
+use crate::model::event::Event;
 use crate::model::{self, Gone};
 use crate::wire::{TenantId, Timestamp};
 
@@ -145,6 +146,13 @@ impl Expiry {
     /// The rules have changed, or time has gone by.
     pub(crate) fn look_again(&mut self, now: Timestamp) {
         *self = Self::new(now);
+    }
+
+    /// Notices a change of the rules.
+    pub(crate) fn follow(&mut self, events: &[Event], now: Timestamp) {
+        if model::changes_what_is_due(events) {
+            self.look_again(now);
+        }
     }
 
     /// Notices the end of a day.

@@ -392,9 +392,7 @@ impl Sequencer {
         }
         let items = self.route(&envelope, &applied.takes, &events);
         let gone = model::changes_what_is_gone(&events).then(|| Gone::of(&self.state));
-        if model::changes_what_is_due(&events) {
-            self.expiry.look_again(self.decision_clock.last());
-        }
+        self.expiry.follow(&events, self.decision_clock.last());
         let calls = OpenCall::opened_by(stamp.tenant, &events).collect();
         if let Some(exports) = &self.exports
             && export::grants(&events)
