@@ -4,7 +4,9 @@
 
 mod command;
 
-use command::{Serving, bootstrapped, complaint, place, run_well, serve, text, throng};
+use command::{
+    CANNOT_RUN, Serving, bootstrapped, complaint, place, run, run_well, serve, text, throng,
+};
 
 #[test]
 fn an_operator_holds_releases_and_sets_what_is_kept() {
@@ -61,8 +63,10 @@ fn an_operator_holds_releases_and_sets_what_is_kept() {
     assert_eq!(said, format!("hold {hold} is released\n"));
     let line = refused(&["release", hold, "--reason", "again"]);
     assert!(line.contains("one that stands"), "{line}");
-    let line = refused(&["hold", "--from", "yesterday"]);
-    assert!(line.contains("2026-01-31"), "{line}");
+    let output = run(&as_texts(&archive(&["hold", "--from", "yesterday"])));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(CANNOT_RUN));
+    assert!(errors.contains("2026-01-31"), "{errors}");
     assert!(served.stop().0.success());
 }
 

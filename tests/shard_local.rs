@@ -131,10 +131,19 @@ fn a_removed_member_is_told_by_a_skip_and_nothing_more() {
         .expect("published");
     town.add(group, person).expect("added");
     assert_eq!(text(&next(&mut session)), "before");
-    let skips = [next(&mut session), next(&mut session)];
-    let skips = skips.map(|skip| SkipBody::read(skip.body()).expect("a skip"));
-    assert_eq!(skips.map(|skip| (skip.from.0, skip.to.0)), [(3, 3), (4, 4)]);
-    assert_eq!(next(&mut session).header().kind(), Kind::Joined);
+    // In one skip or in two, as it happens to be told of both changes at once or in turn.
+    let mut skipped = 2;
+    let shown = loop {
+        let shown = next(&mut session);
+        if shown.header().kind() != Kind::Skip {
+            break shown;
+        }
+        let skip = SkipBody::read(shown.body()).expect("a skip");
+        assert_eq!(skip.from.0, skipped + 1);
+        skipped = skip.to.0;
+    };
+    assert_eq!(skipped, 4);
+    assert_eq!(shown.header().kind(), Kind::Joined);
 }
 
 #[test]

@@ -64,6 +64,7 @@ impl Custodian {
                 let days = gone.changed_days(&self.gone);
                 self.days = union(self.days.take(), days);
                 self.gone = gone;
+                self.compactor.begin();
                 pause = 0;
             }
             if pause > 0 {

@@ -306,12 +306,16 @@ impl ChunkedWriter {
     }
 
     fn write_piece(&mut self, last: bool) -> Result<(), StorageError> {
-        let cipher = self.cipher.as_deref();
-        seal(cipher, &self.name, self.pieces, last, &mut self.piece);
-        let at = HEAD_LEN as u64 + self.pieces * SEALED_PIECE_LEN as u64;
-        self.file.write_at(&mut [IoSlice::new(&self.piece)], at)?;
+        // Taken out first and counted first: after an error no piece is sealed a second time under the same
+        // nonce, which would undo the seal.
+        let mut piece = std::mem::take(&mut self.piece);
+        let number = self.pieces;
         self.pieces += 1;
-        self.piece.clear();
+        seal(self.cipher.as_deref(), &self.name, number, last, &mut piece);
+        let at = HEAD_LEN as u64 + number * SEALED_PIECE_LEN as u64;
+        self.file.write_at(&mut [IoSlice::new(&piece)], at)?;
+        piece.clear();
+        self.piece = piece;
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Readers go on in the old file until they let go of it: a segment is exchanged whole.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, RwLock};
 
@@ -20,6 +21,10 @@ pub struct Compactor {
     keys: Keys,
     /// Segments compacted so far: each has a new id.
     done: u64,
+    /// Segments that hold nothing of what is gone by the table in use.
+    clean: HashSet<u64>,
+    /// The open segment that was asked to be sealed.
+    asked: Option<u64>,
 }
 
 impl Compactor {
@@ -29,7 +34,15 @@ impl Compactor {
             shared,
             keys,
             done: 0,
+            clean: HashSet::new(),
+            asked: None,
         }
+    }
+
+    /// More is gone than before: every segment may hold some of it.
+    pub fn begin(&mut self) {
+        self.clean.clear();
+        self.asked = None;
     }
 
     /// Takes from disk what is gone of these UTC days, segment by segment until `stop` says so, and says
@@ -40,34 +53,54 @@ impl Compactor {
         days: &RangeInclusive<i32>,
         stop: &dyn Fn() -> bool,
     ) -> Result<Compacted, CompactError> {
-        let mut all = Compacted::default();
+        let (mut all, mut failed) = (Compacted::default(), None);
         for segment in self.shared.sealed() {
             if stop() {
                 break;
             }
-            if !self.concerns(&segment, days)? {
-                continue;
+            // One that is damaged keeps none behind it from being compacted.
+            match self.compact_one(&segment, gone, days) {
+                Ok(compacted) => {
+                    all.views += compacted.views;
+                    all.freed_bytes += compacted.freed_bytes;
+                }
+                Err(error) => failed = failed.or(Some(error)),
             }
-            let (file, name, header) = (&*segment.file, &segment.name, &segment.header);
-            if count(file, name, header, gone)? == 0 {
-                continue;
-            }
-            self.done += 1;
-            let id = self.keys.compacted(header.segment, self.done);
-            let (header, compacted) = compact(&*self.storage, file, name, header, gone, id)?;
-            self.shared.exchange(
-                &segment,
-                &Arc::new(Segment {
-                    name: name.clone(),
-                    file: self.storage.open(name)?,
-                    header,
-                    index: RwLock::new(Index::Absent),
-                }),
-            );
-            all.views += compacted.views;
-            all.freed_bytes += compacted.freed_bytes;
         }
-        Ok(all)
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(all),
+        }
+    }
+
+    fn compact_one(
+        &mut self,
+        segment: &Arc<Segment>,
+        gone: &Gone,
+        days: &RangeInclusive<i32>,
+    ) -> Result<Compacted, CompactError> {
+        let (file, name, header) = (&*segment.file, &segment.name, &segment.header);
+        if self.clean.contains(&header.segment) || !self.concerns(segment, days)? {
+            return Ok(Compacted::default());
+        }
+        if count(file, name, header, gone)? == 0 {
+            self.clean.insert(header.segment);
+            return Ok(Compacted::default());
+        }
+        self.done += 1;
+        let id = self.keys.compacted(header.segment, self.done);
+        let (header, compacted) = compact(&*self.storage, file, name, header, gone, id)?;
+        self.shared.exchange(
+            segment,
+            &Arc::new(Segment {
+                name: name.clone(),
+                file: self.storage.open(name)?,
+                header,
+                index: RwLock::new(Index::Absent),
+            }),
+        );
+        self.clean.insert(id);
+        Ok(compacted)
     }
 
     /// Whether the open segment holds what is gone: to be compacted it must be sealed first.
@@ -75,11 +108,16 @@ impl Compactor {
         let Some(open) = self.shared.newest_first().into_iter().next() else {
             return Ok(false);
         };
+        if self.asked == Some(open.header.segment) {
+            return Ok(true);
+        }
         Ok(count(&*open.file, &open.name, &open.header, gone)? > 0)
     }
 
-    /// The log's thread seals the open segment when it is idle next.
-    pub fn ask_to_seal(&self) {
+    /// The log's thread seals the open segment with its next batch, or when it is idle.
+    pub fn ask_to_seal(&mut self) {
+        let open = self.shared.newest_first();
+        self.asked = open.first().map(|open| open.header.segment);
         self.shared.ask_to_seal();
     }
 

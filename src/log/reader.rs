@@ -39,6 +39,11 @@ pub struct Record {
 impl Record {
     /// What a frame holds, opened where it is sealed.
     pub(crate) fn of(frame: &Frame<'_>, vault: Option<&Vault>) -> Result<Self, Unreadable> {
+        Self::read(frame, vault, false)
+    }
+
+    /// Without the view where that is gone: its key may be being destroyed.
+    fn read(frame: &Frame<'_>, vault: Option<&Vault>, is_gone: bool) -> Result<Self, Unreadable> {
         let unsealed = match (frame.lock(), vault) {
             (None, Some(vault)) if frame.header().record().0 >= vault.sealed_from()? => {
                 Err(Defect::SealBroken)?
@@ -47,13 +52,14 @@ impl Record {
                 view: None,
                 private: frame.private().to_vec(),
             },
-            (Some(lock), Some(vault)) => vault.unseal(frame, &lock)??,
+            (Some(lock), Some(vault)) => vault.unseal(frame, &lock, !is_gone)??,
             (Some(lock), None) => Err(Defect::NoKey { key: lock.view_key })?,
         };
-        let erased = frame.is_stub() || frame.lock().is_some() && unsealed.view.is_none();
+        let is_lost = frame.lock().is_some() && unsealed.view.is_none();
+        let erased = frame.is_stub() || is_lost || is_gone && !frame.view().is_empty();
         let view = match &unsealed.view {
             Some(view) => view,
-            None if erased => &[][..],
+            None if erased || is_gone => &[][..],
             None => frame.view(),
         };
         let draft = Draft::new(view).map_err(Defect::from)?;
@@ -78,15 +84,9 @@ pub(super) struct Opener<'a> {
 
 impl Opener<'_> {
     pub(super) fn open(&self, frame: &Frame<'_>) -> Result<Record, Unreadable> {
-        let mut record = Record::of(frame, self.vault)?;
         let gone = self.gone.as_ref();
-        if gone.is_some_and(|gone| gone.has_record(frame.header(), frame.takes())) {
-            let body: &[u8] = &[];
-            let draft = Draft::new(body).map_err(Defect::from)?;
-            record.envelope = draft.seal(&frame.header().fields());
-            record.erased = !frame.view().is_empty() || record.erased;
-        }
-        Ok(record)
+        let is_gone = gone.is_some_and(|gone| gone.has_record(frame.header(), frame.takes()));
+        Record::read(frame, self.vault, is_gone)
     }
 }
 

@@ -137,6 +137,21 @@ impl Shared {
                 *segment = Arc::clone(new);
             }
         }
+        drop(segments);
+        // Whoever keeps the old one keeps its file, and the space it takes.
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_old = |kept: &Arc<Segment>| kept.header.segment == old.header.segment;
+        if let Some(at) = settled.segments.iter().position(|(kept, _)| of_old(kept))
+            && let Some((_, bytes)) = settled.segments.remove(at)
+        {
+            settled.bytes -= bytes;
+        }
+    }
+
+    fn is_listed(&self, segment: &Segment) -> bool {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let mut listed = segments.iter().rev();
+        listed.any(|listed| listed.header.segment == segment.header.segment)
     }
 
     /// Adds the segment after the last.
@@ -191,8 +206,10 @@ impl Shared {
         if let Index::Settled(_) = before {
             return; // Two readers built it at the same time.
         }
-        settled.segments.push_back((segment.clone(), bytes));
-        settled.bytes += bytes;
+        if self.is_listed(segment) {
+            settled.segments.push_back((segment.clone(), bytes));
+            settled.bytes += bytes;
+        }
         while settled.bytes > self.index_bytes_max
             && let Some((oldest, bytes)) = settled.segments.pop_front()
         {

@@ -180,7 +180,8 @@ impl Log {
     /// Appends records as one batch and returns when they are durable. Their numbers go on from the
     /// last. Room for them has been reserved ([`Log::space`]).
     pub fn append(&mut self, entries: &[Entry<'_>]) -> Result<(), AppendError> {
-        self.guarded(|log| log.append_all(entries))
+        self.guarded(|log| log.append_all(entries))?;
+        self.seal_if_asked()
     }
 
     /// For when nothing more is to be appended for now: writes a commit frame, so that damage to the
@@ -192,9 +193,7 @@ impl Log {
             }
             log.top_up()
         })?;
-        if self.shared.take_seal_asked() {
-            self.seal_segment()?;
-        }
+        self.seal_if_asked()?;
         match self.to_destroy.take() {
             Some(gone) => self.forget(gone),
             None => Ok(()),
@@ -250,12 +249,21 @@ impl Log {
         Ok(destroyed)
     }
 
-    /// Seals the open segment, so that it can be compacted, unless it is empty or there is no spare one.
+    fn seal_if_asked(&mut self) -> Result<(), AppendError> {
+        if self.shared.take_seal_asked() && !self.seal_segment()? {
+            // The disk is full: what is left of the segment is for records.
+            self.shared.ask_to_seal();
+        }
+        Ok(())
+    }
+
+    /// Seals the open segment, so that it can be compacted, unless it is empty or the disk has no room for
+    /// another spare one.
     pub fn seal_segment(&mut self) -> Result<bool, AppendError> {
         let mut sealed = false;
         self.guarded(|log| {
             log.top_up()?;
-            if log.tail.tree.leaves() > 0 && log.spares.ready() > 0 {
+            if log.tail.tree.leaves() > 0 && log.spares.ready() == SPARES {
                 log.roll()?;
                 log.top_up()?;
                 log.account();

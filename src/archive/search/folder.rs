@@ -57,7 +57,9 @@ impl Folder {
 
     /// The number of the folder that a file is in; `None` where the name is none of ours.
     pub(super) fn of(name: &str) -> Option<u64> {
-        name.split_once('/')?.0.parse().ok()
+        let (folder, _) = name.split_once('/')?;
+        let is_ours = folder.len() == 20 && folder.bytes().all(|byte| byte.is_ascii_digit());
+        folder.parse().ok().filter(|_| is_ours)
     }
 
     fn name(&self, path: &Path) -> String {

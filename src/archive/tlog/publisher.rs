@@ -19,7 +19,7 @@ use crate::log::{ReadError, Reader};
 use crate::wire::RecordNumber;
 
 /// Files held open between writing and syncing them.
-const FILES_MAX: usize = 64;
+const FILES_MAX: usize = 256;
 /// Commitments read from the log at a time.
 const READ_MAX: usize = 65_536;
 
@@ -252,10 +252,9 @@ impl Publisher {
                 file.write_at(&mut [IoSlice::new(bytes)], 0)?;
                 written.push((name, file));
             }
-            for (_, file) in &written {
-                file.sync()?;
-            }
-            for (name, _) in &written {
+            let (names, files): (Vec<_>, Vec<_>) = written.into_iter().unzip();
+            self.storage.sync_files(&files)?;
+            for name in &names {
                 self.storage.rename(&unfinished(name), name)?;
             }
         }

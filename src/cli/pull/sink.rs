@@ -8,6 +8,7 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use throng::wire::RecordNumber;
@@ -32,6 +33,8 @@ enum Out {
 /// Lines, to standard output or a file.
 pub(super) struct Sink {
     out: Out,
+    /// A line was not written whole: no point is saved any more.
+    is_torn: bool,
     state: Option<PathBuf>,
     point: Option<Point>,
 }
@@ -41,6 +44,7 @@ impl Sink {
         let Some(output) = output else {
             return Ok(Self {
                 out: Out::Standard(BufWriter::new(io::stdout())),
+                is_torn: false,
                 state: None,
                 point: None,
             });
@@ -48,9 +52,18 @@ impl Sink {
         let shown = output.display();
         let opened = OpenOptions::new().create(true).append(true).open(output);
         let mut file = opened.with_context(|| format!("cannot open {shown}"))?;
+        // One run at a time: each cuts off what it takes for another's remains.
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            bail!("another run is writing {shown}: wait for it, or give each a file of its own");
+        }
         let point = state.map(read).transpose()?.flatten();
+        let len = file.metadata()?.len();
+        if point.is_none() && state.is_some() && len > 0 {
+            bail!(
+                "{shown} is there and has no point to go on from: a run broke off before its first; remove it, or name another"
+            );
+        }
         if let Some(point) = &point {
-            let len = file.metadata()?.len();
             if len < point.bytes {
                 bail!(
                     "{shown} has {len} bytes and had {} at the last point: it is another file, or was cut",
@@ -62,6 +75,7 @@ impl Sink {
         file.seek(SeekFrom::End(0))?;
         Ok(Self {
             out: Out::File(BufWriter::new(file)),
+            is_torn: false,
             state: state.map(Path::to_owned),
             point,
         })
@@ -73,15 +87,19 @@ impl Sink {
     }
 
     pub(super) fn line(&mut self, line: &Value) -> anyhow::Result<()> {
-        match &mut self.out {
-            Out::Standard(out) => writeln!(out, "{line}")?,
-            Out::File(out) => writeln!(out, "{line}")?,
-        }
-        Ok(())
+        let written = match &mut self.out {
+            Out::Standard(out) => writeln!(out, "{line}"),
+            Out::File(out) => writeln!(out, "{line}"),
+        };
+        self.is_torn |= written.is_err();
+        Ok(written?)
     }
 
     /// Everything before `next` is written: makes that last, and says so.
     pub(super) fn save(&mut self, next: RecordNumber, incarnation: u64) -> anyhow::Result<()> {
+        if self.is_torn {
+            return Ok(());
+        }
         let file = match &mut self.out {
             Out::Standard(out) => return Ok(out.flush()?),
             Out::File(out) => {

@@ -26,6 +26,10 @@ use crate::wire::{GroupId, TenantId};
 const ROOM_STEP: u32 = 8192;
 /// With less room than this more is preallocated.
 const ROOM_LOW: u32 = ROOM_STEP / 2;
+/// Room for so many entries is never promised to records, so that a full disk stops no erasure.
+pub(super) const KEPT_FOR_ERASURES: u32 = 64;
+/// Longer silences of a group end an erasure, and begin another.
+const GAP_DAYS_MAX: usize = 1_000;
 
 /// Messages whose keys are to be destroyed: one group's, on some UTC days.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -185,7 +189,11 @@ impl Keyring {
     pub(crate) fn destroy(&mut self, gone: &Gone, record: u64) -> Result<Destroyed, StorageError> {
         let mut runs = self.live_runs(gone)?;
         self.make_room(runs.len())?;
-        let fitting = usize::try_from(self.left()).unwrap_or(usize::MAX);
+        let mut fitting = usize::try_from(self.left()).unwrap_or(usize::MAX);
+        if self.is_full {
+            // The rest is promised to records that are on their way.
+            fitting = fitting.min(KEPT_FOR_ERASURES as usize);
+        }
         let more = runs.len() > fitting;
         runs.truncate(fitting);
         let (mut bytes, mut ids) = (Vec::new(), Vec::new());
@@ -237,7 +245,7 @@ impl Keyring {
             match runs.last_mut() {
                 Some(run)
                     if (run.tenant, run.group) == (tenant, group)
-                        && day <= run.last.saturating_add(1) =>
+                        && Self::is_gone_between(gone, run, day) =>
                 {
                     run.last = day;
                     run.ids.push(id);
@@ -252,6 +260,13 @@ impl Keyring {
             }
         }
         Ok(runs)
+    }
+
+    /// Whether no day between the last of a run and this one stays.
+    fn is_gone_between(gone: &Gone, run: &Run, day: i32) -> bool {
+        let (tenant, group) = (TenantId(run.tenant), GroupId(run.group));
+        let between = run.last.saturating_add(1)..day;
+        between.len() < GAP_DAYS_MAX && between.into_iter().all(|day| gone.has(tenant, group, day))
     }
 
     /// Room for so many entries, unless the disk is full.

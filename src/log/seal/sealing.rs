@@ -8,7 +8,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::Encryption;
 use super::cipher::{Algorithm, Cipher};
-use super::keyring::{Destroyed, Keyring, Loaded};
+use super::keyring::{Destroyed, KEPT_FOR_ERASURES, Keyring, Loaded};
 use super::master::Draws;
 use super::vault::Vault;
 use crate::log::Entry;
@@ -16,9 +16,6 @@ use crate::log::format::{FRAME_LEN_MIN, FrameKeys, Purpose};
 use crate::log::gone::{Gone, group_of};
 use crate::log::storage::StorageError;
 use crate::wire::TenantId;
-
-/// Room for so many entries is never promised to records, so that a full disk stops no erasure.
-const KEPT_FOR_ERASURES: u32 = 64;
 
 /// The keys of one record.
 #[derive(Clone, Copy)]

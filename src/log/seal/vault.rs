@@ -114,11 +114,12 @@ impl Vault {
         Ok(loaded)
     }
 
-    /// Opens both parts of a frame.
+    /// Opens both parts of a frame, or only the events where the view is not wanted.
     pub(crate) fn unseal(
         &self,
         frame: &Frame<'_>,
         lock: &FrameLock,
+        with_view: bool,
     ) -> Result<Result<Unsealed, Defect>, StorageError> {
         let aad = frame.authenticated();
         let record = frame.header().record().0;
@@ -133,9 +134,9 @@ impl Vault {
             let opened = cipher.open(&nonce, &aad, &mut bytes, tag);
             Ok(opened.map(|()| Some(bytes)).map_err(|_| Defect::SealBroken))
         };
-        let view = match frame.is_stub() {
-            true => Ok(None),
-            false => part(lock.view_key, Part::View, frame.view(), &lock.view_tag)?,
+        let view = match with_view && !frame.is_stub() {
+            false => Ok(None),
+            true => part(lock.view_key, Part::View, frame.view(), &lock.view_tag)?,
         };
         let private = part(
             lock.private_key,

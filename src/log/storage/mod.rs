@@ -37,6 +37,10 @@ pub trait Storage: Send + Sync + fmt::Debug {
     fn rename(&self, from: &str, to: &str) -> Result<(), StorageError>;
     /// Removes a file. Safe after [`Storage::sync`].
     fn remove(&self, name: &str) -> Result<(), StorageError>;
+    /// Makes contents and lengths of these files durable, as [`File::sync`] of each of them does.
+    fn sync_files(&self, files: &[Arc<dyn File>]) -> Result<(), StorageError> {
+        files.iter().try_for_each(|file| file.sync())
+    }
     /// Makes names durable: creations, renames and removals so far.
     fn sync(&self) -> Result<(), StorageError>;
 }

@@ -5,13 +5,13 @@ use super::command::{
     SearchArchiveV1, SearchGrantedV1, SetRetentionV1,
 };
 use super::event;
-use super::{ALL_CLASSES, Custody, Scope, class_of};
+use super::{ALL_CLASSES, Scope, class_of};
 use crate::model::command::{DoneV1, Reply};
 use crate::model::decision::{Decision, Request};
 use crate::model::event::Event;
 use crate::model::permission::{Operation, Subject, check_node};
 use crate::model::refusal::Refusal;
-use crate::model::state::State;
+use crate::model::state::{State, Tenant};
 use crate::wire::{GroupId, HoldId, TenantId, Timestamp};
 
 /// The longest retention: a hundred years.
@@ -142,6 +142,12 @@ pub(crate) fn decide_erase(
             rule: "a UTC day that is over: what is said today is not erased with it",
         });
     }
+    if erase.group == GroupId(0) && request.tenant.mass_sends.current().is_some() {
+        return Err(Refusal::Invalid {
+            field: "group",
+            rule: "not 0 while a mass send goes out: its text is needed until then",
+        });
+    }
     let custody = &request.tenant.custody;
     let (first, last) = (erase.first_day, erase.last_day);
     let mut holds = custody.holds.iter();
@@ -167,7 +173,7 @@ pub(crate) fn decide_erase(
 /// Expires what is due; nothing is recorded where nothing is.
 pub(crate) fn decide_expire(request: &Request<'_>) -> Result<Decision, Refusal> {
     check_node(request.actor, Operation::Continue)?;
-    let classes: Vec<_> = due(&request.tenant.custody, request.now).collect();
+    let classes: Vec<_> = due(request.tenant, request.now).collect();
     let reply = Reply::Done(DoneV1 {});
     if classes.is_empty() {
         return Ok(Decision::answered(reply));
@@ -177,10 +183,14 @@ pub(crate) fn decide_expire(request: &Request<'_>) -> Result<Decision, Refusal> 
 }
 
 /// What is to expire at `now`, by the retention.
-fn due(custody: &Custody, now: Timestamp) -> impl Iterator<Item = event::ExpiredClassV1> {
+fn due(tenant: &Tenant, now: Timestamp) -> impl Iterator<Item = event::ExpiredClassV1> {
     let today = now.utc_day();
-    ALL_CLASSES.into_iter().filter_map(move |class| {
-        let rule = custody.rules[class as usize];
+    // The text of a mass send is needed until all have it.
+    let is_sending = tenant.mass_sends.current().is_some();
+    let classes = ALL_CLASSES.into_iter();
+    let classes = classes.filter(move |class| !is_sending || *class != ContentClass::Ungrouped);
+    classes.filter_map(move |class| {
+        let rule = tenant.custody.rules[class as usize];
         let days = i32::try_from(rule.days).ok().filter(|days| *days > 0)?;
         let through_day = today.saturating_sub(days).saturating_sub(1);
         let class = event::ExpiredClassV1 { class, through_day };
@@ -194,7 +204,7 @@ fn due(custody: &Custody, now: Timestamp) -> impl Iterator<Item = event::Expired
 pub fn due_to_expire(state: &State, from: TenantId, now: Timestamp) -> Option<TenantId> {
     let before = (from.0 as usize).saturating_sub(1);
     let mut tenants = (1..).map(TenantId).zip(&state.tenants).skip(before);
-    let found = tenants.find(|(_, tenant)| due(&tenant.custody, now).next().is_some());
+    let found = tenants.find(|(_, tenant)| due(tenant, now).next().is_some());
     found.map(|(id, _)| id)
 }
 

@@ -205,7 +205,7 @@ pub(super) const TABLE: [Rule; 82] = [
     rule(O::ReadConversation,       "reading another's conversation",              NOBODY,                                NOBODY,           "the archive, where reading is recorded"),
     rule(O::ExportRecords,          "exporting records",                           NOBODY,                                SUPER_ADMIN,      "a super admin, with another super admin's approval"),
     // Everybody's conversations: an operator of the node reads them as the tenant's operator, or not at all.
-    rule(O::PullArchive,            "pulling the archive",                         ENTERPRISE.or(SUPER_ADMIN),            NOBODY,           "the enterprise's own systems or a super admin"),
+    rule(O::PullArchive,            "pulling the archive",                         ENTERPRISE,                            NOBODY,           "the enterprise's own systems; people ask for an export, which two approve"),
     rule(O::ImportHistory,          "importing history",                           MANAGEMENT,                            NOBODY,           "the enterprise or a super admin"),
     // Mass sends and quotas
     rule(O::MassSend,               "sending to many",                             BACKEND.or(ONESELF),                   NOBODY,           "the enterprise or the sender"),

@@ -11,7 +11,7 @@ use super::Core;
 use super::slab::Key;
 use super::subscription::{Place, Subscription};
 use crate::engine::{Fetch, FetchError};
-use crate::wire::{Envelope, GroupId, Sequence, TenantId};
+use crate::wire::{Envelope, GroupId, Header, Sequence, TenantId, Timestamp};
 
 /// Ranges asked for and answers kept, and the cursors that need one.
 #[derive(Debug)]
@@ -42,7 +42,10 @@ struct Answer {
 
 #[derive(Debug)]
 enum State {
-    Asked,
+    Asked {
+        /// Something has been erased since: what comes may have been read before.
+        is_stale: bool,
+    },
     /// Kept at least until `Core::turns` has come to `until_turn`, or nobody is behind any more.
     Kept {
         envelopes: Vec<Bytes>,
@@ -69,13 +72,13 @@ impl Answer {
 
     fn bytes(&self) -> usize {
         match &self.state {
-            State::Asked => 0,
+            State::Asked { .. } => 0,
             State::Kept { envelopes, .. } => envelopes.iter().map(Bytes::len).sum(),
         }
     }
 
     fn will_come(&self) -> bool {
-        matches!(self.state, State::Asked)
+        matches!(self.state, State::Asked { .. })
     }
 
     fn will_have(&self, next: u64) -> bool {
@@ -126,6 +129,25 @@ impl CatchUp {
         self.bytes
     }
 
+    /// Drops what was said before a time, and will not take what was asked for until now: some of it is
+    /// gone. It is asked for again.
+    pub(super) fn forget_before(&mut self, before: Timestamp) {
+        self.answers.retain_mut(|answer| {
+            let is_old = match &mut answer.state {
+                State::Asked { is_stale } => {
+                    *is_stale = true;
+                    false
+                }
+                State::Kept { envelopes, .. } => {
+                    let first = envelopes.first().map(|first| Header::read(first));
+                    !matches!(first, Some(Ok(first)) if first.timestamp() >= before)
+                }
+            };
+            self.bytes -= if is_old { answer.bytes() } else { 0 };
+            !is_old
+        });
+    }
+
     fn forget(&mut self, index: usize) {
         let answer = self.answers.remove(index);
         self.bytes -= answer.bytes();
@@ -139,7 +161,7 @@ impl CatchUp {
         }
         // Oldest first: answers are in the order they were asked.
         let oldest = self.answers.iter().position(|answer| match answer.state {
-            State::Asked => false,
+            State::Asked { .. } => false,
             State::Kept { until_turn, .. } => turns.is_none_or(|turns| until_turn <= turns),
         });
         oldest.map(|index| self.forget(index)).is_some()
@@ -211,7 +233,7 @@ impl Core {
             };
             self.catch_up.answers.push(Answer {
                 fetch,
-                state: State::Asked,
+                state: State::Asked { is_stale: false },
             });
             self.catch_up.reached = (tenant, group);
             self.subscriptions[key].place = Place::Asked;
@@ -233,9 +255,11 @@ impl Core {
         else {
             return;
         };
+        let state = &self.catch_up.answers[index].state;
+        let is_stale = matches!(state, State::Asked { is_stale: true });
         let envelopes = match result {
-            Ok(envelopes) => self.keep(fetch, envelopes),
-            Err(_) => Vec::new(),
+            Ok(envelopes) if !is_stale => self.keep(fetch, envelopes),
+            _ => Vec::new(),
         };
         let failed = envelopes.is_empty();
         let Some(&group) = self.group_keys.get(&(fetch.tenant, fetch.group)) else {

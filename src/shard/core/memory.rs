@@ -99,8 +99,10 @@ impl Core {
         }
     }
 
-    /// Drops from all rings what was said before a time: some of it is gone (SPEC A4, A5).
+    /// Drops what was said before a time from all rings and answers of the log: some of it is gone
+    /// (SPEC A4, A5).
     pub(super) fn forget(&mut self, before: Timestamp) {
+        self.catch_up.forget_before(before);
         for place in 0..self.groups.places() {
             if let Some(key) = self.groups.at(place) {
                 let ring = &mut self.groups[key].ring;
