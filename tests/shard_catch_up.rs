@@ -5,7 +5,7 @@ mod shard_world;
 use shard_world::{ALICE, BOB, CLUB, LONG, TEAM, World, message, messages, team_of_two};
 use throng::engine::Item;
 use throng::shard::{Config, Flushed};
-use throng::wire::{Kind, Priority, Sequence};
+use throng::wire::{Kind, Priority, Sequence, Timestamp};
 
 #[test]
 fn a_reconnected_device_reads_on_after_its_cursor_from_log_and_ring() {
@@ -215,4 +215,40 @@ fn an_answer_serves_those_whose_own_question_failed() {
     world.flush();
     assert_eq!(world.sent(1), messages(TEAM, 3..=5));
     assert_eq!(world.sent(2), messages(TEAM, 3..=5));
+}
+
+#[test]
+fn what_is_gone_is_dropped_from_rings_and_answers_and_read_again() {
+    let mut world = World::new(Config::default());
+    for person in 1..=3 {
+        world.join(TEAM, person);
+    }
+    world.attach_live(1, 1);
+    world.publish_many(TEAM, 5, b"secret");
+    world.flush();
+    let forget = Item::Forget {
+        before: Timestamp(i64::MAX),
+    };
+    world.core.on_item(&forget);
+    world.attach(2, 2, &[(TEAM, 3)]);
+    world.flush();
+    assert_eq!(world.asked.len(), 1, "the ring has nothing any more");
+    // It may have been read before the record that says what is gone.
+    world.core.on_item(&forget);
+    world.answer(0, usize::MAX);
+    world.flush();
+    assert_eq!(world.sent(2), [], "what was on its way is not taken");
+    world.core.retry_fetches();
+    world.flush();
+    world.answer(0, usize::MAX);
+    world.flush();
+    assert_eq!(world.sent(2), messages(TEAM, 4..=8));
+    // The same range, of which an answer would be kept.
+    world.core.on_item(&forget);
+    world.attach(3, 3, &[(TEAM, 3)]);
+    world.flush();
+    assert_eq!(world.asked.len(), 1, "no answer of before is kept");
+    world.answer(0, usize::MAX);
+    world.flush();
+    assert_eq!(world.sent(3), messages(TEAM, 4..=8));
 }

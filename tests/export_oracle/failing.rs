@@ -7,9 +7,8 @@ use throng::archive::export::ExportError;
 use throng::archive::read_offline;
 use throng::engine::Options;
 use throng::log::storage::Faulty;
-use throng::log::{Config, Encryption, Erasure, MasterKey, Memory, ReadError};
+use throng::log::{Config, Memory, ReadError};
 use throng::model::command::{EraseContentV1, TaggedCommand};
-use throng::model::event::{ContentErasedV1, Event};
 use throng::wire::{ExportId, GroupId, HeaderFields, Kind, RecordNumber, Sequence};
 
 use crate::every_kind::{OURS, Written};
@@ -117,70 +116,6 @@ fn a_grant_that_is_not_in_the_log_is_refused() {
     let refused = find(&log.log.reader(), Some(OURS), ExportId(1)).unwrap_err();
     assert!(matches!(refused, ExportError::NotGranted { .. }));
     assert!(refused.to_string().contains("another approves"));
-}
-
-#[test]
-fn erased_messages_are_gaps_and_everything_else_is_there() {
-    let disk = Faulty::new(2);
-    let master = MasterKey::new([7; 32]);
-    let mut config = Config::default();
-    config.encryption = Some(Encryption::new(master.clone()));
-    let mut log = Written::on(Arc::new(disk.clone()), config);
-    for sequence in 1..=5 {
-        log.message(Kind::Text, sequence, b"secret");
-    }
-    let day = NOON.utc_day();
-    let fields = HeaderFields {
-        tenant: OURS,
-        ..HeaderFields::default()
-    };
-    let erased = ContentErasedV1 {
-        group: GroupId(9),
-        first_day: day,
-        last_day: day,
-        reason: "asked for".into(),
-    };
-    log.write(fields, &[Event::ContentErased(erased)], &[]);
-    let erasure = Erasure {
-        tenant: OURS,
-        group: GroupId(9),
-        days: day..=day,
-    };
-    assert_eq!(log.log.destroy_keys(&erasure).unwrap(), 1);
-    for sequence in 6..=8 {
-        log.message(Kind::Text, sequence, b"after");
-    }
-    let grant = log.grant(1, 2).unwrap();
-    log.log.close().unwrap();
-
-    let reader = read_offline(&disk, Some(&master), 1, &|_, _| {}).unwrap();
-    let out = memory();
-    run(&reader, &grant, &*out).unwrap();
-    let files = files(&*out);
-    let export = read(&files);
-    let expected = json!({
-        "from": 0, "to": 4, "records": 5, "group": 9, "why": "erased", "gone_since": 5,
-    });
-    assert_eq!(export.gaps, [expected]);
-    let gaps = json!({ "file": "gaps.jsonl", "records": 5, "ranges": 1 });
-    assert_eq!(export.manifest["gaps"], gaps);
-    assert_eq!(export.manifest["actual"]["messages"], 8);
-    for (line, sequence) in export.records.iter().zip(1..=5) {
-        assert_eq!(line["sequence"], sequence);
-        assert_eq!(line["marks"], json!(["erased"]));
-        assert_eq!(line["body"], json!(null));
-    }
-    assert_eq!(export.records[6]["body"], json!({ "text": "after" }));
-    for (name, bytes) in &files {
-        let leaked = bytes.windows(6).any(|window| window == b"secret");
-        assert!(!leaked, "{name} has what was erased");
-    }
-
-    let sealed = read_offline(&disk, None, 1, &|_, _| {}).unwrap_err();
-    assert!(
-        sealed.to_string().contains("encrypted under master key"),
-        "{sealed}"
-    );
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod engine;
 mod every_kind;
 mod failing;
+mod gone;
 mod proofs;
 mod resuming;
 mod scopes;

@@ -12,7 +12,7 @@ use throng::engine::{Options, Transparency};
 use throng::log::Storage;
 use throng::log::storage::Faulty;
 
-use crate::world::{World, everything, files, job, memory, read};
+use crate::world::{World, everything, files, job, memory, read, run};
 
 fn key() -> SigningKey {
     SigningKey::new("export.example", [3; 32]).unwrap()
@@ -112,9 +112,20 @@ fn an_export_waits_for_its_grant_to_be_signed() {
     };
     let failed = export(&disk, &*tiles, &grant, &*memory()).unwrap_err();
     assert!(matches!(failed, ExportError::NotSigned { .. }), "{failed}");
-    let nothing = memory();
+}
+
+#[test]
+fn an_export_of_a_log_whose_checkpoint_is_gone_fails_and_one_that_is_not_published_says_so() {
+    let (disk, _, grant) = published(4, "said");
+    let (nothing, out) = (memory(), memory());
+    let failed = export(&disk, &*nothing, &grant, &*out).unwrap_err();
+    assert!(matches!(failed, ExportError::NotPublished), "{failed}");
+    let names = out.names().unwrap();
+    assert!(!names.iter().any(|name| name.contains("manifest")));
+
+    let reader = read_offline(&disk, None, 1, &|_, _| {}).unwrap();
     let out = memory();
-    export(&disk, &*nothing, &grant, &*out).unwrap();
+    run(&reader, &grant, &*out).unwrap();
     let manifest = read(&files(&*out)).manifest;
     assert_eq!(manifest["transparency"], json!(null), "and says so");
 }

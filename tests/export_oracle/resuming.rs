@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use throng::archive::export::{ExportError, Grant};
+use throng::archive::export::{ExportError, Grant, MANIFEST, Phase};
 use throng::engine::Options;
 use throng::log::storage::{Fault, Faulty};
-use throng::log::{Memory, Reader};
+use throng::log::{Memory, Reader, Storage};
 
 use crate::world::{Files, World, everything, files, job, memory, read, run};
 
@@ -95,12 +95,11 @@ fn a_whole_export_is_not_made_again_and_nothing_else_is_written_over() {
     let out = memory();
     let reader = world.reader();
     let first = run(&reader, &grant, &*out).unwrap();
-    let mut steps = 0;
-    let again = job(&reader, &grant, &*out).run(&mut |_| {
-        steps += 1;
+    let again = job(&reader, &grant, &*out).run(&mut |progress| {
+        assert_eq!(progress.phase, Phase::Checking, "nothing else is done");
         ControlFlow::Continue(())
     });
-    assert_eq!((again.unwrap(), steps), (first, 0));
+    assert_eq!(again.unwrap(), first);
     assert!(files(&*out) == whole);
 
     let other = world.granted(everything());
@@ -112,4 +111,46 @@ fn a_whole_export_is_not_made_again_and_nothing_else_is_written_over() {
     let refused = run(&reader, &grant, &*out).unwrap_err();
     assert!(refused.to_string().contains("letter"), "{refused}");
     assert_eq!(out.names().unwrap(), ["it/letter"]);
+}
+
+#[test]
+fn an_export_that_was_whole_and_is_no_more_is_not_called_so() {
+    let (world, grant, whole) = lived();
+    let reader = world.reader();
+    let disk = Faulty::new(7);
+    run(&reader, &grant, &disk).unwrap();
+    let again = || run(&reader, &grant, &disk).unwrap_err();
+    let listed = whole.iter().filter(|(name, _)| *name != MANIFEST);
+    assert!(listed.clone().count() > 4);
+    for (file, bytes) in listed {
+        let name = format!("it/{file}");
+        let put = |bytes: &[u8]| {
+            let created = disk.create(&name).unwrap();
+            let mut slices = [std::io::IoSlice::new(bytes)];
+            created.write_at(&mut slices, 0).unwrap();
+            created.sync().unwrap();
+        };
+        disk.remove(&name).unwrap();
+        let failed = again();
+        let is_missing = matches!(&failed, ExportError::MissingFile { file: it } if it == file);
+        assert!(is_missing, "{failed}");
+        let mut longer = bytes.clone();
+        longer.push(0);
+        let mut others = vec![longer];
+        if !bytes.is_empty() {
+            let mut other = bytes.clone();
+            other[bytes.len() / 2] ^= 1;
+            others.extend([other, bytes[1..].to_vec()]);
+        }
+        for other in others {
+            put(&other);
+            let failed = again();
+            let is_named = matches!(&failed, ExportError::Changed { file: it } if it == file);
+            assert!(is_named, "{file}: {failed}");
+            disk.remove(&name).unwrap();
+        }
+        put(bytes);
+    }
+    run(&reader, &grant, &disk).unwrap();
+    assert!(files(&disk) == whole);
 }
