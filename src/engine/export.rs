@@ -197,6 +197,7 @@ impl Exporter {
         let (from, to) = match progress.phase {
             Phase::Looking => (0, 0),
             Phase::Planning => (0, 400),
+            Phase::Explaining => (400, 400),
             Phase::Writing => (400, 800),
             Phase::Proving => (800, 900),
             Phase::Checking => (900, 1_000),

@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice, Read};
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -25,8 +26,11 @@ const MANIFEST_LEN_MAX: u64 = 256 * 1024 * 1024;
 /// Bytes read back at a time.
 const CHUNK_LEN: usize = 256 * 1024;
 
-/// What came of the job, where it is whole already.
-pub(super) fn finished(job: &Job<'_>) -> Result<Option<Exported>, ExportError> {
+/// What came of the job, where it is whole already: where every file is still as the manifest says.
+pub(super) fn finished(
+    job: &Job<'_>,
+    progress: OnProgress<'_>,
+) -> Result<Option<Exported>, ExportError> {
     let name = job.name(MANIFEST);
     let bytes = match read_whole(job.out, &name, MANIFEST_LEN_MAX) {
         Err(error) if error.is_not_found() => return Ok(None),
@@ -36,9 +40,54 @@ pub(super) fn finished(job: &Job<'_>) -> Result<Option<Exported>, ExportError> {
     let same = manifest["format"] == EXPORT_FORMAT && manifest["grant"] == grant(job);
     let records = manifest["actual"]["records"].as_u64().filter(|_| same);
     let records = records.ok_or(ExportError::Occupied { found: name })?;
+    check_listed(job, &manifest["files"], progress)?;
     remove_state(job)?;
     let manifest = Sha256::digest(&bytes).into();
     Ok(Some(Exported { records, manifest }))
+}
+
+/// Reads every file that a manifest lists and compares it.
+fn check_listed(
+    job: &Job<'_>,
+    listed: &Value,
+    progress: OnProgress<'_>,
+) -> Result<(), ExportError> {
+    let changed = |file: &str| ExportError::Changed {
+        file: file.to_owned(),
+    };
+    let listed: Vec<Listed> =
+        serde_json::from_value(listed.clone()).map_err(|_| changed(MANIFEST))?;
+    // An export always has these: a list without them is not one that was written here.
+    let has = |name: &&str| listed.iter().any(|file| file.name == *name);
+    if ![RECORDS, GAPS, GROUPS].iter().all(has) {
+        return Err(changed(MANIFEST));
+    }
+    let mut check = Check {
+        job,
+        progress,
+        done: 0,
+        total: listed
+            .iter()
+            .fold(0, |total: u64, file| total.saturating_add(file.bytes)),
+    };
+    for file in &listed {
+        // Before it is read: a longer one is not read at all.
+        let len = match job.out.open(&job.name(&file.name)) {
+            Err(error) if error.is_not_found() => {
+                let file = file.name.clone();
+                return Err(ExportError::MissingFile { file });
+            }
+            found => found?.len()?,
+        };
+        if len != file.bytes {
+            return Err(changed(&file.name));
+        }
+        let found = check.file(&file.name)?;
+        if (found.bytes, hex(&found.sha256)) != (file.bytes, file.sha256.clone()) {
+            return Err(changed(&file.name));
+        }
+    }
+    Ok(())
 }
 
 /// Reads back what was written, compares it with the plan, and says so in the manifest.
@@ -179,6 +228,14 @@ fn write_groups(job: &Job<'_>, plan: &Plan, written: &Written) -> Result<(), Exp
         out.write(&line)?;
     }
     out.end(job.out)
+}
+
+/// A file as a manifest has it.
+#[derive(Deserialize)]
+struct Listed {
+    name: String,
+    bytes: u64,
+    sha256: String,
 }
 
 /// A file as it is on the disk.

@@ -9,6 +9,7 @@
 //! Keeps invariant 9: no record of another tenant is written.
 
 mod deletions;
+mod gone;
 mod grant;
 mod line;
 mod mail;
@@ -27,6 +28,7 @@ pub use proofs::Published;
 
 use std::ops::ControlFlow;
 
+use self::gone::Gone;
 use self::output::Progressed;
 use crate::archive::tlog;
 use crate::log::{ReadError, Reader, Storage, StorageError};
@@ -74,6 +76,8 @@ pub enum Phase {
     Looking,
     /// The first pass: records looked at.
     Planning,
+    /// Content is gone, and the log is asked by whom: records.
+    Explaining,
     /// The second pass: records looked at, and written where they are in scope.
     Writing,
     /// The records are compared with what was signed of them: records.
@@ -168,6 +172,14 @@ pub enum ExportError {
         /// Where.
         record: RecordNumber,
     },
+    /// Content is gone, and it was neither erased nor has it expired: somebody took it.
+    #[error(
+        "record {record} is erased, and nothing in the log says by whom: no ContentErased or ContentExpired covers its group and day; run `throng archive verify`, and fetch the record from a backup"
+    )]
+    Unexplained {
+        /// Which.
+        record: RecordNumber,
+    },
     /// The events of a record are not what this build knows.
     #[error("record {record} holds events that cannot be read: {why}")]
     Events {
@@ -192,12 +204,23 @@ pub enum ExportError {
         /// Which.
         file: String,
     },
+    /// A file of a whole export is no more.
+    #[error("{file} of the export is missing: remove the export and start anew")]
+    MissingFile {
+        /// Which.
+        file: String,
+    },
     /// There is something else where it should go.
     #[error("{found} is there already: name another directory, or empty this one")]
     Occupied {
         /// A file's name.
         found: String,
     },
+    /// The log is published, and no checkpoint is there.
+    #[error(
+        "the transparency log has no checkpoint, so nothing proves these records: start the server for a moment, or bring the `tlog` directory back"
+    )]
+    NotPublished,
     /// Not all that is to be exported is signed yet.
     #[error(
         "{signed} records are signed by the transparency log, the export needs {needed}: start the server for a moment"
@@ -230,15 +253,16 @@ fn list(tenants: &[TenantId]) -> String {
 }
 
 impl Job<'_> {
-    /// Carries out the export from where it has got to, and says what came of it; at once where it is
-    /// whole already.
+    /// Carries out the export from where it has got to, and says what came of it. Where it is whole
+    /// already, its files are only read again and compared with its manifest.
     pub fn run(&self, progress: OnProgress<'_>) -> Result<Exported, ExportError> {
-        if let Some(exported) = manifest::finished(self)? {
+        if let Some(exported) = manifest::finished(self, progress)? {
             return Ok(exported);
         }
         let state = Progressed::load(self)?;
-        let plan = plan::plan(self, progress)?;
-        let written = writing::write(self, state, &plan, progress)?;
+        let mut gone = Gone::of(self.grant.tenant);
+        let plan = plan::plan(self, &mut gone, progress)?;
+        let written = writing::write(self, state, &plan, &mut gone, progress)?;
         manifest::finish(self, &plan, &written, progress)
     }
 

@@ -108,7 +108,7 @@ pub(super) struct Gap {
     pub(super) group: u64,
     /// `erased` or `expired`.
     pub(super) why: String,
-    /// The record that says so, if one does.
+    /// The record that says so.
     pub(super) gone_since: Option<u64>,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::deletions::{Deletion, Deletions};
+use super::gone::Gone;
 use super::scope::Scope;
 use super::walk::{Walk, events_of};
 use super::{ExportError, Job, OnProgress, Phase, tell};
@@ -78,51 +79,6 @@ pub(super) struct Plan {
     pub(super) deletions: Deletions,
     /// Who has left the company since.
     pub(super) departed: HashSet<PersonId>,
-    pub(super) gone: Gone,
-}
-
-/// Why content is gone, as far as the log says it: by when this is asked, not by the grant.
-///
-/// 16 bytes an erasure.
-#[derive(Debug, Default)]
-pub(super) struct Gone {
-    /// By group: the first and the last UTC day, and the record that erased them.
-    erased: BTreeMap<GroupId, Vec<(i32, i32, RecordNumber)>>,
-    /// The latest day that any class has expired through, and the record that says so.
-    expired: Option<(i32, RecordNumber)>,
-}
-
-impl Gone {
-    fn apply(&mut self, events: &[Event], record: RecordNumber) {
-        for event in events {
-            match event {
-                Event::ContentErased(erased) => {
-                    let of_group = self.erased.entry(erased.group).or_default();
-                    of_group.push((erased.first_day, erased.last_day, record));
-                }
-                Event::ContentExpired(expired) => {
-                    let through = expired.classes.iter().map(|class| class.through_day);
-                    self.expired = self
-                        .expired
-                        .into_iter()
-                        .chain(through.map(|day| (day, record)))
-                        .max();
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Why what was said in a group on a UTC day is gone, and since which record, if one says so.
-    pub(super) fn why(&self, group: GroupId, day: i32) -> (&'static str, Option<RecordNumber>) {
-        let erased = self.erased.get(&group).into_iter().flatten();
-        let mut erased = erased.filter(|(first, last, _)| (*first..=*last).contains(&day));
-        match (erased.next(), self.expired) {
-            (Some((.., record)), _) => ("erased", Some(*record)),
-            (None, Some((through, record))) if day <= through => ("expired", Some(record)),
-            (None, _) => ("erased", None),
-        }
-    }
 }
 
 impl Plan {
@@ -139,7 +95,13 @@ impl Plan {
 }
 
 /// Looks at every record up to the grant.
-pub(super) fn plan(job: &Job<'_>, progress: OnProgress<'_>) -> Result<Plan, ExportError> {
+///
+/// Where content is gone and no record says so, that is the end of it.
+pub(super) fn plan(
+    job: &Job<'_>,
+    gone: &mut Gone,
+    progress: OnProgress<'_>,
+) -> Result<Plan, ExportError> {
     let mut plan = Plan {
         scope: Scope::of(job.grant),
         records: 0,
@@ -148,33 +110,27 @@ pub(super) fn plan(job: &Job<'_>, progress: OnProgress<'_>) -> Result<Plan, Expo
         imported: 0,
         deletions: Deletions::default(),
         departed: HashSet::new(),
-        gone: Gone::default(),
     };
-    // Beyond the grant it is only asked what has been erased since.
-    let durable = job.reader.durable().0.max(job.end());
-    let mut walk = Walk::new(job.reader, durable, job.settings.read_bytes);
+    let mut walk = Walk::new(job.reader, job.end(), job.settings.read_bytes);
     // Records in its time, from the first to behind the last, and how many of them are not in scope.
     let (mut time, mut others) = (None, 0);
     loop {
-        tell(progress, Phase::Planning, walk.done(), durable)?;
+        tell(progress, Phase::Planning, walk.done(), job.end())?;
         let records = walk.read()?;
         if records.is_empty() {
             break;
         }
         for record in &records {
             let header = record.envelope.header();
-            if header.record().0 >= job.end() {
-                if plan.scope.is_of_tenant(header) {
-                    plan.gone.apply(&events_of(record)?, header.record());
-                }
-                continue;
-            }
             if plan.scope.is_in_time(header) {
                 let number = header.record().0;
                 let (first, _) = time.unwrap_or((number, 0));
                 time = Some((first, number + 1));
             }
             let in_scope = plan.scope.is_of_tenant(header) && look_at(&mut plan, job, record)?;
+            if in_scope && record.erased {
+                gone.why(job, record, progress)?;
+            }
             others += u64::from(plan.scope.is_in_time(header) && !in_scope);
         }
     }
@@ -200,7 +156,6 @@ fn look_at(plan: &mut Plan, job: &Job<'_>, record: &Record) -> Result<bool, Expo
         }
     }
     let events = events_of(record)?;
-    plan.gone.apply(&events, header.record());
     for event in &events {
         match event {
             Event::MessageDeleted(deleted) if plan.scope.has_group(deleted.group) => {

@@ -41,19 +41,18 @@ pub(super) fn prove(
     plan: &Plan,
     progress: OnProgress<'_>,
 ) -> Result<Proved, ExportError> {
-    let nothing = Proved {
-        files: Vec::new(),
-        said: Value::Null,
-    };
     let Some(published) = job.published else {
-        return Ok(nothing);
+        return Ok(Proved {
+            files: Vec::new(),
+            said: Value::Null,
+        });
     };
     let root = root_of(job, progress)?;
     let mut tries = TRIES;
     loop {
         tries -= 1;
         let Some(signed) = read_checkpoint(published.storage, published.key)? else {
-            return Ok(nothing);
+            return Err(ExportError::NotPublished);
         };
         match prove_under(job, plan, &signed, published.storage, root) {
             Err(ExportError::Published(_)) if tries > 0 => {}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::gone::Gone;
 use super::line::{Marks, line};
 use super::mail::{ARCHIVE_END, Message};
 use super::names::Names;
@@ -12,6 +13,7 @@ use super::plan::Plan;
 use super::walk::{Walk, events_of};
 use super::{ExportError, Job, OnProgress, Phase, tell};
 use crate::log::Record;
+use crate::log::gone::group_of;
 use crate::model::event::Event;
 use crate::model::project;
 use crate::wire::{ClientMessageId, DeviceId, Envelope, GroupId, Kind, PersonId, Priority};
@@ -42,6 +44,8 @@ pub(super) struct Written {
 struct Writer<'a> {
     job: &'a Job<'a>,
     plan: &'a Plan,
+    /// Asked anew: what is erased while this is written is gone too.
+    gone: &'a mut Gone,
     names: Names,
     written: Written,
     state: Progressed,
@@ -55,12 +59,14 @@ pub(super) fn write(
     job: &Job<'_>,
     state: Progressed,
     plan: &Plan,
+    gone: &mut Gone,
     progress: OnProgress<'_>,
 ) -> Result<Written, ExportError> {
     let archive_name = job.name(&archive_name(state.archive));
     let mut writer = Writer {
         job,
         plan,
+        gone,
         names: Names::default(),
         written: Written::default(),
         records: Output::open(job.out, job.name(RECORDS), state.records_len)?,
@@ -79,7 +85,7 @@ pub(super) fn write(
             break;
         }
         for record in &records {
-            writer.record(record)?;
+            writer.record(record, progress)?;
         }
         if walk.done() >= writer.state.next + job.settings.durable_every_records {
             writer.make_durable(walk.done())?;
@@ -89,7 +95,7 @@ pub(super) fn write(
 }
 
 impl Writer<'_> {
-    fn record(&mut self, record: &Record) -> Result<(), ExportError> {
+    fn record(&mut self, record: &Record, progress: OnProgress<'_>) -> Result<(), ExportError> {
         let header = record.envelope.header();
         if !self.plan.scope.is_of_tenant(header) {
             return Ok(());
@@ -134,7 +140,7 @@ impl Writer<'_> {
         for event in &events {
             self.imported(record, event)?;
         }
-        self.note_gap(record)
+        self.note_gap(record, progress)
     }
 
     /// Messages of another product (SPEC D10).
@@ -197,13 +203,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn note_gap(&mut self, record: &Record) -> Result<(), ExportError> {
+    fn note_gap(&mut self, record: &Record, progress: OnProgress<'_>) -> Result<(), ExportError> {
         if !record.erased {
             return self.end_gap();
         }
         let header = record.envelope.header();
-        let (group, day) = (header.group(), header.timestamp().utc_day());
-        let (why, since) = self.plan.gone.why(group, day);
+        let takes = record.takes.iter().copied();
+        let group = group_of(header, takes).unwrap_or(GroupId(0));
+        let (why, since) = self.gone.why(self.job, record, progress)?;
         let number = header.record().0;
         let one = Gap {
             from: number,
@@ -211,7 +218,7 @@ impl Writer<'_> {
             records: 1,
             group: group.0,
             why: why.to_owned(),
-            gone_since: since.map(|record| record.0),
+            gone_since: Some(since.0),
         };
         self.state.gap_records += 1;
         match &mut self.state.gap {

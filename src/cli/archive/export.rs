@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use throng::archive::export::{
     ExportError, Exported, Grant, Job, MANIFEST, Phase, Progress, Published, Settings,
 };
+use throng::archive::tlog::VerifyingKey;
 use throng::archive::{self, OfflineError};
 use throng::log::{Directory, OpenError, ReadError};
 use throng::wire::{ExportId, TenantId};
@@ -66,7 +67,7 @@ impl Export {
 
     fn export(&self) -> anyhow::Result<Exported> {
         let log = super::open(&self.dir)?;
-        let published = super::open_published(&self.dir, self.key.as_deref())?;
+        let published = self.published()?;
         let master = self
             .encryption
             .master(&DataDirectory::existing(&self.dir)?)?;
@@ -85,6 +86,7 @@ impl Export {
             bar.set_message(match progress.phase {
                 Phase::Looking => "looking for the grant",
                 Phase::Planning => "counting",
+                Phase::Explaining => "looking for what is gone",
                 Phase::Writing => "writing",
                 Phase::Proving => "proving",
                 Phase::Checking => "reading back",
@@ -111,6 +113,32 @@ impl Export {
         bar.finish_and_clear();
         Ok(exported)
     }
+
+    /// What was published of the log. Where there is a key to prove it by there must be something to
+    /// prove: else an export without proofs would pass for one of a log that was never published.
+    fn published(&self) -> anyhow::Result<Option<(Directory, VerifyingKey)>> {
+        let published = super::open_published(&self.dir, self.key.as_deref())?;
+        if published.is_some() {
+            return Ok(published);
+        }
+        let data = DataDirectory::existing(&self.dir)?;
+        let (tlog, own) = (data.tlog(), data.tlog_key());
+        if let Some(key) = &self.key {
+            bail!(
+                "there is no transparency log {} that {} could have signed: bring it back, or, if the log was never published, leave --key out",
+                tlog.display(),
+                key.display()
+            );
+        }
+        if own.exists() {
+            bail!(
+                "there is the key {}, but no transparency log {}: bring it back or start the server for a moment, or, if the log was never published, move the key away",
+                own.display(),
+                tlog.display()
+            );
+        }
+        Ok(None)
+    }
 }
 
 /// Whether the log, or what was written of it, is not what it should be.
@@ -130,7 +158,9 @@ fn is_damage(error: &anyhow::Error) -> bool {
                 ExportError::Read(ReadError::Damaged(_))
                     | ExportError::MissingRecord { .. }
                     | ExportError::MissingSequence { .. }
+                    | ExportError::Unexplained { .. }
                     | ExportError::Events { .. }
+                    | ExportError::MissingFile { .. }
                     | ExportError::Counts { .. }
                     | ExportError::Changed { .. }
                     | ExportError::Contradicted { .. }
