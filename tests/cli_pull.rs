@@ -168,3 +168,34 @@ fn a_tenant_that_is_not_verified_is_told_so_in_one_line() {
         "{said}"
     );
 }
+
+#[test]
+fn two_runs_never_write_one_file_and_one_without_a_point_is_not_gone_on_with() {
+    let scene = Scene::new("30");
+    let (output, state) = (scene.path("archive.jsonl"), scene.path("archive.state"));
+    let to = ["--output", &output, "--state", &state];
+    fs::write(&output, b"{\"half\":").unwrap();
+    let words = scene.with(&["pull"], &to);
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    let refused = run(&words);
+    let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(CANNOT_RUN));
+    assert!(errors.contains("no point to go on from"), "{errors}");
+    assert_eq!(
+        fs::read(&output).unwrap(),
+        b"{\"half\":",
+        "it is left alone"
+    );
+
+    fs::remove_file(&output).unwrap();
+    scene.pull(&to);
+    let whole = fs::read(&output).unwrap();
+    let writing = fs::OpenOptions::new().append(true).open(&output).unwrap();
+    rustix::fs::flock(&writing, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    scene.department("West");
+    let refused = run(&words);
+    let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(CANNOT_RUN));
+    assert!(errors.contains("another run is writing"), "{errors}");
+    assert_eq!(fs::read(&output).unwrap(), whole);
+}

@@ -306,3 +306,74 @@ fn a_run_compacts_segments_and_frees_what_they_held() {
     }
     assert!(compacted > 100, "{compacted}: the runs test nothing");
 }
+
+/// A log of some segments whose first two days, all of group 1, are gone and compacted as far as can be.
+fn compacted(storage: Arc<dyn Storage>, spoil: impl FnOnce()) -> (Log, Result<u64, String>) {
+    let config = Config::default().with_segment_bytes(4096);
+    let (mut log, _) = Log::open(storage, config, [3; 32]).expect("a new log opens");
+    let mut random = Random::new(7);
+    for number in 0..60 {
+        let mut written = Written::with_body(number, 40, &mut random);
+        written.takes.clear();
+        written.header = Header::new(&HeaderFields {
+            group: GroupId(1),
+            timestamp: Timestamp(number as i64 * DAY_US / 25),
+            ..written.header.fields()
+        });
+        log.append(&[written.entry()]).expect("it appends");
+    }
+    log.idle().expect("it is committed");
+    let gone = Gone::new(|_, _, day| day < 2);
+    log.forget(gone.clone()).expect("nothing is in its way");
+    spoil();
+    let mut compactor = log.compactor();
+    let compacted = compactor.compact(&gone, &(0..=1), &|| false);
+    let views = compacted.map(|compacted| compacted.views);
+    (log, views.map_err(|error| error.to_string()))
+}
+
+#[test]
+fn a_damaged_segment_keeps_none_behind_it_from_being_compacted() {
+    let disk = Faulty::new(9);
+    let first = "00000000000000000000.segment";
+    let spoil = || disk.damage(first, |bytes| bytes[600] ^= 1);
+    let (log, compacted) = compacted(Arc::new(disk.clone()), spoil);
+    let error = compacted.expect_err("the first is damaged");
+    assert!(error.contains(first), "{error}");
+    let stubs = read_from(&log, 30);
+    assert!(stubs.iter().any(|record| record.erased));
+    let names = disk.names().expect("names").into_iter();
+    let lens = names.filter(|name| name.ends_with(".segment")).map(|name| {
+        let len = disk
+            .open(&name)
+            .and_then(|file| file.len())
+            .expect("a listed file");
+        (name, len)
+    });
+    let mut lens: Vec<_> = lens.collect();
+    lens.sort();
+    assert_eq!(lens[0].1, 4096, "as it was");
+    assert!(lens[1].1 < 4096, "{lens:?}: compacted");
+}
+
+fn read_from(log: &Log, from: u64) -> Vec<throng::log::Record> {
+    let read = log.reader().read(RecordNumber(from), 1 << 20);
+    read.expect("behind the damage")
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_compacted_segment_lets_go_of_its_old_file() {
+    let place = tempfile::TempDir::new().expect("a temporary directory");
+    let storage = throng::log::Directory::open(place.path()).expect("nobody has it");
+    let (log, compacted) = compacted(Arc::new(storage), || ());
+    assert!(compacted.expect("nothing is in its way") > 30);
+    assert_eq!(read_all(&log).len(), 60);
+    let open = std::fs::read_dir("/proc/self/fd").expect("this process has files");
+    let open = open.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok());
+    let kept: Vec<_> = open
+        .filter(|path| path.starts_with(place.path()))
+        .filter(|path| path.to_string_lossy().ends_with("(deleted)"))
+        .collect();
+    assert!(kept.is_empty(), "their blocks are not free: {kept:?}");
+}
