@@ -1,7 +1,7 @@
 //! Exports of records that two super admins have agreed on (SPEC A7, P1): JSON Lines, mail, and a
 //! manifest that says what should be there and what is.
 //!
-//! A [`Job`] passes over the log twice. The first pass ([`plan`]) counts what there should be by the
+//! A [`Job`] passes over the log twice. The first pass (`plan`) counts what there should be by the
 //! sequences and ordinals of groups and by record numbers, and remembers what was deleted later; the
 //! second writes. Then everything written is read back, counted, hashed and compared. What cannot be
 //! read, or is missing, ends the job with an error that names it: nothing is passed over in silence.
