@@ -44,7 +44,7 @@ pub fn read_offline(
     if changes {
         let mut state = State::new();
         each(&reader, |header, events| {
-            apply(&mut state, &stamp_of(header), events);
+            apply(&mut state, &Stamp::of_header(header), events);
         })?;
         let gone = Gone::of(&state);
         reader.conceal(log::Gone::new(move |tenant, group, day| {
@@ -72,17 +72,4 @@ fn each(
         }
     }
     Ok(())
-}
-
-fn stamp_of(header: &Header) -> Stamp {
-    Stamp {
-        record: header.record(),
-        timestamp: header.timestamp(),
-        tenant: header.tenant(),
-        sender: header.sender(),
-        device: header.device(),
-        client_message_id: header.client_message_id(),
-        kind: header.kind(),
-        priority: header.priority(),
-    }
 }

@@ -88,7 +88,13 @@ impl Custodian {
         let gone = as_the_log_asks(self.gone.clone());
         let stop = &self.stop;
         let stopped = || stop.load(Ordering::Acquire);
-        let compacted = self.compactor.compact(&gone, days, &stopped)?;
+        let compacted = self.compactor.compact(&gone, days, &stopped);
+        // Also beside a segment that cannot be compacted.
+        let needs_sealing = !stopped() && self.compactor.needs_sealing(&gone)?;
+        if needs_sealing {
+            self.compactor.ask_to_seal();
+        }
+        let compacted = compacted?;
         self.counters
             .custody_views
             .fetch_add(compacted.views, Ordering::Relaxed);
@@ -99,12 +105,7 @@ impl Custodian {
                 "content that is gone was taken from the disk"
             );
         }
-        if stopped() {
-            return Ok(());
-        }
-        if self.compactor.needs_sealing(&gone)? {
-            self.compactor.ask_to_seal();
-        } else {
+        if !stopped() && !needs_sealing {
             self.days = None;
         }
         Ok(())

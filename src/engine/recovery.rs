@@ -7,7 +7,7 @@
 use crate::log::{ReadError, Reader, Snapshots, StorageError};
 use crate::model::event::EventsError;
 use crate::model::{self, SnapshotError, Stamp, State};
-use crate::wire::{Header, RecordNumber, Take};
+use crate::wire::{RecordNumber, Take};
 
 /// How much is read at once.
 const READ_BYTES: usize = 4 * 1024 * 1024;
@@ -104,7 +104,8 @@ impl Replayed {
                         source,
                     }
                 })?;
-                let applied = model::apply(&mut self.state, &stamp_of(header), &events).takes;
+                let applied =
+                    model::apply(&mut self.state, &Stamp::of_header(header), &events).takes;
                 if applied != record.takes {
                     return Err(ReplayError::Diverged {
                         record: header.record(),
@@ -116,19 +117,5 @@ impl Replayed {
             }
         }
         Ok(())
-    }
-}
-
-/// What the sequencer knew beside the events, read back from the header.
-fn stamp_of(header: &Header) -> Stamp {
-    Stamp {
-        record: header.record(),
-        timestamp: header.timestamp(),
-        tenant: header.tenant(),
-        sender: header.sender(),
-        device: header.device(),
-        client_message_id: header.client_message_id(),
-        kind: header.kind(),
-        priority: header.priority(),
     }
 }

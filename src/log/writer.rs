@@ -225,7 +225,7 @@ impl Log {
 
     /// Hands out nothing of what is gone from here on, and destroys its keys: durable on return, but for
     /// what a full disk has no room to write down, which is tried again when the log is idle. All that
-    /// was gone before is gone still; `days` are those of which anything else may be.
+    /// was gone before must be gone still.
     ///
     /// What is not sealed is on disk until its segment is compacted ([`Log::compactor`]).
     pub fn forget(&mut self, gone: Gone) -> Result<(), AppendError> {

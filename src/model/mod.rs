@@ -57,7 +57,8 @@ use event::Event;
 use group::{creation, life, matrix, training};
 
 use crate::wire::{
-    ClientMessageId, DeviceId, Kind, PersonId, Priority, RecordNumber, Take, TenantId, Timestamp,
+    ClientMessageId, DeviceId, Header, Kind, PersonId, Priority, RecordNumber, Take, TenantId,
+    Timestamp,
 };
 
 /// What a record says outside its events; all of it is in the record's header.
@@ -80,6 +81,23 @@ pub struct Stamp {
     pub kind: Kind,
     /// How soon it must be seen.
     pub priority: Priority,
+}
+
+impl Stamp {
+    /// What the sequencer knew beside the events, read back from a record's header.
+    #[must_use]
+    pub fn of_header(header: &Header) -> Self {
+        Self {
+            record: header.record(),
+            timestamp: header.timestamp(),
+            tenant: header.tenant(),
+            sender: header.sender(),
+            device: header.device(),
+            client_message_id: header.client_message_id(),
+            kind: header.kind(),
+            priority: header.priority(),
+        }
+    }
 }
 
 /// What applying a record assigned.

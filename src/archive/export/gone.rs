@@ -12,7 +12,7 @@ use crate::log::gone::group_of;
 use crate::model::command::{ContentClass, GroupKind};
 use crate::model::event::Event;
 use crate::model::{self, Stamp, State, apply};
-use crate::wire::{GroupId, Header, RecordNumber, TenantId};
+use crate::wire::{GroupId, RecordNumber, TenantId};
 
 const CLASSES: usize = ContentClass::Ungrouped as usize + 1;
 
@@ -106,7 +106,7 @@ impl Gone {
             for record in &records {
                 let header = record.envelope.header();
                 let events = events_of(record)?;
-                apply(&mut self.state, &stamp_of(header), &events);
+                apply(&mut self.state, &Stamp::of_header(header), &events);
                 if header.tenant() == self.tenant {
                     self.note(&events, header.record());
                 }
@@ -139,18 +139,5 @@ impl Gone {
                 _ => {}
             }
         }
-    }
-}
-
-fn stamp_of(header: &Header) -> Stamp {
-    Stamp {
-        record: header.record(),
-        timestamp: header.timestamp(),
-        tenant: header.tenant(),
-        sender: header.sender(),
-        device: header.device(),
-        client_message_id: header.client_message_id(),
-        kind: header.kind(),
-        priority: header.priority(),
     }
 }
