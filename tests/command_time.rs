@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // A test's own helpers may panic.
 
+#[path = "support/enterprise.rs"]
 mod enterprise;
 
 use std::hint::black_box;

@@ -2,6 +2,7 @@
 
 #![cfg(feature = "failpoints")]
 
+#[path = "support/written.rs"]
 mod written;
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 //! Outside tests nothing here does anything but run what it is given.
 
 #[cfg(test)]
-#[path = "../../tests/counting_allocator/mod.rs"]
+#[path = "../../tests/support/counting_allocator.rs"]
 mod counting_allocator;
 
 /// Runs what quinn-proto does.

@@ -24,7 +24,7 @@ mod endpoint;
 mod flush;
 mod gateway;
 #[cfg(all(test, feature = "client"))]
-#[path = "../../tests/quic/mod.rs"]
+#[path = "../../tests/support/quic.rs"]
 mod house;
 mod latency;
 mod link;

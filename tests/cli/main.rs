@@ -1,0 +1,15 @@
+//! The `throng` command as operators run it: a process, its output and its exit code.
+#![allow(clippy::unwrap_used)] // A test that cannot go on says where.
+
+#[path = "../support/command.rs"]
+mod command;
+mod config;
+mod custody;
+mod encryption;
+mod export;
+mod pull;
+mod serve;
+mod start_errors;
+mod tlog_interop;
+#[path = "../support/town.rs"]
+mod town;

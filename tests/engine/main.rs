@@ -1,0 +1,26 @@
+//! The engine as embedders use it: what is decided, kept, pulled, exported and given back.
+#![allow(clippy::unwrap_used)] // A test that cannot go on says where.
+
+mod admission;
+mod approvals;
+mod calls;
+mod custody;
+mod denials;
+mod encryption;
+mod export;
+mod faults;
+#[path = "../support/gated.rs"]
+mod gated;
+mod history;
+mod hook;
+mod mass_send_customers;
+mod path;
+mod pull;
+mod quota_exact;
+mod quota_race;
+#[path = "../support/quota_world/mod.rs"]
+mod quota_world;
+mod small_disk;
+mod tlog;
+#[path = "../support/town.rs"]
+mod town;

@@ -1,0 +1,16 @@
+//! The log and its transparency log over storage that crashes, tears, flips, lies and fills.
+#![allow(clippy::unwrap_used)] // A test that cannot go on says where.
+
+mod compaction;
+mod crash;
+mod crash_keys;
+mod damage;
+mod directory;
+mod encryption;
+mod flips;
+mod repair;
+mod tampering;
+mod tlog_audit;
+mod tlog_crash;
+#[path = "../support/written.rs"]
+mod written;
