@@ -6,6 +6,9 @@
 #[path = "../../tests/support/counting_allocator.rs"]
 mod counting_allocator;
 
+#[cfg(test)]
+pub(super) use counting_allocator::bytes_kept_by;
+
 /// Runs what quinn-proto does.
 #[inline]
 pub(super) fn transport<T>(work: impl FnOnce() -> T) -> T {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use quinn_proto::{
     IdleTimeout, MtuDiscoveryConfig, ServerConfig, TransportConfig, ValidationTokenConfig, VarInt,
-    crypto::rustls::{NoInitialCipherSuite, QuicServerConfig},
+    crypto,
 };
 
 use super::account::HANDSHAKE_BUFFERS_BYTES;
 use super::address_tokens::{self, UsedTokens};
 use super::auth::{AuthError, Identity};
 use super::congestion::UsedCubicConfig;
+use super::tls::{Forgetful, NotForQuic};
 use crate::shard;
 use crate::wire::Timestamp;
 
@@ -159,9 +160,13 @@ impl Limits {
     pub(super) fn quic(
         &self,
         tls: Arc<rustls::ServerConfig>,
-    ) -> Result<Arc<ServerConfig>, NoInitialCipherSuite> {
-        let crypto = QuicServerConfig::try_from(tls)?;
-        let mut config = ServerConfig::with_crypto(Arc::new(crypto));
+    ) -> Result<Arc<ServerConfig>, NotForQuic> {
+        Ok(self.quic_with(Arc::new(Forgetful::new(tls)?)))
+    }
+
+    /// The same with any cryptography.
+    pub(super) fn quic_with(&self, crypto: Arc<dyn crypto::ServerConfig>) -> Arc<ServerConfig> {
+        let mut config = ServerConfig::with_crypto(crypto);
         let mut validation = ValidationTokenConfig::default();
         // One a connection: with it the client is known as a returning one before its handshake.
         validation
@@ -175,6 +180,6 @@ impl Limits {
             .max_incoming(2 * self.handshakes_waiting_max as usize)
             .incoming_buffer_size(32 * 1024)
             .incoming_buffer_size_total(HANDSHAKE_BUFFERS_BYTES as u64);
-        Ok(Arc::new(config))
+        Arc::new(config)
     }
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use quinn_proto::crypto::rustls::QuicClientConfig;
 use quinn_proto::{
-    ClientConfig, Connection, ConnectionHandle, DatagramEvent, Endpoint, EndpointConfig, Transmit,
+    ClientConfig, Connection, ConnectionHandle, DatagramEvent, Endpoint, EndpointConfig,
+    ServerConfig, Transmit,
 };
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
@@ -72,6 +73,13 @@ impl End {
 impl Pair {
     /// A pair that has shaken hands and has nothing left to say.
     pub(super) fn connected() -> Self {
+        Self::connected_to(|tls| Limits::default().quic(tls).unwrap())
+    }
+
+    /// The same with a server that is configured otherwise.
+    pub(super) fn connected_to(
+        quic: impl FnOnce(Arc<rustls::ServerConfig>) -> Arc<ServerConfig>,
+    ) -> Self {
         let now = Instant::now();
         let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
         let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
@@ -99,8 +107,7 @@ impl Pair {
             conn,
             address: CLIENT,
         };
-        let quic = Limits::default().quic(Arc::new(tls)).unwrap();
-        let mut server = Endpoint::new(endpoint(), Some(quic), true, None);
+        let mut server = Endpoint::new(endpoint(), Some(quic(Arc::new(tls))), true, None);
         let mut first = client.drain(now);
         let mut buffer = Vec::new();
         let event = server.handle(now, CLIENT, None, None, first.remove(0), &mut buffer);

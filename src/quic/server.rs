@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use mio::{Poll, Waker};
-use quinn_proto::crypto::rustls::NoInitialCipherSuite;
 use quinn_proto::{ConnectionIdGenerator, RandomConnectionIdGenerator};
 
 use super::arrivals::{Forwarded, Peer};
@@ -19,6 +18,7 @@ use super::options::{Limits, ServerOptions};
 use super::registry::Registry;
 use super::socket;
 use super::stats::{Published, ShardStats};
+use super::tls::NotForQuic;
 use crate::engine::Engine;
 use crate::shard::{self, Core};
 
@@ -48,9 +48,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// The TLS configuration lacks what QUIC's first packets are sealed with.
-    #[error("the TLS configuration has no AES-128-GCM for TLS 1.3, which QUIC begins with")]
-    Tls(#[from] NoInitialCipherSuite),
+    /// The TLS configuration is none for QUIC.
+    #[error(transparent)]
+    Tls(#[from] NotForQuic),
     /// A shard could not set up its loop.
     #[error("shard {shard} cannot run: {source}")]
     Shard {
@@ -168,7 +168,7 @@ impl Server {
     }
 
     /// New connections use `tls` from now on; those there are keep theirs.
-    pub fn reload_tls(&self, tls: Arc<rustls::ServerConfig>) -> Result<(), NoInitialCipherSuite> {
+    pub fn reload_tls(&self, tls: Arc<rustls::ServerConfig>) -> Result<(), NotForQuic> {
         let config = self.limits.quic(tls)?;
         for shard in &self.shards {
             shard.tell(Control::Reload(config.clone()));

@@ -2,6 +2,7 @@
 //! unchecked. Certificates come from PEM files; [`development`] makes some for a first start.
 
 pub mod development;
+mod session;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,9 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
+
+pub(crate) use session::Forgetful;
+pub use session::NotForQuic;
 
 use crate::wire::{ALPN, Timestamp};
 

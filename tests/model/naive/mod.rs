@@ -5,10 +5,10 @@
 
 #![allow(clippy::unwrap_used)] // A test's own model may panic.
 
-mod naive;
+mod state;
 
-use naive::{Caps, DAY_US, Expected, Tenant, digest};
 use proptest::prelude::*;
+use state::{Caps, DAY_US, Expected, Tenant, digest};
 use throng::model::command::{
     Actor, AddPeopleV1, Command, CommandBody, CreateGroupV1, CreateTenantV1, EnableGroupV1,
     GetMassSendV1, GroupKind, GroupRole, GroupV1, ListMembersV1, MassSendV1, MemberV1, MembersV1,

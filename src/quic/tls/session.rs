@@ -1,0 +1,431 @@
+//! The server's TLS session as QUIC sees it, which lets go of what a handshake needed once it is over.
+//!
+//! quinn-proto's own session keeps rustls' whole connection for as long as the client stays, and makes
+//! the keys of a key update (RFC 9001, section 6) before anybody asks for one. Here the connection goes
+//! with the handshake, but for the client's certificates, and those keys are made when the first packet
+//! needs them. Thousands of idle members pay for neither (docs/benchmarks.md).
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
+use bytes::BytesMut;
+use quinn_proto::crypto::rustls::QuicServerConfig;
+use quinn_proto::crypto::{
+    CryptoError, ExportKeyingMaterialError, HeaderKey, KeyPair, Keys, PacketKey, ServerConfig,
+    Session, UnsupportedVersion,
+};
+use quinn_proto::transport_parameters::TransportParameters;
+use quinn_proto::{ConnectionId, Side, TransportError, TransportErrorCode};
+use rustls::crypto::ring::cipher_suite;
+use rustls::pki_types::CertificateDer;
+use rustls::quic::{self, KeyChange, PacketKeySet, Secrets, ServerConnection, Version};
+
+/// Alert `unexpected_message` (RFC 8446, section 6): a client has nothing to say after its handshake.
+const UNEXPECTED_MESSAGE: u8 = 10;
+
+/// The TLS configuration is none for QUIC.
+#[derive(Debug, thiserror::Error)]
+#[error("the TLS configuration cannot be used for QUIC: {0}")]
+pub struct NotForQuic(String);
+
+/// Starts sessions that forget; all else is quinn-proto's.
+pub(crate) struct Forgetful {
+    tls: Arc<rustls::ServerConfig>,
+    quic: Arc<QuicServerConfig>,
+}
+
+impl Forgetful {
+    pub(crate) fn new(tls: Arc<rustls::ServerConfig>) -> Result<Self, NotForQuic> {
+        let quic = QuicServerConfig::try_from(tls.clone());
+        let quic = quic.map_err(|error| NotForQuic(error.to_string()))?;
+        // Whatever rustls finds wrong with it for one connection it finds for all.
+        ServerConnection::new(tls.clone(), Version::V1, Vec::new())
+            .map_err(|error| NotForQuic(error.to_string()))?;
+        let quic = Arc::new(quic);
+        Ok(Forgetful { tls, quic })
+    }
+}
+
+impl ServerConfig for Forgetful {
+    fn initial_keys(&self, version: u32, dst: &ConnectionId) -> Result<Keys, UnsupportedVersion> {
+        self.quic.initial_keys(version, dst)
+    }
+
+    fn retry_tag(&self, version: u32, original_dst: &ConnectionId, packet: &[u8]) -> [u8; 16] {
+        self.quic.retry_tag(version, original_dst, packet)
+    }
+
+    fn start_session(
+        self: Arc<Self>,
+        version: u32,
+        parameters: &TransportParameters,
+    ) -> Box<dyn Session> {
+        // The drafts that quinn-proto takes for version 1 but for their labels.
+        let version = match version {
+            0xff00_001d..=0xff00_0020 => Version::V1Draft,
+            _ => Version::V1,
+        };
+        let mut encoded = Vec::new();
+        parameters.write(&mut encoded);
+        let connection = ServerConnection::new(self.tls.clone(), version, encoded);
+        Box::new(ForgetfulSession {
+            stage: Stage::Shaking(Box::new(
+                connection.expect("tried when the configuration was made"),
+            )),
+            newest: None,
+            given: false,
+        })
+    }
+}
+
+struct ForgetfulSession {
+    stage: Stage,
+    /// The phase whose keys were given out last, or at first the one after the handshake's.
+    newest: Option<Arc<Phase>>,
+    /// Whether they were.
+    given: bool,
+}
+
+enum Stage {
+    Shaking(Box<ServerConnection>),
+    Over {
+        /// The client's certificates, if it showed any.
+        identity: Option<Vec<CertificateDer<'static>>>,
+    },
+}
+
+impl Session for ForgetfulSession {
+    fn initial_keys(&self, dst: &ConnectionId, side: Side) -> Keys {
+        // Asked by clients, after a retry; every server's first keys are of this suite.
+        let suite = cipher_suite::TLS13_AES_128_GCM_SHA256
+            .tls13()
+            .and_then(rustls::Tls13CipherSuite::quic_suite)
+            .expect("a suite of TLS 1.3 for QUIC");
+        let side = match side {
+            Side::Client => rustls::Side::Client,
+            Side::Server => rustls::Side::Server,
+        };
+        boxed(suite.keys(dst, side, Version::V1))
+    }
+
+    /// What a handshake agreed on is decided by the configuration alone: nobody asks.
+    fn handshake_data(&self) -> Option<Box<dyn Any>> {
+        None
+    }
+
+    /// `Vec<CertificateDer>`, as quinn-proto's.
+    fn peer_identity(&self) -> Option<Box<dyn Any>> {
+        let certificates = match &self.stage {
+            Stage::Shaking(connection) => identity_of(connection),
+            Stage::Over { identity } => identity.clone(),
+        };
+        certificates.map(|certificates| -> Box<dyn Any> { Box::new(certificates) })
+    }
+
+    fn early_crypto(&self) -> Option<(Box<dyn HeaderKey>, Box<dyn PacketKey>)> {
+        // Early data can be replayed: `server_config` accepts none.
+        None
+    }
+
+    fn early_data_accepted(&self) -> Option<bool> {
+        None
+    }
+
+    fn is_handshaking(&self) -> bool {
+        match &self.stage {
+            Stage::Shaking(connection) => connection.is_handshaking(),
+            Stage::Over { .. } => false,
+        }
+    }
+
+    fn read_handshake(&mut self, bytes: &[u8]) -> Result<bool, TransportError> {
+        let Stage::Shaking(connection) = &mut self.stage else {
+            return Err(alert(UNEXPECTED_MESSAGE, "after the handshake".into()));
+        };
+        match connection.read_hs(bytes) {
+            Ok(()) => Ok(false),
+            Err(error) => Err(match connection.alert() {
+                Some(code) => alert(code.into(), error.to_string()),
+                None => TransportError {
+                    code: TransportErrorCode::PROTOCOL_VIOLATION,
+                    frame: None,
+                    reason: format!("TLS error: {error}"),
+                },
+            }),
+        }
+    }
+
+    fn transport_parameters(&self) -> Result<Option<TransportParameters>, TransportError> {
+        let Stage::Shaking(connection) = &self.stage else {
+            return Ok(None);
+        };
+        let Some(mut encoded) = connection.quic_transport_parameters() else {
+            return Ok(None);
+        };
+        Ok(Some(TransportParameters::read(Side::Server, &mut encoded)?))
+    }
+
+    fn write_handshake(&mut self, out: &mut Vec<u8>) -> Option<Keys> {
+        let Stage::Shaking(connection) = &mut self.stage else {
+            return None;
+        };
+        let before = out.len();
+        match connection.write_hs(out) {
+            Some(KeyChange::Handshake { keys }) => Some(boxed(keys)),
+            Some(KeyChange::OneRtt { keys, next }) => {
+                self.newest = Some(Arc::new(Phase::new(next)));
+                Some(boxed(keys))
+            }
+            None => {
+                if !connection.is_handshaking() && out.len() == before {
+                    let identity = identity_of(connection);
+                    self.stage = Stage::Over { identity };
+                }
+                None
+            }
+        }
+    }
+
+    fn next_1rtt_keys(&mut self) -> Option<KeyPair<Box<dyn PacketKey>>> {
+        let newest = self.newest.as_mut()?;
+        if self.given {
+            *newest = Arc::new(newest.next());
+        }
+        self.given = true;
+        let key = |local| -> Box<dyn PacketKey> {
+            Box::new(LaterKey {
+                phase: newest.clone(),
+                local,
+            })
+        };
+        Some(KeyPair {
+            local: key(true),
+            remote: key(false),
+        })
+    }
+
+    fn is_valid_retry(&self, _: &ConnectionId, _: &[u8], _: &[u8]) -> bool {
+        // Servers get none.
+        false
+    }
+
+    fn export_keying_material(
+        &self,
+        _: &mut [u8],
+        _: &[u8],
+        _: &[u8],
+    ) -> Result<(), ExportKeyingMaterialError> {
+        // What would be derived from is gone with the handshake.
+        Err(ExportKeyingMaterialError)
+    }
+}
+
+fn alert(code: u8, reason: String) -> TransportError {
+    TransportError {
+        code: TransportErrorCode::crypto(code),
+        frame: None,
+        reason,
+    }
+}
+
+fn identity_of(connection: &ServerConnection) -> Option<Vec<CertificateDer<'static>>> {
+    let certificates = connection.peer_certificates()?.iter();
+    Some(certificates.map(|one| one.clone().into_owned()).collect())
+}
+
+fn boxed(keys: quic::Keys) -> Keys {
+    Keys {
+        header: KeyPair {
+            local: Box::new(keys.local.header),
+            remote: Box::new(keys.remote.header),
+        },
+        packet: KeyPair {
+            local: Box::new(keys.local.packet),
+            remote: Box::new(keys.remote.packet),
+        },
+    }
+}
+
+/// One key phase of a connection (RFC 9001, section 6.1): its keys are made by the first who needs one.
+struct Phase {
+    /// What they are made of.
+    secrets: Secrets,
+    keys: OnceLock<PacketKeySet>,
+}
+
+impl Phase {
+    fn new(secrets: Secrets) -> Self {
+        let keys = OnceLock::new();
+        Phase { secrets, keys }
+    }
+
+    fn keys(&self) -> &PacketKeySet {
+        let made = || self.secrets.clone().next_packet_keys();
+        self.keys.get_or_init(made)
+    }
+
+    /// The phase after this one.
+    fn next(&self) -> Phase {
+        let mut secrets = self.secrets.clone();
+        // Making the keys is what takes the secrets one phase on.
+        secrets.next_packet_keys();
+        Phase::new(secrets)
+    }
+}
+
+/// One of the two keys of a phase.
+struct LaterKey {
+    phase: Arc<Phase>,
+    local: bool,
+}
+
+impl LaterKey {
+    fn key(&self) -> &dyn PacketKey {
+        let keys = self.phase.keys();
+        if self.local {
+            &keys.local
+        } else {
+            &keys.remote
+        }
+    }
+}
+
+impl PacketKey for LaterKey {
+    fn encrypt(&self, packet: u64, datagram: &mut [u8], header_len: usize) {
+        self.key().encrypt(packet, datagram, header_len);
+    }
+
+    fn decrypt(
+        &self,
+        packet: u64,
+        header: &[u8],
+        payload: &mut BytesMut,
+    ) -> Result<(), CryptoError> {
+        self.key().decrypt(packet, header, payload)
+    }
+
+    fn tag_len(&self) -> usize {
+        self.key().tag_len()
+    }
+
+    fn confidentiality_limit(&self) -> u64 {
+        self.key().confidentiality_limit()
+    }
+
+    fn integrity_limit(&self) -> u64 {
+        self.key().integrity_limit()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quinn_proto::Dir;
+    use rustls::quic::ClientConnection;
+
+    use super::*;
+    use crate::quic::counted::bytes_kept_by;
+    use crate::quic::options::Limits;
+    use crate::quic::pair::Pair;
+
+    fn forgetful(tls: Arc<rustls::ServerConfig>) -> Arc<quinn_proto::ServerConfig> {
+        Limits::default().quic(tls).unwrap()
+    }
+
+    fn quinns_own(tls: Arc<rustls::ServerConfig>) -> Arc<quinn_proto::ServerConfig> {
+        let crypto = QuicServerConfig::try_from(tls).unwrap();
+        Limits::default().quic_with(Arc::new(crypto))
+    }
+
+    #[test]
+    fn a_connection_costs_four_kib_less_than_with_a_session_that_forgets_nothing() {
+        let cost = |config: fn(_) -> _| bytes_kept_by(|| Pair::connected_to(config)).1;
+        let (ours, quinns) = (cost(forgetful), cost(quinns_own));
+        println!("{ours} bytes of a pair, {quinns} with quinn-proto's session");
+        assert!(ours + 4096 <= quinns, "{ours} and {quinns}");
+    }
+
+    #[test]
+    fn keys_are_updated_again_and_again_by_either_side() {
+        let mut pair = Pair::connected();
+        let id = pair.client.conn.streams().open(Dir::Bi).unwrap();
+        for phase in 0..6_u8 {
+            match phase % 3 {
+                0 => {}
+                1 => pair.client.conn.force_key_update(),
+                _ => pair.server.conn.force_key_update(),
+            }
+            let text = [phase; 9];
+            pair.client.conn.send_stream(id).write(&text).unwrap();
+            for _ in 0..4 {
+                pair.exchange();
+            }
+            let mut received = pair.server.conn.recv_stream(id);
+            let mut chunks = received.read(true).unwrap();
+            let chunk = chunks.next(usize::MAX).unwrap().expect("it arrived");
+            assert_eq!(chunk.bytes, text.as_slice(), "phase {phase}");
+            let _ = chunks.finalize();
+            pair.server.conn.send_stream(id).write(&text).unwrap();
+            for _ in 0..4 {
+                pair.exchange();
+            }
+            let mut received = pair.client.conn.recv_stream(id);
+            let mut chunks = received.read(true).unwrap();
+            let chunk = chunks.next(usize::MAX).unwrap().expect("it came back");
+            assert_eq!(chunk.bytes, text.as_slice(), "phase {phase}");
+            let _ = chunks.finalize();
+        }
+    }
+
+    #[test]
+    fn what_comes_after_the_handshake_is_refused_and_early_data_too() {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut tls = rustls::ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key.into())
+            .unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let client = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = "localhost".try_into().unwrap();
+        let client = ClientConnection::new(Arc::new(client), Version::V1, name, Vec::new());
+        let mut client = client.unwrap();
+        let mut session = ForgetfulSession {
+            stage: Stage::Shaking(Box::new(
+                ServerConnection::new(Arc::new(tls.clone()), Version::V1, Vec::new()).unwrap(),
+            )),
+            newest: None,
+            given: false,
+        };
+        // Each flight apart: what belongs to different keys is not read in one piece.
+        for _ in 0..3 {
+            for _ in 0..3 {
+                let mut there = Vec::new();
+                client.write_hs(&mut there);
+                if !there.is_empty() {
+                    session.read_handshake(&there).unwrap();
+                }
+            }
+            for _ in 0..3 {
+                let mut back = Vec::new();
+                session.write_handshake(&mut back);
+                client.read_hs(&back).unwrap();
+            }
+        }
+        assert!(session.write_handshake(&mut Vec::new()).is_none());
+        assert!(matches!(session.stage, Stage::Over { identity: None }));
+        assert!(!session.is_handshaking() && session.early_crypto().is_none());
+        let refused = session.read_handshake(b"more").unwrap_err();
+        assert_eq!(refused.code, TransportErrorCode::crypto(UNEXPECTED_MESSAGE));
+
+        tls.max_early_data_size = 5;
+        assert!(Forgetful::new(Arc::new(tls)).is_err());
+    }
+}
