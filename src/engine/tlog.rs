@@ -13,8 +13,9 @@ use crate::archive::tlog::{Publisher, SigningKey};
 use crate::log::{Commitments, ReadError, Reader, Storage, StorageError};
 use crate::wire::RecordNumber;
 
-/// Commitments that wait, 2 MiB of them; who is further behind reads the log.
-pub(crate) const WAITING_MAX: usize = 65_536;
+/// Commitments that wait, 16 MiB of them at most: half a second of the fastest publishing and as much
+/// again to be woken in. Who is further behind reads the log.
+pub(crate) const WAITING_MAX: usize = 1 << 19;
 /// Commitments published at a time.
 const CHUNK: usize = 65_536;
 
@@ -65,6 +66,7 @@ pub(crate) struct Follower {
 impl Follower {
     /// Runs until it is told to stop (and unparked), then publishes what is durable by then.
     pub(crate) fn run(mut self) {
+        self.commitments.wake(std::thread::current());
         loop {
             let stopping = self.stop.load(Ordering::Acquire);
             let began_us = self.clock.monotonic_us();

@@ -5,13 +5,18 @@
 //! what is durable gets in here (invariant 2), and nobody blocks but for a copy.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
+
+/// Room that an empty queue keeps.
+const KEPT: usize = 4096;
 
 /// The queue between the log's writer and its one follower.
 #[derive(Debug)]
 pub struct Commitments {
     limit: usize,
     queue: Mutex<Queue>,
+    follower: OnceLock<Thread>,
 }
 
 #[derive(Debug, Default)]
@@ -26,6 +31,7 @@ impl Commitments {
         Self {
             limit,
             queue: Mutex::default(),
+            follower: OnceLock::new(),
         }
     }
 
@@ -36,10 +42,23 @@ impl Commitments {
     /// Adds the commitments of the records that end before `end`; they follow those before.
     pub(crate) fn push(&self, end: u64, commitments: &[[u8; 32]]) {
         let queue = &mut *self.queue();
+        let before = queue.commitments.len();
         queue.end = end;
         queue.commitments.extend(commitments);
-        let over = queue.commitments.len().saturating_sub(self.limit);
-        queue.commitments.drain(..over);
+        let after = queue.commitments.len();
+        queue.commitments.drain(..after.saturating_sub(self.limit));
+        // Once on the way up: reading them back costs far more than being woken early.
+        if (before..after).contains(&(self.limit / 2))
+            && let Some(follower) = self.follower.get()
+        {
+            follower.unpark();
+        }
+    }
+
+    /// The thread that takes them, which is woken when half of the room is used.
+    pub(crate) fn wake(&self, follower: Thread) {
+        // One follower for as long as the log is open: whoever said so first.
+        let _ = self.follower.set(follower);
     }
 
     /// Takes the commitments from record `next` on, at most `count_max`, and forgets those before.
@@ -54,7 +73,11 @@ impl Commitments {
         let known = (known as usize).min(queue.commitments.len());
         queue.commitments.drain(..known);
         let count = queue.commitments.len().min(count_max);
-        queue.commitments.drain(..count).collect()
+        let taken = queue.commitments.drain(..count).collect();
+        if queue.commitments.is_empty() {
+            queue.commitments.shrink_to(KEPT);
+        }
+        taken
     }
 }
 
@@ -79,6 +102,30 @@ mod tests {
             "6 was read elsewhere"
         );
         assert_eq!(commitments.take(8, 9), numbered(0..0));
+    }
+
+    #[test]
+    fn who_follows_is_woken_when_half_of_the_room_is_used() {
+        let commitments = Commitments::new(8);
+        let long = std::time::Duration::from_secs(60);
+        let began = std::time::Instant::now();
+        std::thread::scope(|scope| {
+            let (told, ready) = std::sync::mpsc::channel();
+            let follower = scope.spawn({
+                let commitments = &commitments;
+                move || {
+                    commitments.wake(std::thread::current());
+                    told.send(()).unwrap();
+                    while commitments.take(0, 9).is_empty() {
+                        std::thread::park_timeout(long);
+                    }
+                }
+            });
+            ready.recv().unwrap();
+            commitments.push(5, &numbered(0..5));
+            follower.join().unwrap();
+        });
+        assert!(began.elapsed() < long);
     }
 
     #[test]

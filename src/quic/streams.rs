@@ -55,6 +55,10 @@ impl Inbound {
             let mut bytes = &self.held[..];
             let frame = self.decoder.next(&mut bytes);
             self.held.advance(self.held.len() - bytes.len());
+            if self.held.is_empty() {
+                // Else the datagram it came in stays for as long as the client says nothing more.
+                self.held = Bytes::new();
+            }
             let stream = self.stream;
             let frame = frame.map_err(|error| CloseReason::Frame { stream, error })?;
             if frame.is_some() {
@@ -137,16 +141,13 @@ impl Outbox {
             }
         }
         if self.written == self.bytes.len() {
-            self.bytes.clear();
+            // Not kept for the next: most connections ask for nothing for minutes.
+            self.bytes = Vec::new();
             self.written = 0;
-            // What one large answer needed is not kept for ever by every connection.
-            self.bytes.shrink_to(KEPT);
         }
         Ok(())
     }
 }
-
-const KEPT: usize = 512;
 
 /// A server-opened stream of deliveries.
 pub(super) struct Delivery {

@@ -30,22 +30,22 @@ const READ_BYTES: usize = 1024 * 1024;
 const SYNCS: usize = 300;
 
 /// What the log does besides being durable.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Archive {
-    /// Nothing.
-    Plain,
-    /// It is encrypted, and published in a transparency log.
-    Everything,
+#[derive(Clone, Copy)]
+pub(super) struct Archive {
+    /// It is encrypted.
+    pub(super) encrypted: bool,
+    /// It is published in a transparency log.
+    pub(super) published: bool,
 }
 
 impl Archive {
     fn encryption(self) -> Option<Encryption> {
         let key = MasterKey::new([7; 32]);
-        (self == Self::Everything).then(|| Encryption::new(key))
+        self.encrypted.then(|| Encryption::new(key))
     }
 
     fn transparency(self, directory: &Path) -> anyhow::Result<Option<Transparency>> {
-        if self == Self::Plain {
+        if !self.published {
             return Ok(None);
         }
         let storage = Arc::new(Directory::open(&directory.join("tlog"))?);

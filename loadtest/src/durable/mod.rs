@@ -82,8 +82,19 @@ pub(crate) fn run(
     let machine = Machine::measure(directory.path())?;
     let jetstream = jetstream::find(nats_server);
     let throng = |system| SystemReport::new(system, env!("CARGO_PKG_VERSION").to_owned());
-    let mut plain = throng("Throng, embedded");
-    let mut everything = throng("… encrypted and published");
+    let mut ours = [
+        ("Throng, embedded", false, false),
+        ("… encrypted", true, false),
+        ("… published", false, true),
+        ("… encrypted and published", true, true),
+    ]
+    .map(|(system, encrypted, published)| {
+        let archive = Archive {
+            encrypted,
+            published,
+        };
+        (throng(system), archive)
+    });
     let mut nats = match &jetstream {
         Ok(found) => Some(SystemReport::new(
             "NATS JetStream, synced",
@@ -95,13 +106,10 @@ pub(crate) fn run(
         }
     };
     for number in 1..=load.rounds {
-        for (report, archive) in [
-            (&mut plain, Archive::Plain),
-            (&mut everything, Archive::Everything),
-        ] {
+        for (report, archive) in &mut ours {
             eprintln!("round {number} of {}: {}", load.rounds, report.system);
             let place = tempfile::tempdir_in(directory.path())?;
-            report.add(&embedded::round(load, archive, place.path())?);
+            report.add(&embedded::round(load, *archive, place.path())?);
         }
         if let (Ok(found), Some(nats)) = (&jetstream, &mut nats) {
             eprintln!("round {number} of {}: {}", load.rounds, nats.system);
@@ -109,10 +117,8 @@ pub(crate) fn run(
             nats.add(&jetstream::round(load, found, &place)?);
         }
     }
-    let systems = [Some(plain), Some(everything), nats]
-        .into_iter()
-        .flatten()
-        .collect();
+    let ours = ours.into_iter().map(|(report, _)| report);
+    let systems = ours.chain(nats).collect();
     let report = Report {
         scenario: file.name,
         machine,
@@ -190,7 +196,11 @@ mod tests {
         let mut load = load(&scenario(), Some(0.2)).unwrap().durable;
         (load.publishers, load.window) = (2, 16);
         let directory = tempfile::tempdir().unwrap();
-        for archive in [Archive::Plain, Archive::Everything] {
+        for everything in [false, true] {
+            let archive = Archive {
+                encrypted: everything,
+                published: everything,
+            };
             let place = tempfile::tempdir_in(directory.path()).unwrap();
             let round = embedded::round(&load, archive, place.path()).unwrap();
             assert!(round.acknowledged > 0);

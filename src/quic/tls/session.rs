@@ -3,7 +3,9 @@
 //! quinn-proto's own session keeps rustls' whole connection for as long as the client stays, and makes
 //! the keys of a key update (RFC 9001, section 6) before anybody asks for one. Here the connection goes
 //! with the handshake, but for the client's certificates, and those keys are made when the first packet
-//! needs them. Thousands of idle members pay for neither (docs/benchmarks.md).
+//! needs them. And the client is taken to keep two connection ids, of however many it would: each is
+//! remembered by connection and endpoint. Thousands of idle members pay for nothing of it
+//! (docs/benchmarks.md).
 
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
@@ -22,6 +24,10 @@ use rustls::quic::{self, KeyChange, PacketKeySet, Secrets, ServerConnection, Ver
 
 /// Alert `unexpected_message` (RFC 8446, section 6): a client has nothing to say after its handshake.
 const UNEXPECTED_MESSAGE: u8 = 10;
+
+/// How many connection ids a client keeps for us: without the parameter it is two, the fewest that are
+/// allowed and one to spare when it changes its path (RFC 9000, sections 5.1.1 and 18.2).
+const ACTIVE_CONNECTION_ID_LIMIT: u64 = 0x0e;
 
 /// The TLS configuration is none for QUIC.
 #[derive(Debug, thiserror::Error)]
@@ -159,10 +165,14 @@ impl Session for ForgetfulSession {
         let Stage::Shaking(connection) = &self.stage else {
             return Ok(None);
         };
-        let Some(mut encoded) = connection.quic_transport_parameters() else {
+        let Some(encoded) = connection.quic_transport_parameters() else {
             return Ok(None);
         };
-        Ok(Some(TransportParameters::read(Side::Server, &mut encoded)?))
+        // Checked as they came, read as they are to be understood.
+        TransportParameters::read(Side::Server, &mut &*encoded)?;
+        let understood = without(encoded, ACTIVE_CONNECTION_ID_LIMIT);
+        let parameters = TransportParameters::read(Side::Server, &mut &*understood)?;
+        Ok(Some(parameters))
     }
 
     fn write_handshake(&mut self, out: &mut Vec<u8>) -> Option<Keys> {
@@ -218,6 +228,32 @@ impl Session for ForgetfulSession {
         // What would be derived from is gone with the handshake.
         Err(ExportKeyingMaterialError)
     }
+}
+
+/// Transport parameters but for the one with this id (RFC 9000, section 18), as far as they are well formed.
+fn without(encoded: &[u8], id: u64) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let Some((found, after)) = variable(rest)
+        && let Some((len, value)) = variable(after)
+        && let Some(value) = value.get(usize::try_from(len).unwrap_or(usize::MAX)..)
+    {
+        if found != id {
+            kept.extend_from_slice(&rest[..rest.len() - value.len()]);
+        }
+        rest = value;
+    }
+    kept
+}
+
+/// A variable-length integer (RFC 9000, section 16) and what follows it.
+fn variable(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let len = 1 << (bytes.first()? >> 6);
+    let (integer, rest) = bytes.split_at_checked(len)?;
+    let folded = integer
+        .iter()
+        .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    Some((folded & (u64::MAX >> (64 - 8 * len as u32 + 2)), rest))
 }
 
 fn alert(code: u8, reason: String) -> TransportError {
@@ -374,6 +410,32 @@ mod tests {
             assert_eq!(chunk.bytes, text.as_slice(), "phase {phase}");
             let _ = chunks.finalize();
         }
+    }
+
+    #[test]
+    fn a_transport_parameter_is_left_out_wherever_it_stands_and_rubbish_is_no_trouble() {
+        // Ids and lengths of one, two, four and eight bytes.
+        let one = [0x0e, 1, 5];
+        let two = [0x40, 0x03, 0x40, 2, 0x45, 0xdc];
+        let four = [0x80, 0, 0, 0x01, 1, 30];
+        let eight = [0xc0, 0, 0, 0, 0, 0, 0, 0x0e, 1, 7];
+        let all = [&one[..], &two, &eight, &four].concat();
+        assert_eq!(without(&all, 0x0e), [&two[..], &four].concat());
+        assert_eq!(without(&all, 0x03), [&one[..], &eight, &four].concat());
+        for end in 0..all.len() {
+            assert!(without(&all[..end], 0x99).len() <= end);
+        }
+        assert!(without(&[0xff; 9], 1).is_empty());
+    }
+
+    #[test]
+    fn a_client_is_given_one_connection_id_to_spare() {
+        let mut pair = Pair::connected();
+        for _ in 0..3 {
+            pair.exchange();
+        }
+        let sent = pair.server.conn.stats().frame_tx.new_connection_id;
+        assert_eq!(sent, 1, "quinn's clients would take four");
     }
 
     #[test]
