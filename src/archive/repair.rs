@@ -63,6 +63,7 @@ pub fn repair(
 ) -> Result<Option<Repair>, RepairError> {
     let Looked {
         meta,
+        begin,
         segments,
         verdict,
     } = look(storage, THREADS, &|_| {})?;
@@ -74,14 +75,14 @@ pub fn repair(
     let at = match (part.first(), whole.last()) {
         (Some(part), _) => keepable(part).next,
         (None, Some(last)) => last.scan.as_ref().map_or(0, |scan| scan.next),
-        (None, None) => 0,
+        (None, None) => begin,
     };
     if !accept_loss {
         let at = RecordNumber(at);
         return Err(RepairError::LossNotAccepted { damage, at });
     }
     let digest_key_lost = meta.is_err();
-    let meta = raised(meta.ok(), &segments, at, &entropy);
+    let meta = raised(meta.ok(), &segments, (begin, at), &entropy);
     write_meta(storage, &meta)?;
 
     let mut kept_in = Vec::new();
@@ -107,7 +108,12 @@ pub fn repair(
 }
 
 /// The meta file after the repair: a new incarnation and epoch, above every one ever used.
-fn raised(meta: Option<Meta>, segments: &[Found], at: u64, entropy: &[u8; 32]) -> Meta {
+fn raised(
+    meta: Option<Meta>,
+    segments: &[Found],
+    (begin, at): (u64, u64),
+    entropy: &[u8; 32],
+) -> Meta {
     let headers = || {
         segments
             .iter()
@@ -129,6 +135,7 @@ fn raised(meta: Option<Meta>, segments: &[Found], at: u64, entropy: &[u8; 32]) -
     meta.incarnation = meta.incarnation.max(incarnation) + 1;
     meta.repaired_at = Some(at);
     meta.durable = at;
+    meta.begin = begin;
     meta
 }
 

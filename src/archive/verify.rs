@@ -4,8 +4,8 @@ use crate::log::Damage;
 use crate::log::format::{KEYRING, META, META_LEN, Meta};
 use crate::log::seal;
 use crate::log::storage::{Storage, StorageError, read_whole};
-use crate::log::survey::{Found, Scope, Verdict, judge, survey};
-use crate::log::{Defect, KeyringError, meta_damage};
+use crate::log::survey::{Found, Scope, Verdict, begin_of, judge, survey};
+use crate::log::{Defect, KeyringError, base_is_intact, base_name, meta_damage};
 use crate::wire::RecordNumber;
 
 /// How far a verification has got.
@@ -20,6 +20,8 @@ pub struct Progress {
 /// What a verification found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Report {
+    /// The first record: those before it were removed by retention.
+    pub begin: RecordNumber,
     /// Intact records.
     pub records: u64,
     /// Segment files.
@@ -72,10 +74,23 @@ pub fn verify(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report, VerifyError> {
     let Looked {
-        segments, verdict, ..
+        begin,
+        segments,
+        mut verdict,
+        ..
     } = look(storage, threads, progress)?;
+    // No repair brings it back.
+    if begin > 0 && !base_is_intact(storage, begin)? {
+        verdict.damage.push(Damage {
+            file: base_name(begin),
+            offset: 0,
+            record: RecordNumber(begin),
+            defect: Defect::State,
+        });
+    }
     let scans = || segments.iter().filter_map(|found| found.scan.as_ref());
     Ok(Report {
+        begin: RecordNumber(begin),
         records: scans().map(|scan| scan.intact).sum(),
         segments: segments.len() as u64,
         bytes: scans().map(|scan| scan.end).sum(),
@@ -91,6 +106,8 @@ pub fn verify(
 /// Everything there is.
 pub(super) struct Looked {
     pub(super) meta: Result<Meta, Damage>,
+    /// The first record.
+    pub(super) begin: u64,
     pub(super) segments: Vec<Found>,
     /// What the segments come to, damage to the meta file included.
     pub(super) verdict: Verdict,
@@ -113,21 +130,24 @@ pub(super) fn look(
             });
         },
     };
-    let segments = survey(storage, &scope)?;
-    let meta = if storage.names()?.iter().any(|name| name == META) {
+    let mut segments = survey(storage, &scope)?;
+    let names = storage.names()?;
+    let meta = if names.iter().any(|name| name == META) {
         Meta::decode(&read_whole(storage, META, META_LEN as u64 + 1)?).map_err(meta_damage)
     } else if segments.is_empty() {
         return Err(VerifyError::NotALog);
     } else {
         Err(meta_damage(Defect::Missing))
     };
-    let mut verdict = judge(&segments, meta.as_ref().ok());
+    let begin = begin_of(meta.as_ref().ok(), &names);
+    segments.retain(|found| found.first >= begin);
+    let mut verdict = judge(&segments, begin, meta.as_ref().ok());
     if let Err(damage) = &meta {
         verdict.damage.insert(0, damage.clone());
     }
     let scans = segments.iter().filter_map(|found| found.scan.as_ref());
     let named = scans.map(|scan| scan.key_max).max().unwrap_or(0);
-    match seal::find(storage, &storage.names()?, named) {
+    match seal::find(storage, &names, named) {
         Ok(_) => {}
         Err(KeyringError::Storage(error)) => return Err(error.into()),
         Err(KeyringError::Damaged { offset, defect, .. }) => {
@@ -137,6 +157,7 @@ pub(super) fn look(
     }
     Ok(Looked {
         meta,
+        begin,
         segments,
         verdict,
     })

@@ -9,15 +9,20 @@ use std::sync::{Arc, RwLock};
 use super::compaction::{CompactError, Compacted, compact, count};
 use super::gone::Gone;
 use super::keys::Keys;
+use super::meta_file::MetaFile;
 use super::segment::{Index, Segment, Shared};
+use super::snapshot::Snapshots;
 use super::storage::Storage;
+use super::writer::Log;
 use crate::wire::RecordNumber;
 
 /// Compacts the segments of a log.
 #[derive(Debug)]
 pub struct Compactor {
-    storage: Arc<dyn Storage>,
-    shared: Arc<Shared>,
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) meta_file: Arc<MetaFile>,
+    pub(super) snapshots: Snapshots,
     keys: Keys,
     /// Segments compacted so far: each has a new id.
     done: u64,
@@ -27,18 +32,25 @@ pub struct Compactor {
     asked: Option<u64>,
 }
 
-impl Compactor {
-    pub(super) fn new(storage: Arc<dyn Storage>, shared: Arc<Shared>, keys: Keys) -> Self {
-        Self {
-            storage,
-            shared,
-            keys,
+impl Log {
+    /// What takes the views that are gone from the segments that are sealed, and files of which nothing is
+    /// kept; for a thread of its own, and one of them at a time.
+    #[must_use]
+    pub fn compactor(&self) -> Compactor {
+        Compactor {
+            storage: self.storage.clone(),
+            shared: self.shared.clone(),
+            meta_file: self.meta_file.clone(),
+            snapshots: self.snapshots(),
+            keys: self.keys,
             done: 0,
             clean: HashSet::new(),
             asked: None,
         }
     }
+}
 
+impl Compactor {
     /// More is gone than before: every segment may hold some of it.
     pub fn begin(&mut self) {
         self.clean.clear();

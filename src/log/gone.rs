@@ -12,18 +12,52 @@ use crate::wire::{GroupId, Header, Take, TenantId};
 /// Whether content of a tenant's group on a UTC day is gone; group 0 is what is of no group or of many.
 type Ask = dyn Fn(TenantId, GroupId, i32) -> bool + Send + Sync;
 
+/// Whether a tenant's audit trail of a UTC day is over and nothing of that day is held.
+type AskTrail = dyn Fn(TenantId, i32) -> bool + Send + Sync;
+
 /// Says what is gone.
 #[derive(Clone)]
-pub struct Gone(Arc<Ask>);
+pub struct Gone {
+    content: Arc<Ask>,
+    trail: Option<Arc<AskTrail>>,
+}
 
 impl Gone {
     /// By this answer, which must be the same whenever it is asked.
     pub fn new(ask: impl Fn(TenantId, GroupId, i32) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(ask))
+        Self {
+            content: Arc::new(ask),
+            trail: None,
+        }
+    }
+
+    /// With this answer to whether the audit trail of a day is over too: without one it never is. Tenant 0
+    /// is what is of none.
+    #[must_use]
+    pub fn with_trail(self, ask: impl Fn(TenantId, i32) -> bool + Send + Sync + 'static) -> Self {
+        let trail: Arc<AskTrail> = Arc::new(ask);
+        Self {
+            trail: Some(trail),
+            ..self
+        }
+    }
+
+    /// Whether nothing of a record is to be kept any more: neither header and events nor, where there is
+    /// one, its view.
+    pub(crate) fn is_over(
+        &self,
+        header: &Header,
+        takes: impl Iterator<Item = Take>,
+        has_view: bool,
+    ) -> bool {
+        let day = header.timestamp().utc_day();
+        let trail = self.trail.as_ref();
+        trail.is_some_and(|trail| trail(header.tenant(), day))
+            && !(has_view && !self.has_record(header, takes))
     }
 
     pub(crate) fn has(&self, tenant: TenantId, group: GroupId, day: i32) -> bool {
-        (self.0)(tenant, group, day)
+        (self.content)(tenant, group, day)
     }
 
     /// Whether the view of a record with this header is gone.

@@ -7,7 +7,7 @@
 //!
 //! [`storage`] is the seam to the disk, `format` the bytes, `scan` one checked pass over a segment,
 //! `survey` all segments together, `recovery` the opening, `writer` and `reader` the two halves, `seal`
-//! encryption at rest, `chunked` the files of an index.
+//! encryption at rest, `removal` of old files, `chunked` the files of an index.
 
 mod chunked;
 mod commitments;
@@ -18,10 +18,12 @@ pub(crate) mod format;
 pub(crate) mod gone;
 mod index;
 mod keys;
+mod meta_file;
 mod offline;
 mod pass;
 mod reader;
 mod recovery;
+mod removal;
 pub(crate) mod scan;
 pub(crate) mod seal;
 mod segment;
@@ -46,12 +48,13 @@ pub(crate) use reader::Unreadable;
 pub use reader::{ReadError, Reader, Record};
 pub use recovery::{Cut, OpenError, Recovered, Repaired};
 pub(crate) use recovery::{cut, meta_damage, new_meta, write_meta};
+pub use removal::RemoveError;
 pub use seal::{
     Algorithm, Encryption, Erasure, KeyringError, MasterKey, MasterKeyId, NoMasterKey,
     UnknownAlgorithm, rewrap,
 };
 pub use snapshot::Snapshots;
-pub(crate) use snapshot::snapshot_position;
+pub(crate) use snapshot::{base_is_intact, base_name, snapshot_position};
 pub use space::{Class, NoSpace, Space};
 pub use storage::{Directory, Memory, Storage, StorageError};
 pub(crate) use tree::{leaf as leaf_hash, parent as node_hash};

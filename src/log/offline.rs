@@ -9,6 +9,7 @@ use super::reader::Reader;
 use super::recovery::{OpenError, meta_damage};
 use super::seal::{self, MasterKey, Vault};
 use super::segment::{Index, Segment, Shared};
+use super::snapshot::base;
 use super::storage::{Storage, read_whole};
 use super::survey::{Scope, judge, survey};
 
@@ -31,12 +32,14 @@ impl Reader {
             indexes: false,
             progress,
         };
-        let segments = survey(storage, &scope)?;
+        let mut segments = survey(storage, &scope)?;
         let meta = match read_whole(storage, META, META_LEN as u64 + 1) {
             Err(error) if error.is_not_found() => Err(meta_damage(Defect::Missing)),
             bytes => Meta::decode(&bytes?).map_err(meta_damage),
         }?;
-        if let Some(damage) = judge(&segments, Some(&meta)).damage.into_iter().next() {
+        segments.retain(|found| found.first >= meta.begin);
+        let verdict = judge(&segments, meta.begin, Some(&meta));
+        if let Some(damage) = verdict.damage.into_iter().next() {
             return Err(damage.into());
         }
         let scans = || segments.iter().filter_map(|found| found.scan.as_ref());
@@ -49,9 +52,10 @@ impl Reader {
             }
             (None, _) => None,
         };
-        let durable = scans().next_back().map_or(0, |scan| scan.next);
+        let durable = scans().next_back().map_or(meta.begin, |scan| scan.next);
         let index_bytes_max = Config::default().index_bytes_max;
         let shared = Shared::new(durable, index_bytes_max, vault.map(Arc::new));
+        shared.set_base(base(storage, meta.begin)?);
         for found in segments {
             // A damaged header was refused before.
             let Ok(header) = found.header else { continue };

@@ -37,6 +37,11 @@ impl<'a> Stored<'a> {
         self.frame.head()
     }
 
+    /// Whether its view is there, gone or not.
+    pub(crate) fn has_view(&self) -> bool {
+        !self.frame.view().is_empty()
+    }
+
     /// Bytes of its frame.
     pub(crate) fn len(&self) -> usize {
         self.frame.len()
@@ -72,8 +77,9 @@ pub(crate) struct Passed {
 }
 
 impl Reader {
-    /// The first record that the log has.
-    pub(crate) fn first(&self) -> RecordNumber {
+    /// The first record that the log has: what was before it has been removed by retention.
+    #[must_use]
+    pub fn first(&self) -> RecordNumber {
         RecordNumber(self.shared.first())
     }
 

@@ -14,6 +14,7 @@ use super::index::{Mark, Place};
 use super::scan::Window;
 use super::seal::{Unsealed, Vault};
 use super::segment::{Segment, Shared};
+use super::snapshot::base_name;
 use super::storage::StorageError;
 use crate::wire::{Draft, Envelope, GroupId, RecordNumber, Sequence, Take, TenantId};
 
@@ -119,6 +120,14 @@ pub enum ReadError {
     /// The disk failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// It was removed, when the retention of all that it is of was over.
+    #[error("record {record} was removed by retention: the log begins with record {begin}")]
+    Removed {
+        /// Asked for.
+        record: RecordNumber,
+        /// The first that there is.
+        begin: RecordNumber,
+    },
 }
 
 /// A handle that reads. Clones are cheap and may read at the same time.
@@ -148,9 +157,7 @@ impl Reader {
         let (mut records, mut bytes, mut next) = (Vec::new(), 0, from.0);
         let (durable, opener) = (self.shared.durable(), self.opener());
         while next < durable && (records.is_empty() || bytes < bytes_max) {
-            let Some((segment, end)) = self.shared.segment_of(next) else {
-                break;
-            };
+            let (segment, end) = self.segment_of(next)?;
             let mut walk = Walk::new(&segment, READ_AHEAD_LEN, self.locate(&segment, next)?);
             while walk.place.record < next {
                 walk.skip()?;
@@ -164,6 +171,28 @@ impl Reader {
             *lock(&self.shared.resume) = Some((segment.header.segment, walk.place));
         }
         Ok(records)
+    }
+
+    fn segment_of(&self, record: u64) -> Result<(Arc<Segment>, u64), ReadError> {
+        let found = self.shared.segment_of(record);
+        found.ok_or_else(|| ReadError::Removed {
+            record: RecordNumber(record),
+            begin: self.first(),
+        })
+    }
+
+    /// The state before the first record of the log, and that record's number; `None` where it is record 0.
+    /// Later that may be another: then what is read from here on has been removed.
+    pub fn base(&self) -> Result<Option<(RecordNumber, Vec<u8>)>, ReadError> {
+        let base = match self.shared.base() {
+            Some(base) => base,
+            None if self.shared.first() == 0 => return Ok(None),
+            None => return Err(base_damage(self.shared.first(), Defect::Missing)),
+        };
+        match base.state(self.shared.vault.as_deref())? {
+            Some(state) => Ok(Some((RecordNumber(base.position), state))),
+            None => Err(base_damage(base.position, Defect::State)),
+        }
     }
 
     /// The UTC day of a record; `None` where it is not durable.
@@ -192,9 +221,7 @@ impl Reader {
         let durable = self.shared.durable();
         let to = from.0.saturating_add(count_max as u64).min(durable);
         while next < to {
-            let Some((segment, end)) = self.shared.segment_of(next) else {
-                break;
-            };
+            let (segment, end) = self.segment_of(next)?;
             let mut walk = Walk::new(&segment, READ_AHEAD_LEN, self.locate(&segment, next)?);
             while walk.place.record < next {
                 walk.skip()?;
@@ -277,6 +304,16 @@ impl Reader {
             _ => Ok(self.shared.mark(segment, record)?.unwrap_or(start)),
         }
     }
+}
+
+fn base_damage(position: u64, defect: Defect) -> ReadError {
+    let damage = Damage {
+        file: base_name(position),
+        offset: 0,
+        record: RecordNumber(position),
+        defect,
+    };
+    damage.into()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

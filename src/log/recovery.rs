@@ -11,8 +11,10 @@ use std::sync::{Arc, RwLock};
 use super::config::{Config, ConfigError};
 use super::format::{Damage, Defect, EPOCH_MAX, META, META_LEN, Meta};
 use super::keys::{Keys, derive};
+use super::removal::sweep;
 use super::seal::{self, Keyring, KeyringError, Sealing};
 use super::segment::{Index, Segment, Shared};
+use super::snapshot::base;
 use super::storage::{File, Storage, StorageError, UNFINISHED, read_whole, replace, unfinished};
 use super::survey::{Found, Scope, judge, survey};
 use super::tail::Tail;
@@ -105,9 +107,11 @@ impl Log {
             indexes: true,
             progress: &|_, _| {},
         };
-        let segments = survey(&*storage, &scope)?;
+        let mut segments = survey(&*storage, &scope)?;
         let mut meta = read_meta(&*storage, &names, segments.is_empty(), &entropy)?;
-        let verdict = judge(&segments, Some(&meta));
+        let begin = meta.begin;
+        segments.retain(|found| found.first >= begin);
+        let verdict = judge(&segments, begin, Some(&meta));
         if let Some(damage) = verdict.damage.into_iter().next() {
             return Err(damage.into());
         }
@@ -121,7 +125,7 @@ impl Log {
             let given = config.encryption.as_ref().map(|it| &it.master);
             found.check(&meta.log, given)?;
         }
-        let next = scans.clone().next().map_or(0, |scan| scan.next);
+        let next = scans.clone().next().map_or(begin, |scan| scan.next);
         let last_timestamp = scans.clone().find_map(|scan| scan.last_timestamp);
         meta.epoch += 1;
         meta.durable = next;
@@ -131,6 +135,7 @@ impl Log {
                 storage.remove(name)?;
             }
         }
+        sweep(&*storage, begin)?;
         let cut = match (verdict.torn, segments.last()) {
             (Some(damage), Some(found)) => {
                 let end = found.scan.as_ref().map_or(0, |scan| scan.end);
@@ -165,6 +170,7 @@ impl Log {
         let sealing = config.encryption.as_ref().map(open_keys).transpose()?;
         let vault = sealing.as_ref().map(|sealing| sealing.vault().clone());
         let shared = Arc::new(Shared::new(next, config.index_bytes_max, vault));
+        shared.set_base(base(&*storage, begin)?);
         let log = Self::new(Opened {
             tail: adopt(segments, &shared),
             keys: Keys::new(&entropy),
@@ -262,6 +268,7 @@ pub(crate) fn new_meta(entropy: &[u8; 32]) -> Meta {
         digest_key: derive(entropy, b"digest"),
         repaired_at: None,
         durable: 0,
+        begin: 0,
     }
 }
 

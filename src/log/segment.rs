@@ -22,6 +22,13 @@ pub(crate) struct Segment {
     pub(crate) index: RwLock<Index>,
 }
 
+/// The state as of some record, as a file that can be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Base {
+    pub(crate) position: u64,
+    pub(crate) file: Arc<dyn File>,
+}
+
 /// A segment's index, as far as it is in memory.
 #[derive(Debug)]
 pub(crate) enum Index {
@@ -65,6 +72,8 @@ pub(crate) struct Shared {
     seal_asked: AtomicBool,
     /// What is gone, though it may be on disk still.
     gone: RwLock<Option<Gone>>,
+    /// The state as of the first record, where that is not 0: its position and file.
+    base: RwLock<Option<Base>>,
     /// Where the last read in order ended: the segment's id, which a compaction changes, and the place
     /// in it.
     pub(crate) resume: Mutex<Option<(u64, Mark)>>,
@@ -87,6 +96,7 @@ impl Shared {
             vault,
             seal_asked: AtomicBool::new(false),
             gone: RwLock::default(),
+            base: RwLock::default(),
             resume: Mutex::default(),
         }
     }
@@ -117,6 +127,36 @@ impl Shared {
     /// From here on nobody is handed what is gone.
     pub(crate) fn set_gone(&self, gone: Gone) {
         *self.gone.write().unwrap_or_else(PoisonError::into_inner) = Some(gone);
+    }
+
+    /// The state as of the first record; `None` where that is 0, or the file is missing.
+    pub(crate) fn base(&self) -> Option<Base> {
+        let base = self.base.read().unwrap_or_else(PoisonError::into_inner);
+        base.clone()
+    }
+
+    pub(crate) fn set_base(&self, base: Option<Base>) {
+        *self.base.write().unwrap_or_else(PoisonError::into_inner) = base;
+    }
+
+    /// Hands out no record before `begin`, which is the first of a segment, any more.
+    pub(crate) fn begin_at(&self, begin: u64, base: Base) {
+        let mut segments = self
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.set_base(Some(base));
+        let from = segments.partition_point(|segment| segment.header.first < begin);
+        segments.drain(..from);
+        drop(segments);
+        // Whoever keeps one keeps its file, and the space it takes.
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        let SettledSegments { bytes, segments } = &mut *settled;
+        segments.retain(|(kept, len)| {
+            let stays = kept.header.first >= begin;
+            *bytes -= if stays { 0 } else { *len };
+            stays
+        });
     }
 
     /// All segments that are sealed, the oldest first: all but the last.

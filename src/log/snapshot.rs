@@ -1,7 +1,8 @@
 //! Snapshots: the model's state as of a record, in checked files beside the segments.
 //!
 //! A container only: what the bytes mean is the model's. Two are kept, so that a damaged one costs a
-//! longer replay and not the start. Beside an encrypted log they are sealed under the node's key, each
+//! longer replay and not the start. A log whose first files were removed has a base besides: the state
+//! before its first record. Beside an encrypted log they are sealed under the node's key, each
 //! with a nonce of its own.
 
 use std::io::IoSlice;
@@ -11,8 +12,9 @@ use sha2::{Digest, Sha256};
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::seal::{Algorithm, Loaded, SnapshotKeys};
-use super::storage::{Operation, Storage, StorageError, read_whole, replace};
+use super::seal::{Algorithm, Loaded, SnapshotKeys, Vault};
+use super::segment::Base;
+use super::storage::{File, Operation, Storage, StorageError, replace};
 use crate::wire::RecordNumber;
 
 const MAGIC: [u8; 8] = *b"THRONGSN";
@@ -22,6 +24,8 @@ const VERSION_SEALED: u32 = 2;
 /// What one nonce is good for (NIST SP 800-38D, section 5.2.1.1), less than that.
 const SEALED_LEN_MAX: usize = 32 << 30;
 const SUFFIX: &str = ".snapshot";
+/// Of the state as of the first record, where files before it were removed.
+const BASE_SUFFIX: &str = ".base";
 /// Snapshots kept.
 const KEPT: usize = 2;
 
@@ -65,7 +69,74 @@ impl Head {
 }
 
 pub(crate) fn snapshot_position(name: &str) -> Option<u64> {
-    let digits = name.strip_suffix(SUFFIX)?;
+    position_in(name, SUFFIX)
+}
+
+/// The record that a base is the state before.
+pub(crate) fn base_position(name: &str) -> Option<u64> {
+    position_in(name, BASE_SUFFIX)
+}
+
+pub(crate) fn base_name(position: u64) -> String {
+    format!("{position:020}{BASE_SUFFIX}")
+}
+
+/// The base of a log that begins with record `begin`; `None` where that is 0, or there is none.
+pub(crate) fn base(storage: &dyn Storage, begin: u64) -> Result<Option<Base>, StorageError> {
+    if begin == 0 {
+        return Ok(None);
+    }
+    match storage.open(&base_name(begin)) {
+        Err(error) if error.is_not_found() => Ok(None),
+        file => Ok(Some(Base {
+            position: begin,
+            file: file?,
+        })),
+    }
+}
+
+impl Base {
+    /// The state; `None` where it is damaged or its key is not to be had.
+    pub(crate) fn state(&self, vault: Option<&Vault>) -> Result<Option<Vec<u8>>, StorageError> {
+        let bytes = read_file(&*self.file)?;
+        state_of(bytes, self.position, vault)
+    }
+}
+
+/// Whether the file of a base is as it was written; that needs no key.
+pub(crate) fn base_is_intact(storage: &dyn Storage, position: u64) -> Result<bool, StorageError> {
+    let Some(base) = base(storage, position)? else {
+        return Ok(false);
+    };
+    let bytes = read_file(&*base.file)?;
+    let sealed = SealedHead::ref_from_prefix(&bytes);
+    let is_sealed = sealed.is_ok_and(|(head, state)| head.is_of(position, state));
+    Ok(intact(&bytes, position) || is_sealed)
+}
+
+fn read_file(file: &dyn File) -> Result<Vec<u8>, StorageError> {
+    let mut bytes = vec![0; usize::try_from(file.len()?).unwrap_or(usize::MAX)];
+    let read = file.read_at(&mut bytes, 0)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
+/// The state in the bytes of a file, plain or sealed.
+fn state_of(
+    mut bytes: Vec<u8>,
+    position: u64,
+    vault: Option<&Vault>,
+) -> Result<Option<Vec<u8>>, StorageError> {
+    if intact(&bytes, position) {
+        bytes.drain(..HEAD_LEN);
+        return Ok(Some(bytes));
+    }
+    let is_open = vault.map(|vault| unseal(&mut bytes, position, vault));
+    Ok(is_open.transpose()?.flatten().map(|()| bytes))
+}
+
+fn position_in(name: &str, suffix: &str) -> Option<u64> {
+    let digits = name.strip_suffix(suffix)?;
     let all_digits = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     if all_digits {
         digits.parse().ok()
@@ -158,18 +229,61 @@ impl Snapshots {
     /// snapshots than the newest two are removed.
     pub fn write(&self, position: RecordNumber, state: &[u8]) -> Result<(), StorageError> {
         let name = format!("{:020}{SUFFIX}", position.0);
-        match &self.keys {
-            None => {
-                let head = Head::new(position.0, state);
-                let slices = &mut [IoSlice::new(head.as_bytes()), IoSlice::new(state)];
-                replace(&*self.storage, &name, slices)?;
-            }
-            Some(keys) => self.write_sealed(keys, &name, position.0, state)?,
-        }
+        self.write_file(&name, position.0, state)?;
         for (_, name) in self.newest_first()?.drain(..).skip(KEPT) {
             self.storage.remove(&name)?;
         }
         self.storage.sync()
+    }
+
+    /// Writes the state as of `position`, from which on the log is to begin: with it whoever reads the log
+    /// from there knows what was before. Durable on return.
+    pub fn write_base(&self, position: RecordNumber, state: &[u8]) -> Result<(), StorageError> {
+        self.write_file(&base_name(position.0), position.0, state)
+    }
+
+    /// The state as of `position`, from which on the log begins or is to; `None` where there is none that is
+    /// intact.
+    pub fn base(&self, position: RecordNumber) -> Result<Option<Vec<u8>>, StorageError> {
+        match base(&*self.storage, position.0)? {
+            Some(base) => base.state(self.vault()),
+            None => Ok(None),
+        }
+    }
+
+    /// The positions of the snapshots that are intact, at or after `from`, the newest first.
+    pub fn intact(&self, from: RecordNumber) -> Result<Vec<RecordNumber>, StorageError> {
+        let mut positions = Vec::new();
+        for (position, name) in self.newest_first()? {
+            if position >= from.0 && self.read(&name, position)?.is_some() {
+                positions.push(RecordNumber(position));
+            }
+        }
+        Ok(positions)
+    }
+
+    /// The state of the snapshot of that name; `None` where it is damaged.
+    fn read(&self, name: &str, position: u64) -> Result<Option<Vec<u8>>, StorageError> {
+        match self.storage.open(name) {
+            // A newer one may have taken its place.
+            Err(error) if error.is_not_found() => Ok(None),
+            file => state_of(read_file(&*file?)?, position, self.vault()),
+        }
+    }
+
+    fn vault(&self) -> Option<&Vault> {
+        self.keys.as_ref().map(|keys| &*keys.vault)
+    }
+
+    fn write_file(&self, name: &str, position: u64, state: &[u8]) -> Result<(), StorageError> {
+        match &self.keys {
+            None => {
+                let head = Head::new(position, state);
+                let slices = &mut [IoSlice::new(head.as_bytes()), IoSlice::new(state)];
+                replace(&*self.storage, name, slices)
+            }
+            Some(keys) => self.write_sealed(keys, name, position, state),
+        }
     }
 
     fn write_sealed(
@@ -194,39 +308,11 @@ impl Snapshots {
         replace(&*self.storage, name, slices)
     }
 
-    /// The state of a sealed snapshot; `None` where it is damaged or its key is not to be had.
-    fn unsealed(&self, bytes: &mut Vec<u8>, position: u64) -> Result<Option<()>, StorageError> {
-        let Some(keys) = &self.keys else {
-            return Ok(None);
-        };
-        let Ok((head, state)) = SealedHead::mut_from_prefix(bytes) else {
-            return Ok(None);
-        };
-        if !head.is_of(position, state) {
-            return Ok(None);
-        }
-        let Loaded::Open(cipher) = keys.vault.key(head.key.get())? else {
-            return Ok(None);
-        };
-        let (nonce, tag) = (head.nonce, head.tag);
-        let aad = &head.as_bytes()[..AUTHENTICATED_LEN];
-        if cipher.open(&nonce, aad, state, &tag).is_err() {
-            return Ok(None);
-        }
-        bytes.drain(..SEALED_HEAD_LEN);
-        Ok(Some(()))
-    }
-
     /// The newest intact snapshot and its position; damaged ones are passed over.
     pub fn latest(&self) -> Result<Option<(RecordNumber, Vec<u8>)>, StorageError> {
         for (position, name) in self.newest_first()? {
-            let mut bytes = read_whole(&*self.storage, &name, u64::MAX)?;
-            if intact(&bytes, position) {
-                bytes.drain(..HEAD_LEN);
-                return Ok(Some((RecordNumber(position), bytes)));
-            }
-            if self.unsealed(&mut bytes, position)?.is_some() {
-                return Ok(Some((RecordNumber(position), bytes)));
+            if let Some(state) = self.read(&name, position)? {
+                return Ok(Some((RecordNumber(position), state)));
             }
         }
         Ok(None)
@@ -240,6 +326,26 @@ impl Snapshots {
         found.sort_unstable_by(|a, b| b.cmp(a));
         Ok(found)
     }
+}
+
+/// Opens a sealed state in place; `None` where it is damaged or its key is not to be had.
+fn unseal(bytes: &mut Vec<u8>, position: u64, vault: &Vault) -> Result<Option<()>, StorageError> {
+    let Ok((head, state)) = SealedHead::mut_from_prefix(bytes) else {
+        return Ok(None);
+    };
+    if !head.is_of(position, state) {
+        return Ok(None);
+    }
+    let Loaded::Open(cipher) = vault.key(head.key.get())? else {
+        return Ok(None);
+    };
+    let (nonce, tag) = (head.nonce, head.tag);
+    let aad = &head.as_bytes()[..AUTHENTICATED_LEN];
+    if cipher.open(&nonce, aad, state, &tag).is_err() {
+        return Ok(None);
+    }
+    bytes.drain(..SEALED_HEAD_LEN);
+    Ok(Some(()))
 }
 
 fn intact(bytes: &[u8], position: u64) -> bool {

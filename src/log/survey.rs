@@ -9,6 +9,7 @@ use crate::wire::RecordNumber;
 use super::format::{Damage, Defect, Meta, SegmentHeader, segment_first, segment_name};
 use super::index::{GrowingIndex, IndexBuilder};
 use super::scan::{Scan, read_header, scan};
+use super::snapshot::base_position;
 use super::storage::{File, Storage, StorageError};
 
 /// Segments from the end of the log that are always scanned: the open one, and the one before it for
@@ -147,19 +148,38 @@ pub(crate) struct Verdict {
 /// The segments before the first damage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usable {
-    /// Sound segments that follow one another from record 0.
+    /// Sound segments that follow one another from where the log begins.
     pub(crate) whole: usize,
     /// Whether the next segment is usable up to its first damage.
     pub(crate) part: bool,
 }
 
-/// Judges segments together: whether they follow one another, and what their damage means.
-pub(crate) fn judge(segments: &[Found], meta: Option<&Meta>) -> Verdict {
+/// Where a log begins by the meta file; where that is lost, by what is there: its first record, or the last
+/// base that a segment follows.
+pub(crate) fn begin_of(meta: Option<&Meta>, names: &[String]) -> u64 {
+    if let Some(meta) = meta {
+        return meta.begin;
+    }
+    let firsts: Vec<u64> = names
+        .iter()
+        .filter_map(|name| segment_first(name))
+        .collect();
+    if firsts.contains(&0) {
+        return 0;
+    }
+    let bases = names.iter().filter_map(|name| base_position(name));
+    let followed = bases.filter(|base| firsts.contains(base));
+    followed.max().unwrap_or(0)
+}
+
+/// Judges the segments of a log that begins with record `begin` together: whether they follow one another,
+/// and what their damage means.
+pub(crate) fn judge(segments: &[Found], begin: u64, meta: Option<&Meta>) -> Verdict {
     let mut verdict = Verdict::default();
     let mut log = meta.map(|meta| meta.log);
     let durable = meta.map_or(0, |meta| meta.durable);
     // Where the next segment should begin and which root it should name, as far as it is known.
-    let (mut expected, mut root) = (Some(0), Some([0; 32]));
+    let (mut expected, mut root) = (Some(begin), (begin == 0).then_some([0; 32]));
     for (number, found) in segments.iter().enumerate() {
         let last = number + 1 == segments.len();
         if let Some(expected) = expected

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::chunked::Chunked;
 use super::commitments::Commitments;
-use super::compactor::Compactor;
 use super::config::Config;
 use super::format::{
     BATCH_HEADER_LEN, BatchHeader, BatchKind, FOOTER_LEN, FooterBody, FrameSeal, Meta,
@@ -16,8 +15,8 @@ use super::format::{
 };
 use super::gone::Gone;
 use super::keys::Keys;
+use super::meta_file::MetaFile;
 use super::reader::Reader;
-use super::recovery::write_meta;
 use super::seal::{Destroyed, Erasure, Sealing};
 use super::segment::Shared;
 use super::snapshot::Snapshots;
@@ -79,10 +78,11 @@ pub enum AppendError {
 /// The log, as its one writer has it.
 #[derive(Debug)]
 pub struct Log {
-    storage: Arc<dyn Storage>,
+    pub(super) storage: Arc<dyn Storage>,
     config: Config,
     meta: Meta,
-    keys: Keys,
+    pub(super) meta_file: Arc<MetaFile>,
+    pub(super) keys: Keys,
     sealing: Option<Sealing>,
     tail: Tail,
     spares: Spares,
@@ -92,7 +92,7 @@ pub struct Log {
     /// Whoever follows the durable end, and the commitments of the batch being written.
     followed: Option<Arc<Commitments>>,
     commitments: Vec<[u8; 32]>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     space: Arc<Space>,
     /// What a full disk had no room to write down of what is to be destroyed.
     to_destroy: Option<Gone>,
@@ -153,6 +153,7 @@ impl Log {
             }
         };
         let mut log = Self {
+            meta_file: Arc::new(MetaFile::new(storage.clone(), meta)),
             storage,
             config,
             meta,
@@ -206,8 +207,8 @@ impl Log {
             if !log.tail.committed {
                 log.commit()?;
             }
-            log.meta.durable = log.next;
-            Ok(write_meta(&*log.storage, &log.meta)?)
+            let next = log.next;
+            Ok(log.meta_file.update(|meta| meta.durable = next)?)
         })
     }
 
@@ -272,12 +273,6 @@ impl Log {
             Ok(())
         })?;
         Ok(sealed)
-    }
-
-    /// What takes the views that are gone from the segments that are sealed; for a thread of its own.
-    #[must_use]
-    pub fn compactor(&self) -> Compactor {
-        Compactor::new(self.storage.clone(), self.shared.clone(), self.keys)
     }
 
     /// The snapshots beside this log, sealed as it is.

@@ -8,6 +8,7 @@ mod damage;
 mod directory;
 mod encryption;
 mod flips;
+mod removal;
 mod repair;
 mod tampering;
 mod tlog_audit;

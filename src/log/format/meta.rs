@@ -28,6 +28,8 @@ pub(crate) struct Meta {
     pub(crate) repaired_at: Option<u64>,
     /// Records before this number were durable when this file was written.
     pub(crate) durable: u64,
+    /// The first record of the log: what was before it has been removed.
+    pub(crate) begin: u64,
 }
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -41,7 +43,8 @@ struct Raw {
     digest_key: [u8; 16],
     repaired_at: U64,
     durable: U64,
-    reserved: [u8; 52],
+    begin: U64,
+    reserved: [u8; 44],
     checksum: U32,
 }
 
@@ -59,7 +62,8 @@ impl Meta {
             digest_key: self.digest_key,
             repaired_at: self.repaired_at.unwrap_or(NEVER).into(),
             durable: self.durable.into(),
-            reserved: [0; 52],
+            begin: self.begin.into(),
+            reserved: [0; 44],
             checksum: U32::ZERO,
         };
         raw.checksum = crc32c::crc32c(&raw.as_bytes()[..META_LEN - 4]).into();
@@ -88,7 +92,7 @@ impl Meta {
         if found != expected {
             return Err(Defect::Checksum { found, expected });
         }
-        if raw.reserved != [0; 52] || raw.epoch.get() > EPOCH_MAX {
+        if raw.reserved != [0; 44] || raw.epoch.get() > EPOCH_MAX {
             return Err(Defect::Reserved);
         }
         let repaired_at = raw.repaired_at.get();
@@ -99,6 +103,7 @@ impl Meta {
             digest_key: raw.digest_key,
             repaired_at: (repaired_at != NEVER).then_some(repaired_at),
             durable: raw.durable.get(),
+            begin: raw.begin.get(),
         })
     }
 }
@@ -112,6 +117,7 @@ impl fmt::Debug for Meta {
             digest_key: _, // A secret.
             repaired_at,
             durable,
+            begin,
         } = self;
         f.debug_struct("Meta")
             .field("log", log)
@@ -119,6 +125,7 @@ impl fmt::Debug for Meta {
             .field("incarnation", incarnation)
             .field("repaired_at", repaired_at)
             .field("durable", durable)
+            .field("begin", begin)
             .finish_non_exhaustive()
     }
 }

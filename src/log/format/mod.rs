@@ -168,6 +168,9 @@ pub enum Defect {
     /// A segment other than the last has no footer.
     #[error("the segment has no footer, though another follows")]
     Unsealed,
+    /// A state that is not as it was written, or whose key is not to be had.
+    #[error("the state in it is not as it was written, or its key is not to be had")]
+    State,
     /// A file that should be there is not.
     #[error("the file is missing")]
     Missing,
