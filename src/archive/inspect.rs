@@ -1,9 +1,10 @@
 //! One record of a log, and where it stands.
 
-use crate::log::format::{Frame, segment_first, segment_name};
+use crate::log::format::{Frame, META, META_LEN, Meta, segment_first, segment_name};
 use crate::log::scan::{Visit, read_header, scan};
 use crate::log::seal::Vault;
-use crate::log::storage::{Storage, StorageError};
+use crate::log::storage::{Storage, StorageError, read_whole};
+use crate::log::survey::begin_of;
 use crate::log::{Damage, KeyringError, MasterKey, Record, Unreadable, leaf_hash};
 use crate::wire::RecordNumber;
 
@@ -40,6 +41,14 @@ pub enum InspectError {
         /// Which.
         record: RecordNumber,
     },
+    /// It was removed, when the retention of all that it is of was over.
+    #[error("record {record} was removed by retention: the log begins with record {begin}")]
+    Removed {
+        /// Which.
+        record: RecordNumber,
+        /// The first that there is.
+        begin: RecordNumber,
+    },
     /// No segment holds an intact record of this number.
     #[error("record {record} is not in this log: {}", match .damage {
         Some(damage) => damage.to_string(),
@@ -74,6 +83,11 @@ fn search(
     vault: Option<&Vault>,
 ) -> Result<Inspected, InspectError> {
     let names = storage.names()?;
+    let begin = begin_of(read_meta(storage)?.as_ref(), &names);
+    if record.0 < begin {
+        let begin = RecordNumber(begin);
+        return Err(InspectError::Removed { record, begin });
+    }
     let firsts = names.iter().filter_map(|name| segment_first(name));
     let not_found = |damage| InspectError::NotFound { record, damage };
     let first = firsts.filter(|first| *first <= record.0).max();
@@ -106,6 +120,14 @@ fn search(
         leaf: leaf_hash(&commitment),
         commitment,
     })
+}
+
+/// The meta file, where there is one that can be read.
+fn read_meta(storage: &dyn Storage) -> Result<Option<Meta>, StorageError> {
+    match read_whole(storage, META, META_LEN as u64 + 1) {
+        Err(error) if error.is_not_found() => Ok(None),
+        bytes => Ok(Meta::decode(&bytes?).ok()),
+    }
 }
 
 struct Search<'a> {

@@ -5,6 +5,7 @@
 //! Reads with the log's own scan, so that "sound" here and "recovered" there mean the same
 //! (invariant 8). Whoever opened the storage holds its lock: nothing changes underneath.
 
+mod base;
 pub mod export;
 mod inspect;
 mod offline;
@@ -15,6 +16,8 @@ pub mod search;
 pub mod tlog;
 mod verify;
 
+pub use base::BaseError;
+pub(crate) use base::state_before;
 pub use inspect::{InspectError, Inspected, inspect, inspect_sealed};
 pub use offline::{OfflineError, read_offline};
 pub use repair::{Repair, RepairError, repair};

@@ -1,9 +1,10 @@
 //! Reading a whole log that no process writes, as the engine would have it read: what is gone is not
 //! handed out, though its bytes may be there until they are compacted (SPEC A4, A5).
 
+use super::{BaseError, state_before};
 use crate::log::{self, MasterKey, OpenError, ReadError, Reader, Storage};
 use crate::model::event::{self, EventsError};
-use crate::model::{Gone, Stamp, State, apply, changes_what_is_gone};
+use crate::model::{Gone, Stamp, apply, changes_what_is_gone};
 use crate::wire::{Header, RecordNumber};
 
 /// Bytes of records read at a time.
@@ -19,6 +20,9 @@ pub enum OfflineError {
     /// A record cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The state before its first record cannot be read.
+    #[error(transparent)]
+    Base(#[from] BaseError),
     /// The events of a record are not what this build knows.
     #[error("record {record} holds events that cannot be read: {why}")]
     Events {
@@ -39,10 +43,10 @@ pub fn read_offline(
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Reader, OfflineError> {
     let reader = Reader::offline(storage, master, threads, progress)?;
-    let mut changes = false;
+    let mut changes = reader.first() > RecordNumber(0);
     each(&reader, |_, events| changes |= changes_what_is_gone(events))?;
     if changes {
-        let mut state = State::new();
+        let (mut state, _) = state_before(&reader)?;
         each(&reader, |header, events| {
             apply(&mut state, &Stamp::of_header(header), events);
         })?;
@@ -58,7 +62,7 @@ fn each(
     reader: &Reader,
     mut look: impl FnMut(&Header, &[event::Event]),
 ) -> Result<(), OfflineError> {
-    let mut next = RecordNumber(0);
+    let mut next = reader.first();
     while next < reader.durable() {
         for record in reader.read(next, READ_BYTES)? {
             let header = record.envelope.header();

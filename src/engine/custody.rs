@@ -2,13 +2,14 @@
 //!
 //! The model says what is gone, in the order of records. When such a record is durable the log hands
 //! that content to nobody any more and destroys its keys before anybody is answered; this thread then
-//! takes it from the segments, in the background. Whatever a crash leaves undone is done at open.
+//! takes it from the segments, in the background, and removes whole files of which nothing is kept. Whatever a crash leaves undone is done at open.
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::removal::Removal;
 use super::sequencer::{Origin, Sequencer};
 use super::stats::Counters;
 use crate::log::{self, CompactError, Compactor};
@@ -41,12 +42,15 @@ impl Newest {
 
 /// The model's table as the log asks it.
 pub(crate) fn as_the_log_asks(gone: Gone) -> log::Gone {
+    let trail = gone.clone();
     log::Gone::new(move |tenant, group, day| gone.has(tenant, group, day))
+        .with_trail(move |tenant, day| trail.trail_is_over(tenant, day))
 }
 
 /// Takes what is gone from the disk.
 pub(crate) struct Custodian {
     pub(crate) compactor: Compactor,
+    pub(crate) removal: Removal,
     pub(crate) newest: Arc<Newest>,
     pub(crate) gone: Gone,
     /// Days of which something may be on disk still.
@@ -65,23 +69,35 @@ impl Custodian {
                 self.days = union(self.days.take(), days);
                 self.gone = gone;
                 self.compactor.begin();
+                self.removal.begin();
                 pause = 0;
             }
             if pause > 0 {
                 pause -= 1;
-            } else if let Some(days) = self.days.clone()
-                && let Err(error) = self.compact(&days)
-            {
-                self.counters
-                    .custody_failures
-                    .fetch_add(1, Ordering::Relaxed);
-                tracing::error!(%error, "content that is gone could not be taken from the disk: it is tried again");
-                pause = LOOKS_AFTER_ERROR;
+            } else {
+                if let Some(days) = self.days.clone()
+                    && let Err(error) = self.compact(&days)
+                {
+                    self.count_failure();
+                    tracing::error!(%error, "content that is gone could not be taken from the disk: it is tried again");
+                    pause = LOOKS_AFTER_ERROR;
+                }
+                if let Err(error) = self.removal.step(&mut self.compactor, &self.gone) {
+                    self.count_failure();
+                    tracing::error!(%error, "files of which nothing is kept could not be removed: it is tried again");
+                    pause = LOOKS_AFTER_ERROR;
+                }
             }
             let left = u64::from(self.days.is_some());
             self.counters.custody_pending.store(left, Ordering::Release);
             std::thread::park_timeout(LOOK_EVERY);
         }
+    }
+
+    fn count_failure(&self) {
+        self.counters
+            .custody_failures
+            .fetch_add(1, Ordering::Relaxed);
     }
 
     fn compact(&mut self, days: &RangeInclusive<i32>) -> Result<(), CompactError> {

@@ -12,7 +12,7 @@ use super::outbox::Outbox;
 use super::port::{Fetch, FetchError, Item};
 use crate::log::{ReadError, Reader, Record};
 use crate::model::{self, Projection};
-use crate::wire::{Envelope, HeaderFields, Kind, RecordNumber};
+use crate::wire::{Envelope, HeaderFields, Kind, RecordNumber, Sequence};
 
 /// What one fetch brings at most, in bytes.
 pub(crate) const FETCH_BYTES_MAX: usize = 256 * 1024;
@@ -81,7 +81,21 @@ pub(crate) fn projection(record: &Record) -> Projection {
     model::project(&record.envelope, &record.takes, &events)
 }
 
+/// A place of a group whose record was removed: what members get there as from content that is gone.
+fn removed(fetch: &Fetch, sequence: Sequence) -> Option<Envelope> {
+    let fields = HeaderFields {
+        kind: Kind::Tombstone,
+        tenant: fetch.tenant,
+        group: fetch.group,
+        sequence,
+        ..HeaderFields::default()
+    };
+    Envelope::new(&fields, &[]).ok()
+}
+
 fn group(reader: &Reader, fetch: &Fetch) -> Result<Vec<Envelope>, FetchError> {
+    // Before it is read: what is removed meanwhile is asked for again.
+    let begins_later = reader.first() > RecordNumber(0);
     let records = reader
         .read_group(
             fetch.tenant,
@@ -93,6 +107,16 @@ fn group(reader: &Reader, fetch: &Fetch) -> Result<Vec<Envelope>, FetchError> {
         .map_err(|error| FetchError::Read(Arc::new(error)))?;
     let mut envelopes: Vec<Envelope> = Vec::with_capacity(records.len());
     let mut next = fetch.from;
+    // A group's sequences follow one another, and so do records: none that is missing at the front was lost.
+    if begins_later {
+        let stays = records.iter().flat_map(|record| &record.takes);
+        let stays = stays.filter(|take| take.group == fetch.group && take.sequence >= next);
+        let stays = stays.map(|take| take.sequence).min();
+        while next <= fetch.to && stays.is_none_or(|stays| next < stays) {
+            envelopes.extend(removed(fetch, next));
+            next = next.next();
+        }
+    }
     for record in &records {
         // A record may take two places in a group: one that makes it and says something there.
         for envelope in projection(record).envelopes {

@@ -27,6 +27,7 @@ mod port;
 mod pull;
 mod record;
 mod recovery;
+mod removal;
 #[cfg(feature = "search")]
 mod search;
 mod sequencer;

@@ -21,6 +21,7 @@ use super::journal::Journal;
 use super::online::Online;
 use super::pull::Secrets;
 use super::recovery::{self, ReplayError};
+use super::removal::Removal;
 use super::sequencer::Sequencer;
 use super::snapshot::Snapshotter;
 use super::stats::Counters;
@@ -126,7 +127,7 @@ impl Engine {
             (searching, files)
         });
         let snapshots = log.snapshots();
-        let mut replayed = recovery::from_snapshot(&snapshots, recovered.next)?;
+        let mut replayed = recovery::from_snapshot(&snapshots, &reader, recovered.next)?;
         let counters = Arc::new(Counters {
             snapshot: AtomicU64::new(replayed.next.0),
             tlog_size: AtomicU64::new(publishing.as_ref().map_or(0, |(it, ..)| it.signed())),
@@ -141,7 +142,15 @@ impl Engine {
         }
         let newest_gone = Arc::<Newest>::default();
         let stop_custody = Arc::new(AtomicBool::new(false));
+        let wanted = Arc::new(AtomicBool::new(false));
         let custodian = Custodian {
+            removal: Removal::new(
+                reader.clone(),
+                snapshots.clone(),
+                publishing.is_some(),
+                Arc::clone(&wanted),
+                Arc::clone(&counters),
+            ),
             compactor: log.compactor(),
             newest: Arc::clone(&newest_gone),
             days: (!gone.is_empty()).then_some(i32::MIN..=i32::MAX),
@@ -210,6 +219,7 @@ impl Engine {
             reader: reader.clone(),
             snapshots,
             every_records: options.snapshot_every_records,
+            wanted,
             counters: Arc::clone(&counters),
             stop: Arc::clone(&stop_snapshots),
         };
@@ -295,6 +305,7 @@ impl Engine {
                 counters: Arc::clone(&counters),
                 stop: Arc::default(),
                 slot: Arc::default(),
+                begun: AtomicU64::default(),
             };
             super::search::Running::start(indexer, |run| spawn("throng-search", run))
         });

@@ -4,6 +4,7 @@
 //! compared with those written, so that a build that would decide otherwise says so instead of
 //! going on.
 
+use crate::archive::{BaseError, state_before};
 use crate::log::{ReadError, Reader, Snapshots, StorageError};
 use crate::model::event::EventsError;
 use crate::model::{self, SnapshotError, Stamp, State};
@@ -62,9 +63,10 @@ pub(crate) struct Replayed {
     pub(crate) snapshot_len: usize,
 }
 
-/// The newest snapshot that does not reach past `limit`, or nothing yet.
+/// The newest snapshot that does not reach past `limit`, or the state before the log's first record.
 pub(crate) fn from_snapshot(
     snapshots: &Snapshots,
+    reader: &Reader,
     limit: RecordNumber,
 ) -> Result<Replayed, ReplayError> {
     match snapshots.latest()? {
@@ -77,11 +79,20 @@ pub(crate) fn from_snapshot(
                 snapshot_len: bytes.len(),
             })
         }
-        _ => Ok(Replayed {
-            state: State::new(),
-            next: RecordNumber(0),
-            snapshot_len: 0,
-        }),
+        _ => {
+            let (state, next) = state_before(reader).map_err(|error| match error {
+                BaseError::Read(error) => ReplayError::Read(error),
+                BaseError::State { begin, source } => ReplayError::Snapshot {
+                    position: begin,
+                    source,
+                },
+            })?;
+            Ok(Replayed {
+                state,
+                next,
+                snapshot_len: 0,
+            })
+        }
     }
 }
 

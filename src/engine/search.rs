@@ -3,7 +3,7 @@
 //! Nobody waits for the index. A search is a record before it is made (SPEC P1, A1), so it is answered only
 //! once that record is durable (invariant 2); who may search is the model's affair.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -133,6 +133,8 @@ pub(super) struct Indexer {
     pub(super) counters: Arc<Counters>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) slot: Slot,
+    /// What was removed from the log before this record is not in the index.
+    pub(super) begun: AtomicU64,
 }
 
 impl Indexer {
@@ -178,6 +180,7 @@ impl Indexer {
                 if is_damaged {
                     opened.clear()?;
                 }
+                self.begun.store(0, Ordering::Relaxed);
                 let search = opened.search(self.reader.clone());
                 *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(search);
                 index.insert(opened)
@@ -186,6 +189,13 @@ impl Indexer {
         if index.is_damaged() {
             tracing::warn!("the search index is damaged: it is made again from the log");
             index.clear()?;
+            self.begun.store(0, Ordering::Relaxed);
+        }
+        // What was removed from the log is found no more, and is not read.
+        let first = self.reader.first();
+        if first > RecordNumber(self.begun.load(Ordering::Relaxed)) {
+            index.begin_at(first)?;
+            self.begun.store(first.0, Ordering::Relaxed);
         }
         self.count(index);
         while !self.is_stopping() {

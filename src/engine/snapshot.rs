@@ -21,6 +21,8 @@ pub(crate) struct Snapshotter {
     pub(crate) reader: Reader,
     pub(crate) snapshots: Snapshots,
     pub(crate) every_records: u64,
+    /// Somebody waits for one.
+    pub(crate) wanted: Arc<AtomicBool>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) stop: Arc<AtomicBool>,
 }
@@ -30,7 +32,9 @@ impl Snapshotter {
     pub(crate) fn run(self) {
         while !self.stop.load(Ordering::Acquire) {
             let last = self.counters.snapshot.load(Ordering::Relaxed);
-            if self.reader.durable().0 >= last.saturating_add(self.every_records) {
+            let durable = self.reader.durable().0;
+            let wanted = self.wanted.swap(false, Ordering::AcqRel) && durable > last;
+            if wanted || durable >= last.saturating_add(self.every_records) {
                 self.make(self.reader.durable());
             }
             std::thread::park_timeout(LOOK_EVERY);
@@ -38,7 +42,7 @@ impl Snapshotter {
     }
 
     fn make(&self, position: RecordNumber) {
-        let made = recovery::from_snapshot(&self.snapshots, position).and_then(|mut replayed| {
+        let made = recovery::from_snapshot(&self.snapshots, &self.reader, position).and_then(|mut replayed| {
             if !has_room(replayed.snapshot_len as u64) {
                 return Ok(None);
             }
@@ -66,7 +70,7 @@ impl Snapshotter {
 }
 
 /// Whether memory for a second state is available, as far as the system says.
-fn has_room(snapshot_len: u64) -> bool {
+pub(super) fn has_room(snapshot_len: u64) -> bool {
     let Ok(meminfo) = std::fs::read_to_string("/proc/meminfo") else {
         return true;
     };

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::error::IndexError;
 use super::folder::Folder;
 use super::manifest::{Entry, MANIFEST, Manifest};
-use super::part::{Part, PartWriter, merge};
+use super::part::{IsGone, Part, PartWriter, merge};
 use super::query::Search;
 use super::said::Said;
 use crate::log::storage::unfinished;
@@ -198,11 +198,22 @@ impl Index {
         &mut self,
         is_gone: impl Fn(TenantId, GroupId, i32) -> bool,
     ) -> Result<(), IndexError> {
+        self.drop_documents(&is_gone, 0)
+    }
+
+    /// Removes what records before `first` said: they are removed from the log, which begins there. Durable on
+    /// return.
+    pub fn begin_at(&mut self, first: RecordNumber) -> Result<(), IndexError> {
+        self.next = self.next.max(first.0);
+        self.drop_documents(&|_, _, _| false, first.0)
+    }
+
+    fn drop_documents(&mut self, is_gone: &IsGone<'_>, first: u64) -> Result<(), IndexError> {
         let parts = self.all_parts()?;
         let mut left = Vec::with_capacity(parts.len());
         let mut number = new_number(&parts);
         for part in parts {
-            match part.erased(&is_gone)? {
+            match part.erased(is_gone, first)? {
                 None => left.push(part),
                 Some(erased) if erased.documents == 0 => {}
                 Some(erased) => {

@@ -380,8 +380,13 @@ impl Part {
         })
     }
 
-    /// The documents whose content is gone, by tenant, group and day; `None` where there are none.
-    pub(super) fn erased(&self, is_gone: &IsGone<'_>) -> Result<Option<Erased>, IndexError> {
+    /// The documents whose content is gone, by tenant, group and day, and those of records before `first`;
+    /// `None` where there are none.
+    pub(super) fn erased(
+        &self,
+        is_gone: &IsGone<'_>,
+        first: u64,
+    ) -> Result<Option<Erased>, IndexError> {
         fenced(|| {
             let days = self.reader.fast_fields().i64(DAY)?;
             let mut left = BitSet::with_max_value_and_full(self.reader.max_doc());
@@ -400,6 +405,15 @@ impl Part {
                         left.remove(found.doc());
                     }
                     found.advance();
+                }
+            }
+            if self.entry.first < first {
+                let places = self.reader.fast_fields().u64(PLACE)?;
+                for document in 0..self.reader.max_doc() {
+                    let place = places.first(document).unwrap_or_default();
+                    if Place(place).record() < first {
+                        left.remove(document);
+                    }
                 }
             }
             let documents = left.len() as u64;

@@ -12,7 +12,7 @@ use super::index::{Shared, View};
 use super::part::{Key, Place};
 use super::said::{Message, Said};
 use super::words::{WORDS_LEN_MAX, Words};
-use crate::log::{Reader, Record};
+use crate::log::{ReadError, Reader, Record};
 use crate::wire::{GroupId, Kind, PersonId, RecordNumber, Sequence, TenantId, Timestamp};
 
 /// Hits of one page, at most.
@@ -250,7 +250,10 @@ impl Search {
 
     /// A record of the log; `None` where there is none of that number.
     fn record(&self, number: u64) -> Result<Option<Record>, IndexError> {
-        let read = self.reader.read(RecordNumber(number), 1)?.into_iter();
+        let read = match self.reader.read(RecordNumber(number), 1) {
+            Err(ReadError::Removed { .. }) => return Ok(None),
+            read => read?.into_iter(),
+        };
         let mut read = read.filter(|it| it.envelope.header().record().0 == number);
         Ok(read.next())
     }

@@ -3,7 +3,9 @@
 
 use super::proof::{Proof, ProofError};
 use super::prove::inclusion;
-use super::stored::{Signed, StoredError, read_checkpoint, read_hashes, read_tile};
+use super::stored::{
+    Signed, StoredError, read_checkpoint, read_commitments, read_hashes, read_tile,
+};
 use super::tile::{Part, TILE_WIDTH, Tile, encode_entries, tiles_of};
 use super::{Edge, Hash, VerifyingKey, base64, leaf_hash};
 use crate::archive::inspect::{InspectError, inspect};
@@ -182,11 +184,20 @@ pub fn audit(
         let found = signed.checkpoint.origin.clone();
         auditor.fault(Fault::Foreign { found });
     }
+    if let Err(fault) = auditor.removed(meta.begin.min(size)) {
+        auditor.fault(fault);
+        let (faults, unsigned) = (auditor.faults, 0);
+        return Ok(Audit {
+            signed,
+            unsigned,
+            faults,
+        });
+    }
     let names = log.names()?;
-    let mut segments: Vec<_> = names
+    let firsts = names
         .iter()
-        .filter_map(|name| Some((segment_first(name)?, name)))
-        .collect();
+        .filter_map(|name| Some((segment_first(name)?, name)));
+    let mut segments: Vec<_> = firsts.filter(|(first, _)| *first >= meta.begin).collect();
     segments.sort_unstable();
     for (first, name) in segments {
         let file = log.open(name)?;
@@ -230,6 +241,24 @@ impl Auditor<'_> {
                 self.fault(Fault::Unreadable { tile, why });
             }
         }
+    }
+
+    /// The records before `begin`, which the log has no more: by their published entries. The signed root
+    /// tells whether these are they.
+    fn removed(&mut self, begin: u64) -> Result<(), Fault> {
+        for number in 0..begin.div_ceil(TILE_WIDTH) {
+            let range = (number * TILE_WIDTH, begin.min((number + 1) * TILE_WIDTH));
+            let tile = Tile::in_tree(Part::Entries, number, self.size);
+            let some = read_commitments(self.published, range, self.size);
+            let some = some.map_err(|error| Fault::Unreadable {
+                tile: tile.unwrap_or(Tile::full(0, number)),
+                why: error.to_string(),
+            })?;
+            for commitment in some {
+                self.record(commitment);
+            }
+        }
+        Ok(())
     }
 
     fn record(&mut self, commitment: Hash) {
@@ -302,7 +331,8 @@ impl Visit for Auditor<'_> {
     }
 }
 
-/// The proof that a record, as the log holds it, is under the signed root; checked.
+/// The proof that a record, as the log holds it, is under the signed root; checked. Of a record that was
+/// removed, as it was published.
 pub fn prove(
     log: &dyn Storage,
     published: &dyn Storage,
@@ -311,13 +341,21 @@ pub fn prove(
 ) -> Result<Proof, AuditError> {
     let signed = read_checkpoint(published, key)?.ok_or(AuditError::NotPublished)?;
     let size = signed.checkpoint.size;
-    let inspected = inspect(log, record)?;
-    if record.0 >= size {
-        return Err(AuditError::NotSigned { record, size });
-    }
+    let commitment = match inspect(log, record) {
+        Ok(_) | Err(InspectError::Removed { .. }) if record.0 >= size => {
+            return Err(AuditError::NotSigned { record, size });
+        }
+        Ok(inspected) => inspected.commitment,
+        Err(InspectError::Removed { .. }) => {
+            let range = (record.0, record.0 + 1);
+            let published = read_commitments(published, range, size)?;
+            published.first().copied().unwrap_or_default()
+        }
+        Err(error) => return Err(error.into()),
+    };
     let path = inclusion(record.0, size, |tile| read_hashes(published, tile))?;
     let proof = Proof {
-        commitment: inspected.commitment,
+        commitment,
         index: record.0,
         path,
         checkpoint: signed.note,

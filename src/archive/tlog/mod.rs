@@ -27,6 +27,7 @@ pub use note::{KeyError, NOTE_LEN_MAX, NoteError, SigningKey, VerifyingKey, sign
 pub use proof::{Proof, ProofError};
 pub use prove::{Mismatch, consistency, inclusion, verify_consistency, verify_inclusion};
 pub use publisher::{OpenError, Publisher};
+pub(crate) use stored::read_commitments;
 pub use stored::{
     CHECKPOINT, Signed, StoredError, read_checkpoint, read_hashes, read_note, read_tile,
 };

@@ -9,12 +9,14 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::checkpoint::{Checkpoint, Origin};
-use super::note::{KeyError, SigningKey, VerifyingKey};
-use super::prove::{inclusion, verify_inclusion};
-use super::stored::{self, CHECKPOINT, StoredError, origin_of, read_hashes};
+use super::note::{KeyError, NOTE_LEN_MAX, SigningKey, VerifyingKey};
+use super::prove::{consistency, inclusion, verify_consistency, verify_inclusion};
+use super::stored::{
+    self, CHECKPOINT, StoredError, origin_of, read_commitments, read_hashes,
+};
 use super::tile::{Part, TILE_WIDTH, Tile, encode_entries, tiles_of};
 use super::{Edge, Hash, base64, leaf_hash};
-use crate::log::storage::{Storage, StorageError, replace, unfinished};
+use crate::log::storage::{Storage, StorageError, read_whole, replace, unfinished};
 use crate::log::{ReadError, Reader};
 use crate::wire::RecordNumber;
 
@@ -71,6 +73,17 @@ pub enum OpenError {
         /// The log's.
         found: String,
     },
+    /// Records were removed that were not published, or whose tiles are no more.
+    #[error(
+        "the log begins with record {begin}, and of those before it {size} were published: bring `tlog/` back \
+         as it was, or go on without (`tlog.publish`)"
+    )]
+    Removed {
+        /// Where the log begins.
+        begin: u64,
+        /// Records that were published.
+        size: u64,
+    },
     /// The key's name cannot be an origin.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -114,12 +127,15 @@ impl Publisher {
             written: 0,
             signed: 0,
         };
+        let begin = reader.first().0;
         let Some(note) = stored::read_note(&*publisher.storage)? else {
+            publisher.begin_at(begin, &origin)?;
             return Ok(publisher);
         };
         let found = origin_of(&note);
         if let Some(old) = found.filter(|found| *found != origin) {
             publisher.begin_anew(&note, &old, &origin)?;
+            publisher.begin_at(begin, &origin)?;
             return Ok(publisher);
         }
         let checkpoint = Checkpoint::verify(&note, &publisher.verifying_key());
@@ -129,15 +145,68 @@ impl Publisher {
             let size = checkpoint.size;
             return Err(OpenError::Lost { size, durable });
         }
+        if checkpoint.size < begin {
+            let size = checkpoint.size;
+            return Err(OpenError::Removed { begin, size });
+        }
         publisher.signed = checkpoint.size;
         if let Some((edge, entries)) = take_up(&*publisher.storage, &checkpoint, reader)? {
             publisher.written = edge.size();
             (publisher.edge, publisher.entries) = (edge, entries);
         } else {
             // Tiles are made of the log: if that still gives what was signed, they are made again.
-            check_all(&checkpoint, reader)?;
+            check_all(&*publisher.storage, &checkpoint, reader)?;
+            publisher.publish_removed(begin, checkpoint.size)?;
         }
         Ok(publisher)
+    }
+
+    /// Begins with what a log that begins with record `begin` has no more: as it was published before a
+    /// repair, under the newest checkpoint that was kept then.
+    fn begin_at(&mut self, begin: u64, own: &Origin) -> Result<(), OpenError> {
+        if begin == 0 {
+            return Ok(());
+        }
+        let names = self.storage.names()?.into_iter();
+        let kept = names.filter_map(|name| {
+            let incarnation = name.strip_prefix(CHECKPOINT)?.strip_prefix('.')?;
+            incarnation.parse::<u64>().ok()
+        });
+        let before = kept.filter(|incarnation| *incarnation < own.incarnation);
+        let removed = |size| OpenError::Removed { begin, size };
+        let incarnation = before.max().ok_or_else(|| removed(0))?;
+        let old = Origin {
+            incarnation,
+            ..own.clone()
+        };
+        let name = format!("{CHECKPOINT}.{incarnation}");
+        let note = read_whole(&*self.storage, &name, NOTE_LEN_MAX as u64 + 1)?;
+        let key = self.key.named(&old.to_string())?.verifying_key();
+        let checkpoint = Checkpoint::verify(&note, &key).map_err(StoredError::from)?;
+        if checkpoint.size < begin {
+            return Err(removed(checkpoint.size));
+        }
+        // Those that were signed, or none.
+        let root = root_of(&*self.storage, (begin, checkpoint.size), None)?;
+        let read = |tile| read_hashes(&*self.storage, tile);
+        let steps = consistency(begin, checkpoint.size, read)?;
+        let (was, is) = ((begin, &root), (checkpoint.size, &checkpoint.root));
+        if verify_consistency(was, is, &steps).is_err() {
+            return Err(contradicted(&checkpoint, &root));
+        }
+        self.publish_removed(begin, checkpoint.size)
+    }
+
+    /// Makes the tiles anew of the records before `begin`, by the entries of a published tree of `size`.
+    fn publish_removed(&mut self, begin: u64, size: u64) -> Result<(), OpenError> {
+        // Not before all of them.
+        self.signed = self.signed.max(begin);
+        while self.written < begin {
+            let to = begin.min(self.written + READ_MAX as u64);
+            let some = read_commitments(&*self.storage, (self.written, to), size)?;
+            self.publish(&some)?;
+        }
+        Ok(())
     }
 
     /// After a repair: the old checkpoint is kept under another name and says what it said.
@@ -293,7 +362,12 @@ fn take_up(
         return Ok(Some((edge, Vec::new())));
     };
     let from = last / TILE_WIDTH * TILE_WIDTH;
-    let entries = reader.commitments(RecordNumber(from), (size - from) as usize)?;
+    // The first ones of the last bundle may have been removed.
+    let first = reader.first().0.clamp(from, size);
+    let Ok(mut entries) = read_commitments(storage, (from, first), size) else {
+        return Ok(None);
+    };
+    entries.extend(reader.commitments(RecordNumber(first), (size - first) as usize)?);
     let leaves: Vec<Hash> = entries.iter().map(leaf_hash).collect();
     let Ok(path) = inclusion(last, size, |tile| read_hashes(storage, tile)) else {
         return Ok(None);
@@ -308,23 +382,49 @@ fn take_up(
     Ok(Some((edge, if partial { entries } else { Vec::new() })))
 }
 
-/// Whether the log's own records give the signed root.
-fn check_all(checkpoint: &Checkpoint, reader: &Reader) -> Result<(), OpenError> {
-    let mut edge = Edge::default();
-    while edge.size() < checkpoint.size {
-        let left = usize::try_from(checkpoint.size - edge.size()).unwrap_or(READ_MAX);
-        let next = RecordNumber(edge.size());
-        for commitment in reader.commitments(next, left.min(READ_MAX))? {
-            edge.push(leaf_hash(&commitment), |_, _| ());
-        }
-    }
-    let root = edge.root();
+/// Whether the log's own records, and the published entries of those that were removed, give the signed root.
+fn check_all(
+    storage: &dyn Storage,
+    checkpoint: &Checkpoint,
+    reader: &Reader,
+) -> Result<(), OpenError> {
+    let size = checkpoint.size;
+    let root = root_of(storage, (size, size), Some(reader))?;
     if root == checkpoint.root {
         return Ok(());
     }
-    Err(OpenError::Contradicted {
+    Err(contradicted(checkpoint, &root))
+}
+
+/// The root over the records before `end`: by the log, and what it has no more by the entries of a published
+/// tree of `size`.
+fn root_of(
+    storage: &dyn Storage,
+    (end, size): (u64, u64),
+    reader: Option<&Reader>,
+) -> Result<Hash, OpenError> {
+    let mut edge = Edge::default();
+    while edge.size() < end {
+        let next = edge.size();
+        let to = end.min(next + READ_MAX as u64);
+        let first = reader.map_or(end, |reader| reader.first().0);
+        let some = match reader {
+            Some(reader) if next >= first => {
+                reader.commitments(RecordNumber(next), (to - next) as usize)?
+            }
+            _ => read_commitments(storage, (next, to.min(first)), size)?,
+        };
+        for commitment in &some {
+            edge.push(leaf_hash(commitment), |_, _| ());
+        }
+    }
+    Ok(edge.root())
+}
+
+fn contradicted(checkpoint: &Checkpoint, found: &Hash) -> OpenError {
+    OpenError::Contradicted {
         size: checkpoint.size,
         signed: base64(&checkpoint.root),
-        found: base64(&root),
-    })
+        found: base64(found),
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::checkpoint::{Checkpoint, CheckpointError, Origin};
 use super::note::{NOTE_LEN_MAX, VerifyingKey};
-use super::tile::{Part, TILE_WIDTH, Tile};
+use super::tile::{Part, TILE_WIDTH, Tile, decode_entries};
 use super::{Edge, Hash};
 use crate::log::storage::{Storage, StorageError, read_whole};
 
@@ -19,6 +19,12 @@ pub enum StoredError {
     /// The checkpoint is not by this key, not of this log, or no checkpoint.
     #[error("the checkpoint does not hold: {0}")]
     Checkpoint(#[from] CheckpointError),
+    /// A bundle of entries that holds anything else than commitments.
+    #[error("{tile} holds something else than entries of 32 bytes")]
+    Entries {
+        /// Which.
+        tile: Tile,
+    },
     /// A tile is not as long as its name says.
     #[error("{tile} has {found} bytes, not {expected}")]
     TileLength {
@@ -103,6 +109,29 @@ pub fn read_tile(storage: &dyn Storage, tile: Tile) -> Result<Vec<u8>, StoredErr
 /// The hashes of a tile of hashes.
 pub fn read_hashes(storage: &dyn Storage, tile: Tile) -> Result<Vec<Hash>, StoredError> {
     Ok(read_tile(storage, tile)?.as_chunks().0.to_vec())
+}
+
+/// The commitments of the records `from..to` of a published tree of `size` records, from its bundles: those
+/// of records that were removed are nowhere else. Nothing of it is checked.
+pub(crate) fn read_commitments(
+    storage: &dyn Storage,
+    (from, to): (u64, u64),
+    size: u64,
+) -> Result<Vec<Hash>, StoredError> {
+    let mut commitments = Vec::new();
+    let mut next = from;
+    while next < to.min(size) {
+        let number = next / TILE_WIDTH;
+        let tile = Tile::in_tree(Part::Entries, number, size);
+        let tile = tile.expect("a record of the tree is in one of its bundles");
+        let entries = decode_entries(&read_tile(storage, tile)?);
+        let entries = entries.ok_or(StoredError::Entries { tile })?;
+        let end = (number * TILE_WIDTH + tile.width()).min(to);
+        let first = number * TILE_WIDTH;
+        commitments.extend_from_slice(&entries[(next - first) as usize..(end - first) as usize]);
+        next = end;
+    }
+    Ok(commitments)
 }
 
 /// The right edge of a tree of `size` leaves, from its partial tiles.

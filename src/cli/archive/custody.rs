@@ -49,7 +49,7 @@ pub(in super::super) struct Release {
     json: bool,
 }
 
-/// Say how long content is kept, or set it for one class.
+/// Say how long content and the audit trail are kept, or set it for one class.
 #[derive(Args)]
 pub(in super::super) struct Retention {
     #[command(flatten)]
@@ -57,7 +57,7 @@ pub(in super::super) struct Retention {
     /// The class to set.
     #[arg(long, value_enum, requires_all = ["keep_days", "reason"])]
     class: Option<Class>,
-    /// Whole UTC days that content is kept after the day it was sent; 0 for ever.
+    /// Whole UTC days that it is kept after its day; 0 for ever.
     #[arg(long, value_name = "DAYS", requires = "class")]
     keep_days: Option<u32>,
     /// Why; it is recorded.
@@ -76,6 +76,8 @@ enum Class {
     Direct,
     /// Of no group or of many, as the text of a mass send.
     Ungrouped,
+    /// Who did what and when: kept for ever unless set. It goes with whole files, once all in them is over.
+    AuditTrail,
 }
 
 impl From<Class> for ContentClass {
@@ -86,6 +88,7 @@ impl From<Class> for ContentClass {
             Class::Training => Self::Training,
             Class::Direct => Self::Direct,
             Class::Ungrouped => Self::Ungrouped,
+            Class::AuditTrail => Self::AuditTrail,
         }
     }
 }
@@ -163,7 +166,7 @@ impl Retention {
                             i32::MIN => "nothing has expired".to_owned(),
                             day => format!("expired through {}", date(day)),
                         };
-                        println!("{:<10} {kept:<12} {expired}", format!("{:?}", class.class));
+                        println!("{:<11} {kept:<12} {expired}", format!("{:?}", class.class));
                     }
                 }
                 other => show_other(other),

@@ -4,7 +4,8 @@ use crate::model::body::{body, code};
 use crate::wire::{ExportId, GroupId, HoldId, PersonId, RecordNumber, Timestamp};
 
 code! {
-    /// What a retention is of (SPEC A5): the texts in groups of a kind, or those that are of no one group.
+    /// What a retention is of (SPEC A5): the texts in groups of a kind, those that are of no one group, or the
+    /// audit trail.
     ContentClass {
         /// In internal groups.
         Internal = 0,
@@ -16,11 +17,14 @@ code! {
         Direct = 3,
         /// Of no group or of many, as the text of a mass send.
         Ungrouped = 4,
+        /// No texts, but the audit trail: who did what and when, and everything that happened. It goes with
+        /// whole files, once all in them is over.
+        AuditTrail = 5,
     }
 }
 
 body! {
-    /// How long texts of one class are kept, counted in whole UTC days after the day they were sent.
+    /// How long texts of one class, or the audit trail, are kept, counted in whole UTC days after their day.
     SetRetentionV1 {
         /// Which.
         class: ContentClass,

@@ -5,7 +5,7 @@ use super::command::{
     SearchArchiveV1, SearchGrantedV1, SetRetentionV1,
 };
 use super::event;
-use super::{ALL_CLASSES, Scope, class_of};
+use super::{ALL_CLASSES, Scope, TEXTS, class_of};
 use crate::model::command::{DoneV1, Reply};
 use crate::model::decision::{Decision, Request};
 use crate::model::event::Event;
@@ -75,10 +75,15 @@ pub(crate) fn decide_place(
         });
     }
     let classes = |group: &GroupId| vec![class_of(request.tenant, *group)];
-    let concerned: Vec<ContentClass> = match groups.as_slice() {
-        [] => ALL_CLASSES.into(),
+    let mut concerned: Vec<ContentClass> = match groups.as_slice() {
+        [] => ALL_CLASSES[..TEXTS].into(),
         groups => groups.iter().flat_map(classes).collect(),
     };
+    // A trail that is kept for ever needs no hold.
+    let trail = ContentClass::AuditTrail;
+    if custody.rules[trail as usize].days > 0 {
+        concerned.push(trail);
+    }
     let expired =
         |class: &ContentClass| place.last_day <= custody.rules[*class as usize].expired_through;
     let scope = Scope {

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::command::ContentClass;
-use super::{Custody, class_of};
+use super::{Custody, NEVER, class_of};
 use crate::model::state::State;
 use crate::wire::{GroupId, TenantId};
 
@@ -61,6 +61,29 @@ impl Gone {
             }
         }
         changed
+    }
+
+    /// Whether the audit trail of a tenant's UTC day is over and nothing of that day is held. Of the node's own
+    /// records, tenant 0, it is when it is of every tenant.
+    #[must_use]
+    pub fn trail_is_over(&self, tenant: TenantId, day: i32) -> bool {
+        let of = |tenant: &Option<TenantGone>| {
+            let tenant = tenant.as_ref();
+            tenant.is_some_and(|tenant| tenant.custody.trail_is_over(day))
+        };
+        match (tenant.0 as usize).checked_sub(1) {
+            None => !self.tenants.is_empty() && self.tenants.iter().all(of),
+            Some(index) => self.tenants.get(index).is_some_and(of),
+        }
+    }
+
+    /// The last day through which the audit trail of any tenant has expired; `None` where none has.
+    #[must_use]
+    pub fn trail_through(&self) -> Option<i32> {
+        let tenants = self.tenants.iter().flatten();
+        let through =
+            tenants.map(|it| it.custody.rules[ContentClass::AuditTrail as usize].expired_through);
+        through.max().filter(|day| *day != NEVER)
     }
 
     /// Whether what was said in a group on a UTC day is gone; group 0 is what is of no group or of many.

@@ -1,7 +1,7 @@
 //! Custody of content (SPEC A4, A5): how long it is kept, what is held, what was erased.
 //!
-//! Content is what members received, by (group, UTC day); headers and events are the audit trail and
-//! stay. Whether content is gone is a function of the records so far and of nothing else, so that
+//! Content is what members received, by (group, UTC day); headers and events are the audit trail, which is a
+//! class of its own: kept for ever unless its retention says otherwise, and held with any content. Whether content is gone is a function of the records so far and of nothing else, so that
 //! readers, keys and files follow one order: a hold that comes before an erasure wins, one that comes
 //! after finds nothing. What is gone never comes back: a longer retention changes nothing of that.
 
@@ -34,13 +34,16 @@ use crate::model::state::Tenant;
 use crate::wire::{ExportId, GroupId, HoldId, PersonId, Timestamp};
 
 /// How many classes of content there are.
-const CLASSES: usize = 5;
+const CLASSES: usize = 6;
+/// Of these, the first are of texts.
+const TEXTS: usize = 5;
 const ALL_CLASSES: [ContentClass; CLASSES] = [
     ContentClass::Internal,
     ContentClass::External,
     ContentClass::Training,
     ContentClass::Direct,
     ContentClass::Ungrouped,
+    ContentClass::AuditTrail,
 ];
 /// Nothing has expired.
 const NEVER: i32 = i32::MIN;
@@ -172,10 +175,19 @@ impl Custody {
         expired && !self.holds.iter().any(|hold| hold.covers(class, group, day))
     }
 
+    /// Whether the audit trail of this day is over, and no hold covers any of that day: not even one that
+    /// came too late to keep it.
+    fn trail_is_over(&self, day: i32) -> bool {
+        let expired = day <= self.rules[ContentClass::AuditTrail as usize].expired_through;
+        let held = |hold: &Hold| hold.scope.first <= day && day <= hold.scope.last;
+        expired && !self.holds.iter().any(held)
+    }
+
     /// Ranges of days of which more may be gone than was `before`.
     fn changed_days(&self, before: &Self) -> Vec<(i32, i32)> {
         let mut days = Vec::new();
-        for (rule, earlier) in self.rules.iter().zip(&before.rules) {
+        let texts = self.rules.iter().zip(&before.rules).take(TEXTS);
+        for (rule, earlier) in texts {
             if rule.expired_through > earlier.expired_through {
                 days.push((earlier.expired_through, rule.expired_through));
             }

@@ -1,6 +1,6 @@
 //! Custody as a snapshot has it.
 
-use super::{ALL_CLASSES, CLASSES, Custody, Erased, Hold, Rule, Scope};
+use super::{CLASSES, Custody, Erased, Hold, NEVER, Rule, Scope, TEXTS};
 use crate::model::body::body;
 use crate::model::state::Tenant;
 use crate::wire::{ExportId, GroupId, HoldId, PersonId, Timestamp};
@@ -102,7 +102,8 @@ fn write_hold(hold: &Hold) -> HoldStateV1 {
 }
 
 pub(crate) fn read(tenant: &mut Tenant, state: CustodyStateV1) -> Result<(), &'static str> {
-    if state.rules.len() != ALL_CLASSES.len() {
+    // Before there was a retention of the audit trail there was one rule less.
+    if ![TEXTS, CLASSES].contains(&state.rules.len()) {
         return Err("the classes of retention");
     }
     let mut custody = Custody::default();
@@ -135,7 +136,11 @@ pub(crate) fn read(tenant: &mut Tenant, state: CustodyStateV1) -> Result<(), &'s
 }
 
 fn read_hold(hold: HoldStateV1) -> Result<Hold, &'static str> {
-    let from: [i32; CLASSES] = hold.from.try_into().map_err(|_| "the classes of a hold")?;
+    let mut from = hold.from;
+    if from.len() == TEXTS {
+        from.push(NEVER);
+    }
+    let from: [i32; CLASSES] = from.try_into().map_err(|_| "the classes of a hold")?;
     if !hold.groups.is_sorted_by(|one, next| one < next) {
         return Err("the groups of a hold");
     }
