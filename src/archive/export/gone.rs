@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::walk::{Walk, events_of};
 use super::{ExportError, Job, OnProgress, Phase, tell};
+use crate::archive::state_before;
 use crate::log::Record;
 use crate::log::gone::group_of;
 use crate::model::command::{ContentClass, GroupKind};
@@ -14,7 +15,7 @@ use crate::model::event::Event;
 use crate::model::{self, Stamp, State, apply};
 use crate::wire::{GroupId, RecordNumber, TenantId};
 
-const CLASSES: usize = ContentClass::Ungrouped as usize + 1;
+const CLASSES: usize = ContentClass::AuditTrail as usize + 1;
 
 /// What the log says is gone of one tenant. Empty, and free, until something is found to be gone: then it
 /// takes the memory of a state.
@@ -95,6 +96,11 @@ impl Gone {
 
     /// Up to the end of the log as it is now.
     fn catch_up(&mut self, job: &Job<'_>, progress: OnProgress<'_>) -> Result<(), ExportError> {
+        if self.next == 0 {
+            // What is there was all said later than the records that it begins with.
+            let (state, begin) = state_before(job.reader)?;
+            (self.state, self.next) = (state, begin.0);
+        }
         let durable = job.reader.durable().0.max(job.end());
         let mut walk = Walk::from(job.reader, self.next, durable, job.settings.read_bytes);
         loop {

@@ -67,7 +67,7 @@ impl Grant {
     ) -> Result<Self, ExportError> {
         let mut found: Vec<Self> = Vec::new();
         let durable = reader.durable().0;
-        let mut walk = Walk::new(reader, durable, READ_BYTES);
+        let mut walk = Walk::from(reader, reader.first().0, durable, READ_BYTES);
         loop {
             tell(progress, Phase::Looking, walk.done(), durable)?;
             let records = walk.read()?;

@@ -138,6 +138,7 @@ pub(super) fn finish(
     let manifest = json!({
         "format": EXPORT_FORMAT,
         "grant": grant(job),
+        "removed_before": plan.begin,
         "first_record": plan.ends.map(|(first, _)| first),
         "last_record": plan.ends.map(|(_, last)| last),
         "expected": counts(plan.records, plan.messages(), plan.sequences()),

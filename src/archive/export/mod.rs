@@ -30,7 +30,7 @@ use std::ops::ControlFlow;
 
 use self::gone::Gone;
 use self::output::Progressed;
-use crate::archive::tlog;
+use crate::archive::{BaseError, tlog};
 use crate::log::{ReadError, Reader, Storage, StorageError};
 use crate::model::event::EventsError;
 use crate::wire::{ExportId, GroupId, RecordNumber, Sequence, TenantId};
@@ -149,6 +149,9 @@ pub enum ExportError {
     /// A record cannot be read, or the log's disk failed.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The state before the log's first record cannot be read.
+    #[error(transparent)]
+    Base(#[from] BaseError),
     /// The disk of the export failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -261,7 +264,7 @@ impl Job<'_> {
         }
         let state = Progressed::load(self)?;
         let mut gone = Gone::of(self.grant.tenant);
-        let plan = plan::plan(self, &mut gone, progress)?;
+        let plan = plan::plan(self, state.begin, &mut gone, progress)?;
         let written = writing::write(self, state, &plan, &mut gone, progress)?;
         manifest::finish(self, &plan, &written, progress)
     }

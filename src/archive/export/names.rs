@@ -3,13 +3,52 @@
 //! Costs about a hundred bytes a person and a group of one tenant, which the engine has in memory
 //! many times over.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use super::{ExportError, Job};
+use crate::archive::state_before;
+use crate::log::ReadError;
 use crate::model::event::Event;
-use crate::wire::{GroupId, PersonId};
+use crate::wire::{GroupId, PersonId, RecordNumber};
+
+/// What records that were removed have left of a tenant: as of the first record that there is.
+#[derive(Default)]
+pub(super) struct Base {
+    pub(super) names: Names,
+    /// Who had left the company.
+    pub(super) departed: HashSet<PersonId>,
+}
+
+impl Base {
+    /// Nothing, where the log begins with record 0; else it takes the memory of a state for a moment.
+    pub(super) fn of(job: &Job<'_>, begin: u64) -> Result<Self, ExportError> {
+        let mut base = Self::default();
+        if begin == 0 {
+            return Ok(base);
+        }
+        let (state, position) = state_before(job.reader)?;
+        if position.0 != begin {
+            let (record, begin) = (RecordNumber(begin), position);
+            return Err(ReadError::Removed { record, begin }.into());
+        }
+        let Ok(tenant) = state.tenant(job.grant.tenant) else {
+            return Ok(base);
+        };
+        for (id, person) in (1..).map(PersonId).zip(&tenant.people) {
+            base.names.people.insert(id, person.name.clone());
+            if person.has_departed() {
+                base.departed.insert(id);
+            }
+        }
+        for (id, group) in (1..).map(GroupId).zip(&tenant.groups) {
+            base.names.groups.insert(id, group.name.clone());
+        }
+        Ok(base)
+    }
+}
 
 /// Names of one tenant, so far.
-#[derive(Default)]
+#[derive(Clone, Default, Debug)]
 pub(super) struct Names {
     people: HashMap<PersonId, Box<str>>,
     groups: HashMap<GroupId, Box<str>>,

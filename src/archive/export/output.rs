@@ -119,6 +119,9 @@ pub(super) struct Progressed {
     tenant: u32,
     export: u64,
     granted_in: u64,
+    /// The first record that the log had: what was before it has been removed.
+    #[serde(default)]
+    pub(super) begin: u64,
     /// The first record that is not written.
     pub(super) next: u64,
     pub(super) records_len: u64,
@@ -141,6 +144,7 @@ impl Progressed {
             tenant: job.grant.tenant.0,
             export: job.grant.export.0,
             granted_in: job.grant.record.0,
+            begin: job.reader.first().0.min(job.end()),
             next: 0,
             records_len: 0,
             gaps_len: 0,
@@ -164,9 +168,18 @@ impl Progressed {
                     (&found.format, found.tenant, found.export, found.granted_in)
                         == (&begin.format, begin.tenant, begin.export, begin.granted_in)
                 };
-                found
+                let found = found
                     .filter(same)
-                    .ok_or(ExportError::Occupied { found: name })
+                    .ok_or(ExportError::Occupied { found: name })?;
+                if found.begin == begin.begin {
+                    return Ok(found);
+                }
+                // Some of what was written has been removed since: it is not what the log gives any more.
+                for archive in job.out.names_in(&job.name("messages/"))? {
+                    job.out.remove(&archive)?;
+                }
+                begin.store(job)?;
+                Ok(begin)
             }
             Err(error) if error.is_not_found() => {
                 check_empty(job)?;

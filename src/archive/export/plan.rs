@@ -1,14 +1,17 @@
 //! The first pass: what there should be, counted by the log's own numbers, and what was deleted later.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 
 use super::deletions::{Deletion, Deletions};
 use super::gone::Gone;
+use super::names::{Base, Names};
 use super::scope::Scope;
 use super::walk::{Walk, events_of};
 use super::{ExportError, Job, OnProgress, Phase, tell};
 use crate::log::Record;
 use crate::model::event::Event;
+use crate::model::project;
 use crate::wire::{GroupId, PersonId, RecordNumber, Sequence, Take};
 
 /// A place in a group's order.
@@ -55,6 +58,25 @@ impl Extent {
         Ok(())
     }
 
+    /// Of a group whose first place in a log that begins later is this one.
+    fn behind_removed(record: &Record, take: &Take) -> Result<Self, ExportError> {
+        let shown = project(&record.envelope, &record.takes, &events_of(record)?).envelopes;
+        let is_message = shown.iter().any(|envelope| {
+            let header = envelope.header();
+            let there = (header.group(), header.sequence()) == (take.group, take.sequence);
+            there && header.kind().is_message()
+        });
+        let before = Place {
+            sequence: take.sequence.0.saturating_sub(1),
+            ordinal: take.message_ordinal.saturating_sub(is_message.into()),
+        };
+        Ok(Self {
+            head: before.sequence,
+            before,
+            last: before,
+        })
+    }
+
     pub(super) fn sequences(&self) -> u64 {
         self.last.sequence - self.before.sequence
     }
@@ -67,6 +89,10 @@ impl Extent {
 /// What the first pass found.
 #[derive(Debug)]
 pub(super) struct Plan {
+    /// The first record of the log: what was before it has been removed.
+    pub(super) begin: u64,
+    /// What everybody was called before it.
+    pub(super) names: Names,
     pub(super) scope: Scope,
     /// How many records there should be: all that are in its time, less those that are not in scope.
     pub(super) records: u64,
@@ -99,19 +125,23 @@ impl Plan {
 /// Where content is gone and no record says so, that is the end of it.
 pub(super) fn plan(
     job: &Job<'_>,
+    begin: u64,
     gone: &mut Gone,
     progress: OnProgress<'_>,
 ) -> Result<Plan, ExportError> {
+    let base = Base::of(job, begin)?;
     let mut plan = Plan {
+        begin,
+        names: base.names,
         scope: Scope::of(job.grant),
         records: 0,
         ends: None,
         groups: BTreeMap::new(),
         imported: 0,
         deletions: Deletions::default(),
-        departed: HashSet::new(),
+        departed: base.departed,
     };
-    let mut walk = Walk::new(job.reader, job.end(), job.settings.read_bytes);
+    let mut walk = Walk::from(job.reader, begin, job.end(), job.settings.read_bytes);
     // Records in its time, from the first to behind the last, and how many of them are not in scope.
     let (mut time, mut others) = (None, 0);
     loop {
@@ -145,7 +175,11 @@ fn look_at(plan: &mut Plan, job: &Job<'_>, record: &Record) -> Result<bool, Expo
     let in_time = plan.scope.is_in_time(header);
     for take in &record.takes {
         if plan.scope.has_group(take.group) {
-            let extent = plan.groups.entry(take.group).or_default();
+            let extent = match plan.groups.entry(take.group) {
+                Entry::Occupied(extent) => extent.into_mut(),
+                Entry::Vacant(none) if plan.begin == 0 => none.insert(Extent::default()),
+                Entry::Vacant(none) => none.insert(Extent::behind_removed(record, take)?),
+            };
             extent.follow(take, header.record())?;
             if plan.scope.is_before(header) || in_time {
                 extent.last = Place::of(take);

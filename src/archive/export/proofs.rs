@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::{ExportError, Job, OnProgress, Phase, tell};
 use crate::archive::tlog::{
     self, Edge, Hash, Proof, Signed, StoredError, VerifyingKey, base64, leaf_hash, read_checkpoint,
-    read_hashes,
+    read_commitments, read_hashes,
 };
 use crate::log::Storage;
 use crate::log::storage::replace;
@@ -47,7 +47,7 @@ pub(super) fn prove(
             said: Value::Null,
         });
     };
-    let root = root_of(job, progress)?;
+    let root = root_of(job, plan.begin, published, progress)?;
     let mut tries = TRIES;
     loop {
         tries -= 1;
@@ -61,9 +61,29 @@ pub(super) fn prove(
     }
 }
 
-/// The root over the records up to the grant, from the records.
-fn root_of(job: &Job<'_>, progress: OnProgress<'_>) -> Result<Hash, ExportError> {
+/// The root over the records up to the grant, from the records; of those that were removed, from what was
+/// published of them.
+fn root_of(
+    job: &Job<'_>,
+    begin: u64,
+    published: Published<'_>,
+    progress: OnProgress<'_>,
+) -> Result<Hash, ExportError> {
     let mut edge = Edge::default();
+    while edge.size() < begin {
+        let Some(signed) = read_checkpoint(published.storage, published.key)? else {
+            return Err(ExportError::NotPublished);
+        };
+        let range = (edge.size(), begin.min(edge.size() + CHUNK as u64));
+        let size = signed.checkpoint.size;
+        if size < begin {
+            let (signed, needed) = (size, begin);
+            return Err(ExportError::NotSigned { signed, needed });
+        }
+        for commitment in read_commitments(published.storage, range, size)? {
+            edge.push(leaf_hash(&commitment), |_, _| {});
+        }
+    }
     while edge.size() < job.end() {
         tell(progress, Phase::Proving, edge.size(), job.end())?;
         let left = usize::try_from(job.end() - edge.size()).unwrap_or(CHUNK);

@@ -14,10 +14,6 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(reader: &'a Reader, end: u64, read_bytes: usize) -> Self {
-        Self::from(reader, 0, end, read_bytes)
-    }
-
     /// Those from record `next` on.
     pub(super) fn from(reader: &'a Reader, next: u64, end: u64, read_bytes: usize) -> Self {
         Self {

@@ -67,7 +67,7 @@ pub(super) fn write(
         job,
         plan,
         gone,
-        names: Names::default(),
+        names: plan.names.clone(),
         written: Written::default(),
         records: Output::open(job.out, job.name(RECORDS), state.records_len)?,
         gaps: Output::open(job.out, job.name(GAPS), state.gaps_len)?,
@@ -77,7 +77,12 @@ pub(super) fn write(
         },
         state,
     };
-    let mut walk = Walk::new(job.reader, job.end(), job.settings.read_bytes);
+    let mut walk = Walk::from(
+        job.reader,
+        plan.begin,
+        job.end(),
+        job.settings.read_bytes,
+    );
     loop {
         tell(progress, Phase::Writing, walk.done(), job.end())?;
         let records = walk.read()?;

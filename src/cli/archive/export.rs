@@ -12,7 +12,7 @@ use throng::archive::export::{
     ExportError, Exported, Grant, Job, MANIFEST, Phase, Progress, Published, Settings,
 };
 use throng::archive::tlog::VerifyingKey;
-use throng::archive::{self, OfflineError};
+use throng::archive::{self, BaseError, OfflineError};
 use throng::log::{Directory, OpenError, ReadError};
 use throng::wire::{ExportId, TenantId};
 
@@ -148,6 +148,7 @@ fn is_damage(error: &anyhow::Error) -> bool {
         Some(
             OfflineError::Open(OpenError::Damaged(_))
                 | OfflineError::Read(ReadError::Damaged(_))
+                | OfflineError::Base(BaseError::Read(ReadError::Damaged(_)))
                 | OfflineError::Events { .. }
         )
     );
@@ -156,6 +157,7 @@ fn is_damage(error: &anyhow::Error) -> bool {
             error.downcast_ref(),
             Some(
                 ExportError::Read(ReadError::Damaged(_))
+                    | ExportError::Base(BaseError::Read(ReadError::Damaged(_)))
                     | ExportError::MissingRecord { .. }
                     | ExportError::MissingSequence { .. }
                     | ExportError::Unexplained { .. }

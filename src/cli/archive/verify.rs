@@ -130,6 +130,7 @@ fn print_published(published: &Published) {
 
 fn in_json(report: &Report, published: &Published) -> Value {
     json!({
+        "first_record": report.begin,
         "records": report.records,
         "segments": report.segments,
         "bytes": report.bytes,
@@ -156,6 +157,12 @@ fn print(report: &Report) {
     }
     if let Some(torn) = &report.torn {
         println!("a crash left the end half written, the next start cuts it: {torn}");
+    }
+    if report.begin.0 > 0 {
+        println!(
+            "the log begins with record {}: those before were removed by retention",
+            report.begin
+        );
     }
     let verdict = if report.is_sound() {
         "sound"
