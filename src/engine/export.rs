@@ -100,6 +100,10 @@ impl Exporter {
                         continue;
                     }
                     Err(ExporterError::NothingGranted(_)) => continue,
+                    Err(ExporterError::Export(error)) if self.is_removed(&next, &error) => {
+                        tracing::warn!(export = ?next, "an export is not made: its grant, and all before it, were removed by retention");
+                        continue;
+                    }
                     Err(ExporterError::Export(ExportError::Stopped)) => return,
                     Err(ExporterError::NotYet) => {
                         waiting.push_front(next);
@@ -179,6 +183,18 @@ impl Exporter {
             .exports_finished
             .fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether there is nothing left to export: not even the record that grants it.
+    fn is_removed(&self, open: &Open, error: &ExportError) -> bool {
+        let first = self.reader.first();
+        match open {
+            Open::Found(..) => {
+                first > RecordNumber(0) && matches!(error, ExportError::NotGranted { .. })
+            }
+            Open::Granted(record) => *record < first,
+            Open::Known(grant) => grant.record < first,
+        }
     }
 
     fn grant_in(&self, record: RecordNumber) -> Result<Grant, ExporterError> {

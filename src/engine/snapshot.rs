@@ -42,13 +42,15 @@ impl Snapshotter {
     }
 
     fn make(&self, position: RecordNumber) {
-        let made = recovery::from_snapshot(&self.snapshots, &self.reader, position).and_then(|mut replayed| {
-            if !has_room(replayed.snapshot_len as u64) {
-                return Ok(None);
-            }
-            replayed.advance(&self.reader, position)?;
-            Ok(Some(replayed.state.to_snapshot()))
-        });
+        let made = recovery::from_snapshot(&self.snapshots, &self.reader, position).and_then(
+            |mut replayed| {
+                if !has_room(replayed.snapshot_len as u64) {
+                    return Ok(None);
+                }
+                replayed.advance(&self.reader, position)?;
+                Ok(Some(replayed.state.to_snapshot()))
+            },
+        );
         match made {
             Ok(Some(bytes)) => match self.snapshots.write(position, &bytes) {
                 Ok(()) => self.counters.snapshot.store(position.0, Ordering::Relaxed),

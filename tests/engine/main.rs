@@ -20,6 +20,7 @@ mod quota_exact;
 mod quota_race;
 #[path = "../support/quota_world/mod.rs"]
 mod quota_world;
+mod removal;
 mod small_disk;
 mod tlog;
 #[path = "../support/town.rs"]

@@ -9,6 +9,7 @@ mod directory;
 mod encryption;
 mod flips;
 mod removal;
+mod removal_rules;
 mod repair;
 mod tampering;
 mod tlog_audit;

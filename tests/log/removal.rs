@@ -94,7 +94,7 @@ fn message(number: u64, random: &mut Random) -> Written {
     written
 }
 
-fn read_from(log: &Log, from: u64) -> Vec<Record> {
+pub(crate) fn read_from(log: &Log, from: u64) -> Vec<Record> {
     let (reader, mut records, mut next) = (log.reader(), Vec::new(), from);
     while next < reader.durable().0 {
         let some = reader.read(RecordNumber(next), 700);

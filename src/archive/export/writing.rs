@@ -77,12 +77,7 @@ pub(super) fn write(
         },
         state,
     };
-    let mut walk = Walk::from(
-        job.reader,
-        plan.begin,
-        job.end(),
-        job.settings.read_bytes,
-    );
+    let mut walk = Walk::from(job.reader, plan.begin, job.end(), job.settings.read_bytes);
     loop {
         tell(progress, Phase::Writing, walk.done(), job.end())?;
         let records = walk.read()?;

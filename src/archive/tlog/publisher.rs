@@ -11,9 +11,7 @@ use std::sync::Arc;
 use super::checkpoint::{Checkpoint, Origin};
 use super::note::{KeyError, NOTE_LEN_MAX, SigningKey, VerifyingKey};
 use super::prove::{consistency, inclusion, verify_consistency, verify_inclusion};
-use super::stored::{
-    self, CHECKPOINT, StoredError, origin_of, read_commitments, read_hashes,
-};
+use super::stored::{self, CHECKPOINT, StoredError, origin_of, read_commitments, read_hashes};
 use super::tile::{Part, TILE_WIDTH, Tile, encode_entries, tiles_of};
 use super::{Edge, Hash, base64, leaf_hash};
 use crate::log::storage::{Storage, StorageError, read_whole, replace, unfinished};

@@ -139,15 +139,15 @@ async fn drain(
         "{pos}/{len} records {wide_bar} {eta}",
     )?);
     let (first, mut since_point) = (pulling.next_record().0, 0);
-    let mut is_new = true;
+    let mut told = false;
     while let Some(pulled) = pulling.next().await {
         let pulled = pulled?;
         if let Some(header) = pulling.header() {
             check(header, before)?;
-            if is_new && header.begins_later {
+            if header.begins_later && !told {
                 eprintln!("throng: records before {} are gone", header.first);
+                told = true;
             }
-            is_new = false;
             bar.set_length(header.position.0.saturating_sub(first));
             bar.set_position(pulling.next_record().0.saturating_sub(first));
             sink.line(&line::json(&pulled, header))?;

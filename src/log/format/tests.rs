@@ -96,6 +96,7 @@ fn meta() -> Meta {
         digest_key: [0x20; 16],
         repaired_at: None,
         durable: 42,
+        begin: 30,
     }
 }
 

@@ -462,3 +462,41 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_audit_trail_expires_by_its_own_retention_and_any_hold_of_its_day_keeps_it() {
+    let (mut town, team, _) = town();
+    let over = |town: &Town, day: i32| Gone::of(&town.state).trail_is_over(town.tenant, day);
+    let node = |town: &Town, day: i32| Gone::of(&town.state).trail_is_over(TenantId(0), day);
+    retain(&mut town, ContentClass::Internal, 10);
+    expire(&mut town);
+    assert!(!over(&town, TODAY - 1_000), "kept for ever");
+    assert!(is_gone(&town, team, TODAY - 11));
+
+    // A hold of any group, though its content has expired: the trail has not.
+    let held = (TODAY - 60, TODAY - 50);
+    hold(&mut town, &[team], held).expect_err("nothing expires that it would keep");
+    retain(&mut town, ContentClass::AuditTrail, 30);
+    let held = hold(&mut town, &[team], held).unwrap();
+    expire(&mut town);
+    assert!(over(&town, TODAY - 31) && !over(&town, TODAY - 30));
+    assert!(!over(&town, TODAY - 50) && !over(&town, TODAY - 60));
+    assert!(over(&town, TODAY - 49) && over(&town, TODAY - 61));
+    assert!(node(&town, TODAY - 49) && !node(&town, TODAY - 50));
+    assert!(
+        is_gone(&town, team, TODAY - 50),
+        "a hold brings nothing back"
+    );
+    assert_eq!(Gone::of(&town.state).trail_through(), Some(TODAY - 31));
+
+    release(&mut town, held).unwrap();
+    assert!(over(&town, TODAY - 50));
+    retain(&mut town, ContentClass::AuditTrail, 0);
+    expire(&mut town);
+    assert!(over(&town, TODAY - 31), "what is over stays so");
+
+    let state = State::from_snapshot(&town.state.to_snapshot()).unwrap();
+    assert_eq!(state.hash(), town.state.hash());
+    let other = TenantId(town.tenant.0 + 1);
+    assert!(!Gone::of(&town.state).trail_is_over(other, TODAY - 1_000));
+}

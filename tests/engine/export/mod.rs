@@ -10,4 +10,4 @@ mod gone;
 mod proofs;
 mod resuming;
 mod scopes;
-mod world;
+pub(crate) mod world;
