@@ -133,7 +133,7 @@ fn files_go_once_all_in_them_is_over_and_everything_else_is_as_before() {
         // An export says from where on it has everything.
         let grant = world.granted(everything());
         let hash = world.town.engine.state_hash();
-        world.town.engine.close().unwrap();
+        world.town.engine.clone().close().unwrap();
         let given = is_sealed.then(master);
         let reader = read_offline(&disk, given.as_ref(), 1, &|_, _| {}).unwrap();
         assert_eq!(reader.first().0, begin);
@@ -171,7 +171,7 @@ fn files_go_once_all_in_them_is_over_and_everything_else_is_as_before() {
         let world = reopen(&world, &disk, options(is_sealed, Some(&tiles))).unwrap();
         assert_eq!(world.town.engine.state_hash(), hash);
         assert_eq!(self::texts(&world), texts);
-        world.town.engine.close().unwrap();
+        world.town.engine.clone().close().unwrap();
         for name in disk.names().unwrap() {
             if name.ends_with(".snapshot") {
                 disk.damage(&name, |bytes| bytes[70] ^= 1);
@@ -267,7 +267,7 @@ fn a_published_log_that_begins_later_is_published_on_and_its_tiles_are_made_agai
         retain(&world, class, 2);
     }
     wait_until("no file went", || first(&world) > 60);
-    world.town.engine.close().unwrap();
+    world.town.engine.clone().close().unwrap();
     let public = key().verifying_key();
 
     // The right edge is lost: it is made again, of the published entries and the log.
@@ -279,7 +279,7 @@ fn a_published_log_that_begins_later_is_published_on_and_its_tiles_are_made_agai
     let world = reopen(&world, &disk, options(false, Some(&tiles))).unwrap();
     let (group, person) = (world.groups[0], world.town.people[0]);
     world.town.say(group, person, 99_999, "after it").unwrap();
-    world.town.engine.close().unwrap();
+    world.town.engine.clone().close().unwrap();
     let audited = audit(&disk, &*tiles, &public).unwrap();
     assert_eq!((audited.faults, audited.unsigned), (Vec::new(), 0));
 
@@ -303,7 +303,7 @@ fn a_published_log_that_begins_later_is_published_on_and_its_tiles_are_made_agai
     assert!(error.contains("the log begins with record"), "{error}");
     let unpublished = reopen(&world, &disk, options(false, None)).unwrap();
     let begin = first(&unpublished);
-    unpublished.town.engine.close().unwrap();
+    unpublished.town.engine.clone().close().unwrap();
 
     // A repair gives up what no snapshot covers any more: the base does, and the new origin has it all.
     let names = disk.names().unwrap().into_iter();
@@ -315,7 +315,7 @@ fn a_published_log_that_begins_later_is_published_on_and_its_tiles_are_made_agai
     let world = reopen(&world, &disk, options(false, Some(&tiles))).unwrap();
     assert_eq!(first(&world), begin);
     world.town.say(group, person, 99_999, "after it").unwrap();
-    world.town.engine.close().unwrap();
+    world.town.engine.clone().close().unwrap();
     let audited = audit(&disk, &*tiles, &public).unwrap();
     assert_eq!((audited.faults, audited.unsigned), (Vec::new(), 0));
     prove(&disk, &*tiles, &public, RecordNumber(0)).unwrap();
