@@ -11,9 +11,9 @@ use crate::searched::{
 };
 use throng::archive::search::{Index, MEMORY_MIN, Query, QueryRefused, WORDS_LEN_MAX};
 use throng::log::storage::{Fault, Faulty, Random};
-use throng::log::{Erasure, Memory, Storage};
+use throng::log::{Erasure, Gone, Memory, Storage};
 use throng::model::command::ImportedMessageV1;
-use throng::wire::{GroupId, Kind, PersonId, Timestamp};
+use throng::wire::{GroupId, Kind, PersonId, RecordNumber, Timestamp};
 
 /// Compares some searches with looking at everything; how many hits they had.
 fn compare(random: &mut Random, archive: &Archive, index: &Index, searches: u64) -> usize {
@@ -164,6 +164,43 @@ fn nothing_of_a_message_is_on_disk_where_the_log_is_sealed() {
         }
         assert!(index.knows(TENANT, "friday").unwrap() && index.knows(TENANT, "收购").unwrap());
     }
+}
+
+#[test]
+fn what_retention_removes_from_the_log_leaves_the_index_and_is_not_read() {
+    let storage: Arc<dyn Storage> = Arc::new(Faulty::new(1));
+    let mut archive = Archive::new(false);
+    for word in ["ancientword", "laterword", "latestword"] {
+        for number in 0..20 {
+            archive.say(1, &format!("{word} {number} 消息"));
+        }
+        assert!(archive.log.seal_segment().unwrap());
+    }
+    let mut index = archive.index(&storage).unwrap();
+    archive.follow(&mut index, 27).unwrap();
+    let search = index.search(archive.log.reader());
+    let (mut compactor, snapshots) = (archive.log.compactor(), archive.log.snapshots());
+    let over = Gone::new(|_, _, _| true).with_trail(|_, _| true);
+    let before = RecordNumber(20);
+    snapshots.write_base(before, b"state").unwrap();
+    snapshots.write(before, b"state").unwrap();
+    assert_eq!(compactor.remove_before(before, &over, None).unwrap(), 1);
+
+    // Before the index knows of it: a hit that the log has no more is none.
+    let found = |word| all(&search, &Query::new(TENANT, word)).len();
+    assert_eq!((found("ancientword"), found("消息")), (0, 40));
+    assert!(index.knows(TENANT, "ancientword").unwrap());
+    index.begin_at(archive.log.reader().first()).unwrap();
+    assert!(!index.knows(TENANT, "ancientword").unwrap());
+    assert!(index.knows(TENANT, "laterword").unwrap());
+    assert_eq!((found("laterword"), found("消息")), (20, 40));
+
+    // Made again, it begins where the log does.
+    index.clear().unwrap();
+    index.begin_at(archive.log.reader().first()).unwrap();
+    assert_eq!(index.next(), before);
+    archive.follow(&mut index, 27).unwrap();
+    assert_eq!((found("ancientword"), found("消息")), (0, 40));
 }
 
 #[test]
