@@ -52,8 +52,8 @@ impl Gone {
     ) -> bool {
         let day = header.timestamp().utc_day();
         let trail = self.trail.as_ref();
-        trail.is_some_and(|trail| trail(header.tenant(), day))
-            && !(has_view && !self.has_record(header, takes))
+        let trail_is_over = trail.is_some_and(|trail| trail(header.tenant(), day));
+        trail_is_over && (!has_view || self.has_record(header, takes))
     }
 
     pub(crate) fn has(&self, tenant: TenantId, group: GroupId, day: i32) -> bool {

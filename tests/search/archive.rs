@@ -79,7 +79,7 @@ fn an_index_goes_on_where_it_was_committed_and_that_of_another_log_is_not_believ
         (([7; 16], incarnation), durable.0),
     ] {
         let storage = copy_of(&storage);
-        let durable = throng::wire::RecordNumber(durable);
+        let durable = RecordNumber(durable);
         let index = Index::open(archive.files(&storage), identity, durable, MEMORY_MIN).unwrap();
         assert_eq!((index.next().0, index.parts()), (0, 0));
     }

@@ -5,6 +5,9 @@ use crate::model::body::body;
 use crate::model::state::Tenant;
 use crate::wire::{ExportId, GroupId, HoldId, PersonId, Timestamp};
 
+/// From which day on a hold is of the audit trail, where nothing of that had expired when it was placed.
+const TRAIL_FROM: i32 = NEVER + 1;
+
 body! {
     /// What a tenant keeps.
     CustodyStateV1 {
@@ -70,6 +73,9 @@ pub(crate) fn write(tenant: &Tenant) -> CustodyStateV1 {
             last: *last,
         })
     });
+    // The rule of the audit trail comes last, and is there once it says anything.
+    let has_trail = rules[TEXTS] != Custody::default().rules[TEXTS];
+    let rules = &rules[..if has_trail { CLASSES } else { TEXTS }];
     CustodyStateV1 {
         rules: rules.iter().map(rule).collect(),
         holds: holds.iter().map(write_hold).collect(),
@@ -96,13 +102,16 @@ fn write_hold(hold: &Hold) -> HoldStateV1 {
         by: *by,
         placed_at: *placed_at,
         reason: reason.to_string(),
-        from: from.to_vec(),
+        from: match from[TEXTS] {
+            TRAIL_FROM => from[..TEXTS].to_vec(),
+            _ => from.to_vec(),
+        },
         released: *released,
     }
 }
 
 pub(crate) fn read(tenant: &mut Tenant, state: CustodyStateV1) -> Result<(), &'static str> {
-    // Before there was a retention of the audit trail there was one rule less.
+    // One less where the audit trail has none.
     if ![TEXTS, CLASSES].contains(&state.rules.len()) {
         return Err("the classes of retention");
     }
@@ -138,7 +147,7 @@ pub(crate) fn read(tenant: &mut Tenant, state: CustodyStateV1) -> Result<(), &'s
 fn read_hold(hold: HoldStateV1) -> Result<Hold, &'static str> {
     let mut from = hold.from;
     if from.len() == TEXTS {
-        from.push(NEVER);
+        from.push(TRAIL_FROM);
     }
     let from: [i32; CLASSES] = from.try_into().map_err(|_| "the classes of a hold")?;
     if !hold.groups.is_sorted_by(|one, next| one < next) {
