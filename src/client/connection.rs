@@ -15,9 +15,10 @@ use super::error::{CloseReason, ConnectError, NotMade, RequestError};
 use super::event::{Answer, Attachment, Message};
 use super::person::{Driver, Person, PersonAsk};
 use super::pull::Pulling;
+use super::search::Finding;
 use super::session::Session;
 use super::settings::{Credentials, Settings};
-use crate::model::command::{PullRecordsV1, Reply, TaggedCommand};
+use crate::model::command::{PullRecordsV1, Reply, SearchArchiveV1, TaggedCommand};
 use crate::wire::{Envelope, GroupId, Hello, Priority, Published, SkipBody, Welcome};
 
 /// One connection to a server. Clones speak on the same connection; requests are pipelined, so many
@@ -81,6 +82,14 @@ impl Client {
     #[must_use]
     pub fn pull(&self, pull: PullRecordsV1) -> Pulling {
         Pulling::new(self.clone(), pull)
+    }
+
+    /// Searches the archive, the latest message first; `after` 0 begins there, `hits` is how many a page has.
+    ///
+    /// Nothing is asked before the first [`Finding::next`]. Each page is a record of the archive.
+    #[must_use]
+    pub fn search(&self, asked: SearchArchiveV1) -> Finding {
+        Finding::new(self.clone(), asked)
     }
 
     /// Asks for one page of the archive, which comes whether somebody waits for it or not.

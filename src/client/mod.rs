@@ -16,6 +16,7 @@ mod lanes;
 mod person;
 mod pull;
 mod requests;
+mod search;
 mod session;
 mod settings;
 mod tickets;
@@ -29,6 +30,7 @@ pub use gateway::Gateway;
 pub use lanes::Lane;
 pub use person::Driver;
 pub use pull::{PullError, Pulled, Pulling};
+pub use search::Finding;
 pub use session::{Limits, Session};
 pub use settings::{Credentials, Settings};
 

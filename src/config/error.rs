@@ -74,6 +74,12 @@ pub enum ConfigError {
         /// The cap of those that are.
         verified: u32,
     },
+    /// Knobs of what this build has not.
+    #[error(
+        "search.* is set and this build does not search: build it with `--features search`, or leave \
+         those knobs alone"
+    )]
+    NoSearch,
     /// A log filter that means nothing.
     #[error("logging.level is `{level}`: {reason}; use `info`, or `info,throng::quic=debug`")]
     Level {

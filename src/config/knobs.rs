@@ -446,6 +446,21 @@ sections! {
         directory: PathBuf = "exports", costs "room for what is exported, in plain text: in JSON Lines and once more as mail";
     }
 
+    /// Search in the archive by those entitled (docs/archive.md). Needs a build with `--features search`.
+    search: Search {
+        /// Keep an index of what was said, and search it.
+        enabled: bool = "false", costs "about as much disk as the texts, and what `memory_bytes` says";
+        /// Where the index is kept, sealed as the log is. From the data directory unless absolute.
+        directory: PathBuf = "search", costs "nothing to remove while no server runs: it is made again from the log";
+        /// How often new records are indexed.
+        every: TimeSpan = "2 s" in "100 ms" to "1 h",
+        costs "the less, the more syncs of small files, about ten each time";
+        /// Memory to index with; beyond it, a part of the index is written early.
+        memory_bytes: ByteSize = "64 MiB" in "16 MiB" to "1 GiB", costs "up to this much memory";
+        /// Searches under way at once; more are answered Busy. They are made one after the other.
+        at_once_max: u32 = "16" in "1" to "1024", costs "up to 100 KiB of memory each";
+    }
+
     /// What the server says of itself, on standard error.
     logging: Logging {
         /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or per module as in

@@ -113,6 +113,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             verified,
         });
     }
+    if !cfg!(feature = "search") && config.search != super::knobs::Search::default() {
+        return Err(ConfigError::NoSearch);
+    }
     let level = &config.logging.level;
     if let Err(error) = EnvFilter::try_new(level) {
         return Err(ConfigError::Level {

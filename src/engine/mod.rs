@@ -30,6 +30,7 @@ mod recovery;
 mod removal;
 #[cfg(feature = "search")]
 mod search;
+mod searches;
 mod sequencer;
 mod sign_in;
 mod slices;
@@ -50,6 +51,7 @@ pub use port::{AttachedPerson, Fetch, FetchError, Item, Port, PortId};
 pub use recovery::ReplayError;
 #[cfg(feature = "search")]
 pub use search::{SearchError, Searched, Searching};
+pub use searches::{SearchRoom, TurnedAway};
 pub use sign_in::SignIn;
 pub use stats::Stats;
 pub use ticket::{Answer, ExecuteError, Ticket};
@@ -95,6 +97,7 @@ struct Inner {
     stop_custody: Arc<AtomicBool>,
     stop_exports: Arc<AtomicBool>,
     publishes: bool,
+    searches: searches::Searches,
     #[cfg(feature = "search")]
     searching: Option<search::Running>,
     incarnation: u64,
@@ -176,6 +179,7 @@ impl Engine {
             fetches_open: Cell::new(0),
             pulls: self.inner.pulls.clone(),
             pulls_open: Cell::new(0),
+            searches: self.inner.searches.jobs.clone(),
         }
     }
 
@@ -260,6 +264,16 @@ impl Engine {
             export_permille: counters.export_permille.load(Ordering::Relaxed),
             searched: RecordNumber(counters.searched.load(Ordering::Relaxed)),
             search_failures: counters.search_failures.load(Ordering::Relaxed),
+            search_lag: match inner.searches.at_once_max {
+                0 => 0,
+                _ => {
+                    let searched = counters.searched.load(Ordering::Acquire);
+                    inner.reader.durable().0.saturating_sub(searched)
+                }
+            },
+            search_documents: counters.search_documents.load(Ordering::Relaxed),
+            searches: counters.searches.load(Ordering::Relaxed),
+            search_us: counters.search_us.load(Ordering::Relaxed),
         }
     }
 

@@ -22,6 +22,7 @@ use super::online::Online;
 use super::pull::Secrets;
 use super::recovery::{self, ReplayError};
 use super::removal::Removal;
+use super::searches::Searches;
 use super::sequencer::Sequencer;
 use super::snapshot::Snapshotter;
 use super::stats::Counters;
@@ -126,6 +127,11 @@ impl Engine {
             let files = log.chunked(Arc::clone(&searching.storage));
             (searching, files)
         });
+        #[cfg(feature = "search")]
+        let searches_max = indexed.as_ref().map_or(0, |(it, _)| it.at_once_max.max(1));
+        #[cfg(not(feature = "search"))]
+        let searches_max = 0;
+        let (search_jobs, search_inbox) = unbounded();
         let snapshots = log.snapshots();
         let mut replayed = recovery::from_snapshot(&snapshots, &reader, recovered.next)?;
         let counters = Arc::new(Counters {
@@ -294,21 +300,29 @@ impl Engine {
                 .transpose()?,
         };
         #[cfg(feature = "search")]
-        let searching = indexed.map(|(searching, files)| {
-            let indexer = super::search::Indexer {
-                files,
-                identity: (recovered.log, recovered.incarnation),
-                reader: reader.clone(),
-                every: searching.every,
-                memory_bytes: searching.memory_bytes,
-                control: control.clone(),
-                counters: Arc::clone(&counters),
-                stop: Arc::default(),
-                slot: Arc::default(),
-                begun: AtomicU64::default(),
-            };
-            super::search::Running::start(indexer, |run| spawn("throng-search", run))
-        });
+        let searching = match indexed {
+            None => None,
+            Some((searching, files)) => {
+                let indexer = super::search::Indexer {
+                    files,
+                    identity: (recovered.log, recovered.incarnation),
+                    reader: reader.clone(),
+                    every: searching.every,
+                    memory_bytes: searching.memory_bytes,
+                    control: control.clone(),
+                    counters: Arc::clone(&counters),
+                    stop: Arc::default(),
+                    slot: Arc::default(),
+                    begun: AtomicU64::default(),
+                };
+                let finder = indexer.finder(Arc::clone(&clock));
+                spawn("throng-find", move || finder.run(&search_inbox))?;
+                let start = |run| spawn("throng-search", run);
+                Some(super::search::Running::start(indexer, start)?)
+            }
+        };
+        #[cfg(not(feature = "search"))]
+        drop(search_inbox);
         let inner = Inner {
             door,
             control,
@@ -324,8 +338,13 @@ impl Engine {
             stop_custody,
             stop_exports,
             publishes,
+            searches: Searches {
+                jobs: search_jobs,
+                open: Arc::default(),
+                at_once_max: searches_max,
+            },
             #[cfg(feature = "search")]
-            searching: searching.transpose()?,
+            searching,
             incarnation: recovered.incarnation,
             outbox_bytes: options.outbox_bytes,
             ports: AtomicU16::new(0),

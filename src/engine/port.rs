@@ -16,6 +16,7 @@ use super::door::Door;
 use super::fetch::FetchJob;
 use super::outbox::{Outbox, Released};
 use super::pull::PullJob;
+use super::searches::SearchJob;
 use super::sequencer::Control;
 use super::sign_in::SignIn;
 use crate::log::ReadError;
@@ -194,6 +195,7 @@ pub struct Port {
     pub(super) fetches_open: Cell<usize>,
     pub(super) pulls: Sender<PullJob>,
     pub(super) pulls_open: Cell<usize>,
+    pub(super) searches: Sender<SearchJob>,
 }
 
 /// Fetches one port may have open; each brings at most [`super::fetch::FETCH_BYTES_MAX`].
@@ -311,6 +313,8 @@ impl Port {
                     self.pulls_open.set(self.pulls_open.get() - 1);
                     out.push(item);
                 }
+                // Of a search; the room it took is given back already.
+                Item::Answer { .. } => out.push(item),
                 other => {
                     self.fetches_open.set(self.fetches_open.get() - 1);
                     out.push(other);

@@ -3,17 +3,22 @@
 //! Nobody waits for the index. A search is a record before it is made (SPEC P1, A1), so it is answered only
 //! once that record is durable (invariant 2); who may search is the model's affair.
 
+mod finder;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
+use self::finder::{Finder, note};
 use super::sequencer::Control;
 use super::stats::Counters;
-use super::{Engine, ExecuteError};
-use crate::archive::search::{Index, IndexError, MEMORY_MIN, Page, Query, QueryRefused, Search};
+use super::{Clock, Engine, ExecuteError};
+use crate::archive::search::{
+    Cursor, HITS_MAX, Index, IndexError, MEMORY_MIN, Page, Query, QueryRefused, Search,
+};
 use crate::log::{Chunked, Reader, Storage};
 use crate::model::Gone;
 use crate::model::command::{Actor, Command, Reply, SearchArchiveV1, TaggedCommand};
@@ -37,6 +42,10 @@ pub struct Searching {
     ///
     /// Default 64 MiB. Range 16 MiB to 1 GiB. Costs up to this much memory, and more parts the less it is.
     pub memory_bytes: usize,
+    /// Searches under way that came through ports; another is answered `Busy`. One is made at a time.
+    ///
+    /// Default 16. Range 1 to 1,024. Costs up to 100 KiB each.
+    pub at_once_max: usize,
 }
 
 impl Searching {
@@ -47,6 +56,7 @@ impl Searching {
             storage,
             every: Duration::from_secs(2),
             memory_bytes: 4 * MEMORY_MIN,
+            at_once_max: 16,
         }
     }
 }
@@ -81,6 +91,10 @@ pub enum SearchError {
 /// Where searches find the index, once it is open.
 type Slot = Arc<Mutex<Option<Search>>>;
 
+fn open(slot: &Slot) -> MutexGuard<'_, Option<Search>> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The thread, as the engine has it.
 pub(super) struct Running {
     slot: Slot,
@@ -107,10 +121,13 @@ impl Running {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        thread.map_or(Ok(()), |thread| {
+        let joined = thread.map_or(Ok(()), |thread| {
             thread.thread().unpark();
             thread.join()
-        })
+        });
+        // Whoever opens the index next need not wait for the last port to be gone.
+        open(&self.slot).take();
+        joined
     }
 }
 
@@ -138,6 +155,15 @@ pub(super) struct Indexer {
 }
 
 impl Indexer {
+    /// What makes the searches that come through ports.
+    pub(super) fn finder(&self, clock: Arc<dyn Clock>) -> Finder {
+        Finder {
+            slot: Arc::clone(&self.slot),
+            counters: Arc::clone(&self.counters),
+            clock,
+        }
+    }
+
     /// Runs until it is told to stop (and unparked).
     fn run(self) {
         let (mut index, mut is_damaged, mut failures) = (None, false, 0_u32);
@@ -182,7 +208,7 @@ impl Indexer {
                 }
                 self.begun.store(0, Ordering::Relaxed);
                 let search = opened.search(self.reader.clone());
-                *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(search);
+                *open(&self.slot) = Some(search);
                 index.insert(opened)
             }
         };
@@ -224,6 +250,10 @@ impl Indexer {
     fn count(&self, index: &Index) {
         let next = index.committed().0;
         self.counters.searched.store(next, Ordering::Release);
+        let documents = index.documents();
+        self.counters
+            .search_documents
+            .store(documents, Ordering::Relaxed);
     }
 
     /// What is gone, as far as it is durable: what a crash would take back is erased nowhere (invariant 2).
@@ -256,15 +286,15 @@ impl Engine {
     ) -> Result<Searched, SearchError> {
         let running = self.inner.searching.as_ref().ok_or(SearchError::Off)?;
         query.check()?;
-        let slot = running.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let search = slot.clone().ok_or(SearchError::NotYet)?;
-        drop(slot);
+        let search = open(&running.slot).clone().ok_or(SearchError::NotYet)?;
         let asked = TaggedCommand::SearchArchive(SearchArchiveV1 {
             words: query.words.clone(),
             group: query.group.unwrap_or(GroupId(0)),
             person: query.person.unwrap_or(PersonId(0)),
             from: query.from.unwrap_or(Timestamp(i64::MIN)),
             until: query.until.unwrap_or(Timestamp(i64::MAX)),
+            after: query.after.map_or(0, Cursor::number),
+            hits: query.hits_max.clamp(1, HITS_MAX) as u32,
         });
         let granted = self.execute(Command {
             tenant: query.tenant,
@@ -273,10 +303,17 @@ impl Engine {
             body: asked.into(),
         });
         match granted.map_err(ExecuteError::from)?.wait()? {
-            Reply::SearchGranted(granted) => Ok(Searched {
-                search: granted.search,
-                page: search.find(query)?,
-            }),
+            Reply::SearchGranted(granted) => {
+                let clock = &*self.inner.clock;
+                let began_us = clock.monotonic_us();
+                let page = search.find(query);
+                let took_us = clock.monotonic_us().saturating_sub(began_us);
+                note(&self.inner.counters, took_us);
+                Ok(Searched {
+                    search: granted.search,
+                    page: page?,
+                })
+            }
             other => unreachable!("a search is answered by its record, not {other:?}"),
         }
     }

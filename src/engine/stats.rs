@@ -34,6 +34,10 @@ pub(crate) struct Counters {
     /// Records that can be searched.
     pub(crate) searched: AtomicU64,
     pub(crate) search_failures: AtomicU64,
+    pub(crate) search_documents: AtomicU64,
+    /// Searches made, and how long they took together.
+    pub(crate) searches: AtomicU64,
+    pub(crate) search_us: AtomicU64,
 }
 
 impl Counters {
@@ -111,4 +115,12 @@ pub struct Stats {
     pub searched: RecordNumber,
     /// Tries to index that failed.
     pub search_failures: u64,
+    /// Durable records that are not in the search index yet; 0 where there is none.
+    pub search_lag: u64,
+    /// Messages and deletions in the search index.
+    pub search_documents: u64,
+    /// Searches made since the engine was opened; each is a page.
+    pub searches: u64,
+    /// How long they took together, in microseconds, from when their record was durable.
+    pub search_us: u64,
 }

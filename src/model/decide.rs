@@ -177,7 +177,7 @@ pub(super) fn decide_tagged<'a>(
         T::EraseContent(erase) => custody::decide_erase(&request?, erase),
         T::ExpireContent(_) => custody::decide_expire(&request?),
         T::FinishExport(finish) => custody::decide_finish_export(&request?, finish),
-        T::SearchArchive(search) => custody::decide_search(&request?, search),
+        T::SearchArchive(search) => custody::decide_search(&request?, command.tenant, search),
         T::GetRetention(_) => custody::get_retention(&request?),
         T::ListHolds(list) => custody::list_holds(&request?, list),
         // What is only read: the directory

@@ -47,7 +47,7 @@ pub use limits::Limits;
 pub use project::{MembershipDelta, Projection, WatchWindow, project, record_kind};
 pub use query::{Watched, attach, check_device, memberships, seats, watched};
 pub use quota::{QuotaCount, recount};
-pub use refusal::Refusal;
+pub use refusal::{NotSearched, Refusal};
 pub use snapshot::SnapshotError;
 pub use state::State;
 pub use work::Slice;

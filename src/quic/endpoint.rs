@@ -335,7 +335,7 @@ impl Shard {
         let released_at = self.port.released_at();
         for item in items.drain(..) {
             match item {
-                Item::Answer { request, result } => self.on_answer(request, &result, now),
+                Item::Answer { request, result } => self.on_answer(request, result, now),
                 Item::Attached {
                     session,
                     position,

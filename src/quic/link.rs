@@ -186,10 +186,16 @@ impl Link {
             return false;
         };
         let longest = protocol::answer_len_max(FrameKind::Command(0));
-        let committed = channel.outbox.len() + self.reserved;
         channel.readable
             && matches!(self.phase, Phase::Unknown | Phase::Open { .. })
-            && (committed == 0 || committed + longest <= limits.answer_bytes_max)
+            && self.has_room_for(longest, limits)
+    }
+
+    /// Whether an answer of so many bytes may be asked for; where nothing waits, always.
+    pub(super) fn has_room_for(&self, answer_len: usize, limits: &Limits) -> bool {
+        let written = self.requests.as_ref().map_or(0, |it| it.outbox.len());
+        let committed = written + self.reserved;
+        committed == 0 || committed + answer_len <= limits.answer_bytes_max
     }
 
     /// Whether another frame of the attach stream may be read.

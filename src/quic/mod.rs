@@ -15,6 +15,7 @@ mod account;
 mod address_tokens;
 mod admission;
 mod arrivals;
+mod asked;
 pub mod auth;
 mod cid;
 mod close;

@@ -16,13 +16,13 @@ use super::auth::Identity;
 use super::close::{ClientStream, CloseReason};
 use crate::model::Refusal;
 use crate::model::command::{
-    Actor, Command, CommandBody, Publish, PublishedV1, Reply, TaggedCommand,
+    Actor, Command, CommandBody, Publish, PublishedV1, Reply, SearchArchiveV1, TaggedCommand,
 };
 use crate::wire::{
     Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach, DeviceId,
     Draft, Envelope, EnvelopeError, FRAME_LEN_MAX, Frame, FrameKind, HEADER_LEN, Header, Hello,
-    Kind, PULLED_PART_LEN, PersonId, Priority, Published, PulledPart, RecordNumber, Role, TenantId,
-    Timestamp, Welcome, encode_frame,
+    Kind, PULLED_PART_LEN, PersonId, Priority, Published, PulledPart, RecordNumber, Role,
+    SEARCH_PAGE_LEN_MAX, TenantId, Timestamp, Welcome, encode_frame,
 };
 
 /// Groups in one page of an attach answer.
@@ -357,6 +357,9 @@ pub(super) fn answer_len_max(kind: FrameKind) -> usize {
     }
 }
 
+/// Bytes the answer to a search may take: its hits, and what stands around them.
+pub(super) const FOUND_LEN_MAX: usize = SEARCH_PAGE_LEN_MAX + 1024;
+
 /// Appends the answer to a Hello.
 pub(super) fn write_welcome(
     request: u64,
@@ -414,6 +417,17 @@ pub(super) fn is_pull(command: &Command) -> bool {
         return false;
     };
     matches!(**tagged, TaggedCommand::PullRecords(_))
+}
+
+/// What a search of the archive looks for, where the command is one.
+pub(super) fn search_of(command: &Command) -> Option<&SearchArchiveV1> {
+    let CommandBody::Tagged(tagged) = &command.body else {
+        return None;
+    };
+    match &**tagged {
+        TaggedCommand::SearchArchive(asked) => Some(asked),
+        _ => None,
+    }
 }
 
 /// Appends the part of a page that begins at `offset`; where the next one does, none behind the last.

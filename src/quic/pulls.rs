@@ -83,8 +83,9 @@ impl Shard {
     /// A pull is permitted: its page is made.
     pub(super) fn pull(&mut self, pending: Pending, granted: Box<PullGrantedV1>) {
         let number = self.requests.insert(pending);
-        if let Err(busy) = self.port.pull(number, granted) {
-            self.requests.remove(number);
+        if let Err(busy) = self.port.pull(number, granted)
+            && let Some(pending) = self.requests.remove(number)
+        {
             self.stats.busy_answers += 1;
             self.end_pull(&pending, |out| {
                 protocol::write_busy(pending.request, busy.retry_after_us, out);

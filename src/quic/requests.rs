@@ -1,5 +1,7 @@
 //! Requests the engine has not answered yet: whose they are and what they are called there.
 
+use crate::engine::SearchRoom;
+
 /// What the engine was asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ToEngine {
@@ -12,7 +14,7 @@ pub(super) enum ToEngine {
 }
 
 /// A request in the engine's hands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub(super) struct Pending {
     /// Where its connection is.
     pub(super) index: u32,
@@ -24,6 +26,8 @@ pub(super) struct Pending {
     pub(super) asked: ToEngine,
     /// Bytes its answer may take.
     pub(super) reserved: usize,
+    /// Of a search of the archive, until it is permitted: the room it is made in.
+    pub(super) search: Option<SearchRoom>,
 }
 
 /// Pending requests by the number the engine knows them by. It grows with the most that were ever
@@ -60,20 +64,21 @@ mod tests {
 
     #[test]
     fn a_request_is_given_back_once_and_its_place_used_again() {
-        let pending = Pending {
+        let pending = |request| Pending {
             index: 1,
             serial: 2,
-            request: 3,
+            request,
             asked: ToEngine::Command,
             reserved: 4,
+            search: None,
         };
         let mut requests = Requests::default();
-        let first = requests.insert(pending);
-        let second = requests.insert(pending);
+        let first = requests.insert(pending(3));
+        let second = requests.insert(pending(4));
         assert_ne!(first, second);
-        assert_eq!(requests.remove(first), Some(pending));
-        assert_eq!(requests.remove(first), None);
-        assert_eq!(requests.insert(pending), first);
-        assert_eq!(requests.remove(u64::MAX), None);
+        assert_eq!(requests.remove(first).map(|it| it.request), Some(3));
+        assert!(requests.remove(first).is_none());
+        assert_eq!(requests.insert(pending(5)), first);
+        assert!(requests.remove(u64::MAX).is_none());
     }
 }

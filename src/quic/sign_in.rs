@@ -69,6 +69,7 @@ impl Shard {
             request,
             asked: ToEngine::SignIn,
             reserved: 0,
+            search: None,
         });
         let sign_in = SignIn {
             tenant: identity.tenant,

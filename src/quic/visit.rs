@@ -9,13 +9,11 @@ use super::close::{ClientStream, CloseReason};
 use super::endpoint::Shard;
 use super::link::{Attaching, Channel, Link, Phase, Session, Urgent};
 use super::protocol::{self, Asked, AttachAsked, Rejected};
-use super::pulls::{PULL_RETRY_US, Pulls};
-use super::requests::{Pending, ToEngine};
+use super::pulls::Pulls;
 use super::streams::Delivery;
 use crate::engine::AttachedPerson;
 use crate::model::Refusal;
-use crate::model::command::{Command, Reply};
-use crate::wire::{Draft, Frame, RecordNumber, Role, StreamClass};
+use crate::wire::{Frame, RecordNumber, Role, StreamClass};
 
 /// Frames read in one visit, so that one client's pipeline never holds up the others.
 const FRAMES_PER_VISIT: usize = 64;
@@ -206,46 +204,6 @@ impl Shard {
         Ok(())
     }
 
-    fn submit(&mut self, index: u32, frame: &Frame, command: Command, draft: Option<Draft>) {
-        let Some(link) = self.links.get(index) else {
-            return;
-        };
-        let is_pull = protocol::is_pull(&command);
-        if is_pull && !link.pulls.has_room() {
-            self.stats.busy_answers += 1;
-            answer(&mut link.requests, |out| {
-                protocol::write_busy(frame.request, PULL_RETRY_US, out);
-            });
-            return;
-        }
-        let reserved = protocol::answer_len_max(frame.kind);
-        let number = self.requests.insert(Pending {
-            index,
-            serial: link.serial,
-            request: frame.request,
-            asked: if is_pull {
-                ToEngine::Pull
-            } else {
-                ToEngine::Command
-            },
-            reserved,
-        });
-        match self.port.submit(number, command, draft) {
-            Ok(()) => {
-                link.awaited += 1;
-                link.reserved += reserved;
-                link.pulls.note_asked(is_pull);
-            }
-            Err(busy) => {
-                self.requests.remove(number);
-                self.stats.busy_answers += 1;
-                answer(&mut link.requests, |out| {
-                    protocol::write_busy(frame.request, busy.retry_after_us, out);
-                });
-            }
-        }
-    }
-
     fn on_attachment(&mut self, index: u32, frame: &Frame) -> Result<(), CloseReason> {
         let Some(link) = self.links.get(index) else {
             return Ok(());
@@ -332,34 +290,6 @@ impl Shard {
             }
         }
         Ok(())
-    }
-
-    /// The engine's answer to a request.
-    pub(super) fn on_answer(&mut self, number: u64, result: &Result<Reply, Refusal>, now: Instant) {
-        let Some(pending) = self.requests.remove(number) else {
-            return;
-        };
-        if pending.asked == ToEngine::SignIn {
-            self.signed_in(&pending, result.as_ref().err(), now);
-            return;
-        }
-        if let (ToEngine::Pull, Ok(Reply::PullGranted(granted))) = (pending.asked, result) {
-            self.pull(pending, granted.clone());
-            return;
-        }
-        let Some(link) = self.links.get(pending.index) else {
-            return;
-        };
-        if link.serial != pending.serial {
-            return;
-        }
-        link.awaited -= 1;
-        link.reserved -= pending.reserved;
-        link.pulls.note_refused(pending.asked == ToEngine::Pull);
-        answer(&mut link.requests, |out| {
-            protocol::write_answer(pending.request, result, out);
-        });
-        self.links.mark_dirty(pending.index);
     }
 
     /// The engine's answer to an attach.

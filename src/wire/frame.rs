@@ -17,6 +17,8 @@ pub const FRAME_VERSION: u8 = 1;
 pub const FRAME_LEN_MAX_UNAUTHENTICATED: u32 = 8 * 1024;
 /// The longest payload of a frame, in bytes: the longest message and its header, or 2,000-member lists.
 pub const FRAME_LEN_MAX: u32 = 128 * 1024;
+/// Bytes that the hits of one page of a search may take, so that a frame takes the page.
+pub const SEARCH_PAGE_LEN_MAX: usize = 96 * 1024;
 
 /// What a frame carries. Numbers are forever.
 ///

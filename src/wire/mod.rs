@@ -23,7 +23,7 @@ pub use delivery::{
 pub use envelope::{ALIGNMENT, Draft, Envelope, EnvelopeError, padded};
 pub use frame::{
     FRAME_LEN_MAX, FRAME_LEN_MAX_UNAUTHENTICATED, FRAME_PREFIX_LEN, FRAME_VERSION, Frame,
-    FrameDecoder, FrameError, FrameKind, encode as encode_frame,
+    FrameDecoder, FrameError, FrameKind, SEARCH_PAGE_LEN_MAX, encode as encode_frame,
 };
 pub use header::{
     BODY_LEN_MAX, HEADER_LEN, HEADER_VERSION, Header, HeaderError, HeaderFields, Kind, Priority,

@@ -8,6 +8,7 @@ mod custody;
 mod encryption;
 mod export;
 mod pull;
+mod search;
 mod serve;
 mod start_errors;
 mod tlog_interop;

@@ -10,4 +10,5 @@ mod pull;
 #[path = "../support/quic.rs"]
 mod quic;
 mod returning;
+mod search;
 mod server;

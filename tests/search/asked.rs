@@ -9,11 +9,14 @@ use std::time::{Duration, Instant};
 use crate::town::{NOON, Town};
 use throng::archive::search::{Index, MEMORY_MIN, Query, QueryRefused};
 use throng::engine::{
-    Engine, ExecuteError, ManualClock, Options, SearchError, Searched, Searching,
+    Engine, ExecuteError, Item, ManualClock, Options, SearchError, Searched, Searching,
 };
 use throng::log::storage::Faulty;
 use throng::log::{Chunked, Config, Log, Memory, Storage};
-use throng::model::command::{Actor, DeleteMessageV1, EraseContentV1, PlaceHoldV1, TaggedCommand};
+use throng::model::command::{
+    Actor, ArchiveFoundV1, DeleteMessageV1, EraseContentV1, PlaceHoldV1, Reply, SearchArchiveV1,
+    SearchGrantedV1, TaggedCommand,
+};
 use throng::model::event::{self, Event};
 use throng::wire::{DeviceId, GroupId, PersonId, Timestamp};
 
@@ -136,6 +139,57 @@ fn every_search_is_a_record_before_anything_is_found_and_only_the_entitled_searc
         .unwrap();
     assert_eq!(searched.page.hits[0].deleted.unwrap().0, deletion);
     assert_eq!(&*searched.page.hits[0].body, "季度预算 draft".as_bytes());
+}
+
+/// A page as a port brings it.
+fn page_of(town: &Town, granted: Box<SearchGrantedV1>) -> Box<ArchiveFoundV1> {
+    let mut port = town.engine.port(|| {});
+    let room = town.engine.search_room(&granted.asked).unwrap();
+    port.search(7, granted, room).unwrap();
+    let (mut items, began) = (Vec::new(), Instant::now());
+    loop {
+        port.poll(&mut items);
+        for item in items.drain(..) {
+            if let Item::Answer { request: 7, result } = item {
+                let Ok(Reply::ArchiveFound(page)) = result else {
+                    panic!("a page, not {result:?}");
+                };
+                return page;
+            }
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "no page came");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn what_was_said_after_the_permission_is_on_no_page_of_it() {
+    let town = Town::on(memory(), searching(&memory()), 3);
+    let group = town.group(3);
+    town.say(group, town.people[0], 1, "消息 before").unwrap();
+    let asked = SearchArchiveV1 {
+        words: "消息".to_owned(),
+        group: GroupId(0),
+        person: PersonId(0),
+        from: Timestamp(i64::MIN),
+        until: Timestamp(i64::MAX),
+        after: 0,
+        hits: 100,
+    };
+    let granted = town.call(TaggedCommand::SearchArchive(asked));
+    let Ok(Reply::SearchGranted(granted)) = granted else {
+        panic!("a permission, not {granted:?}");
+    };
+    town.say(group, town.people[0], 2, "消息 after").unwrap();
+    indexed(&town.engine);
+    assert_eq!(found(&town, "消息"), ["消息 after", "消息 before"]);
+    let mut later = granted.clone();
+    later.asked.after = u64::MAX;
+    for granted in [granted, later] {
+        let page = page_of(&town, granted);
+        let bodies: Vec<_> = page.hits.iter().map(|hit| &*hit.body).collect();
+        assert_eq!(bodies, ["消息 before".as_bytes()]);
+    }
 }
 
 #[test]

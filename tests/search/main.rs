@@ -4,8 +4,18 @@
 
 mod archive;
 mod asked;
+#[cfg(all(feature = "server", feature = "client", feature = "picture"))]
+#[path = "../support/command.rs"]
+mod command;
 mod damage;
+#[cfg(all(feature = "server", feature = "client"))]
+mod over_quic;
+#[cfg(all(feature = "server", feature = "client"))]
+#[path = "../support/quic.rs"]
+mod quic;
 #[path = "../support/searched.rs"]
 mod searched;
+#[cfg(all(feature = "server", feature = "client", feature = "picture"))]
+mod served;
 #[path = "../support/town.rs"]
 mod town;

@@ -121,8 +121,12 @@ impl House {
     }
 
     fn with_clock(clock: Arc<dyn Clock>, listen: SocketAddr, shards: u16, limits: Limits) -> Self {
+        Self::of(Engine::in_memory(clock, 1), listen, shards, limits)
+    }
+
+    /// A server of this engine.
+    pub(crate) fn of(engine: Engine, listen: SocketAddr, shards: u16, limits: Limits) -> Self {
         let (certificate, tls) = tls();
-        let engine = Engine::in_memory(clock, 1);
         let options = options(listen, shards, tls, limits);
         let server = Server::start(&engine, options).expect("the server starts");
         Self {

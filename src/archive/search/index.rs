@@ -127,6 +127,12 @@ impl Index {
         self.parts.len()
     }
 
+    /// How many messages and deletions are in it.
+    #[must_use]
+    pub fn documents(&self) -> u64 {
+        self.parts.iter().map(|part| part.entry.documents).sum()
+    }
+
     /// Whether the index has a word, a character or a pair of them, of any message or of none any more: by
     /// this one can check an erasure.
     pub fn knows(&self, tenant: TenantId, word: &str) -> Result<bool, IndexError> {

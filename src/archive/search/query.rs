@@ -43,6 +43,8 @@ pub struct Query {
     pub after: Option<Cursor>,
     /// Hits wanted, 1 to [`HITS_MAX`].
     pub hits_max: usize,
+    /// Bytes that the hits of a page may take, [`Hit::len`] each; one that is longer is a page of its own.
+    pub bytes_max: usize,
 }
 
 impl Query {
@@ -58,6 +60,7 @@ impl Query {
             until: None,
             after: None,
             hits_max: HITS_MAX,
+            bytes_max: usize::MAX,
         }
     }
 
@@ -84,10 +87,16 @@ impl Query {
 }
 
 /// Where a page ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Cursor(Place);
 
 impl Cursor {
+    /// Behind which there is what was recorded before this record.
+    #[must_use]
+    pub fn before(record: RecordNumber) -> Self {
+        Self(Place::new(record.0, 0))
+    }
+
     /// As a number, to be given to somebody and back.
     #[must_use]
     pub fn number(self) -> u64 {
@@ -132,6 +141,8 @@ pub struct Hit {
     pub record: RecordNumber,
     /// Which of the record's messages.
     pub item: usize,
+    /// To go on behind it.
+    pub cursor: Cursor,
     /// In which group.
     pub group: GroupId,
     /// Its place there; 0 where it was imported.
@@ -148,6 +159,16 @@ pub struct Hit {
     pub body: Bytes,
     /// The record that deleted it from what members see.
     pub deleted: Option<RecordNumber>,
+}
+
+impl Hit {
+    /// Bytes it counts for in a page: its texts, and 96 for the rest.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)] // It never is.
+    pub fn len(&self) -> usize {
+        const FIXED: usize = 96;
+        FIXED + self.body.len() + self.imported_from.as_ref().map_or(0, String::len)
+    }
 }
 
 /// A page of hits.
@@ -206,7 +227,7 @@ impl Search {
             query.until.unwrap_or(Timestamp(i64::MAX)),
         );
         let mut before = query.after.map_or(Place(u64::MAX), |cursor| cursor.0);
-        let mut looked_at = 0;
+        let (mut looked_at, mut bytes) = (0, 0);
         // Records of several hits are read once.
         let mut read: Option<(u64, TenantId, Said)> = None;
         for part in view.parts.iter().rev() {
@@ -220,6 +241,7 @@ impl Search {
                         return Ok(page);
                     }
                     looked_at += 1;
+                    let behind = Cursor(before);
                     before = *place;
                     let number = place.record();
                     if read.as_ref().is_none_or(|(of, ..)| *of != number) {
@@ -237,7 +259,13 @@ impl Search {
                     };
                     if *tenant == query.tenant && confirms(message, query, words, range) {
                         let deleted = self.deletion(view, query.tenant, message, number)?;
-                        page.hits.push(hit(*place, message, deleted));
+                        let hit = hit(*place, message, deleted);
+                        bytes += hit.len();
+                        if bytes > query.bytes_max && !page.hits.is_empty() {
+                            page.next = Some(behind);
+                            return Ok(page);
+                        }
+                        page.hits.push(hit);
                     }
                 }
                 if places.len() < count {
@@ -312,6 +340,7 @@ fn hit(place: Place, message: &Message, deleted: Option<RecordNumber>) -> Hit {
     Hit {
         record: RecordNumber(place.record()),
         item: place.item(),
+        cursor: Cursor(place),
         group: message.group,
         sequence: message.sequence,
         sender: message.sender,

@@ -1,5 +1,5 @@
 //! `throng archive`: what an auditor, or whoever is called at night, asks of a log that no server
-//! writes; and what is asked of a running server about how long it is kept.
+//! writes; and what is asked of a running server about how long it is kept and what is in it.
 
 mod custody;
 mod export;
@@ -7,6 +7,7 @@ mod inspect;
 mod prove;
 mod repair;
 mod rewrap;
+mod search;
 mod stats;
 mod verify;
 
@@ -20,7 +21,7 @@ use throng::log::Directory;
 
 use super::directory::DataDirectory;
 
-/// Check, read or repair a log while no server has it; hold, release, retain what a server keeps.
+/// Check, read or repair a log while no server has it; hold, release, retain, search what a server keeps.
 #[derive(Subcommand)]
 pub(super) enum Archive {
     Verify(verify::Verify),
@@ -33,6 +34,7 @@ pub(super) enum Archive {
     Release(custody::Release),
     Retention(custody::Retention),
     Export(export::Export),
+    Search(search::Search),
 }
 
 impl Archive {
@@ -48,6 +50,7 @@ impl Archive {
             Self::Release(release) => release.run(),
             Self::Retention(retention) => retention.run(),
             Self::Export(export) => export.run(),
+            Self::Search(search) => search.run(),
         }
     }
 }

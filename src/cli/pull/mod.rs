@@ -180,7 +180,8 @@ fn is_another_log(ended: &anyhow::Result<()>) -> bool {
     matches!(error, Some(PullError::Incarnation { .. }))
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+/// A time as it is typed.
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     if let Ok(micros) = text.parse() {
         return Ok(Timestamp(micros));
     }

@@ -8,6 +8,8 @@ mod hook;
 mod logging;
 mod machine;
 mod options;
+#[cfg(feature = "search")]
+mod search;
 mod tlog;
 mod vitals;
 
@@ -106,6 +108,10 @@ impl Running {
         let mut options = options::engine(&config, callee, events.clone());
         options.transparency = transparency;
         options.exports = exports::storage(data, &config)?;
+        #[cfg(feature = "search")]
+        {
+            options.search = search::searching(data, &config)?;
+        }
         options.log.encryption = encryption::of_knobs(data, &config.encryption)?;
         let engine = open_engine(data, options)?;
         let http = listen_http(&config)?;

@@ -16,7 +16,7 @@ use super::credentials::Credentials;
 /// A name, what it counts, and where it is read.
 type Metric<T> = (&'static str, &'static str, fn(&T) -> u64);
 
-const ENGINE_COUNTERS: [Metric<Stats>; 13] = [
+const ENGINE_COUNTERS: [Metric<Stats>; 16] = [
     (
         "throng_commands_decided_total",
         "Commands and queries decided",
@@ -82,9 +82,24 @@ const ENGINE_COUNTERS: [Metric<Stats>; 13] = [
         "Tries to export that failed",
         |stats| stats.export_failures,
     ),
+    (
+        "throng_searches_total",
+        "Searches of the archive, a page each",
+        |stats| stats.searches,
+    ),
+    (
+        "throng_search_microseconds_total",
+        "Time they took, from when their record was durable",
+        |stats| stats.search_us,
+    ),
+    (
+        "throng_search_failures_total",
+        "Tries to index that failed",
+        |stats| stats.search_failures,
+    ),
 ];
 
-const ENGINE_GAUGES: [Metric<Stats>; 8] = [
+const ENGINE_GAUGES: [Metric<Stats>; 10] = [
     (
         "throng_custody_pending",
         "1 while content that is gone is on disk still; nobody is handed it",
@@ -122,6 +137,16 @@ const ENGINE_GAUGES: [Metric<Stats>; 8] = [
         "throng_export_permille",
         "How far the export is that is being written, in thousandths",
         |stats| stats.export_permille,
+    ),
+    (
+        "throng_search_lag_records",
+        "Durable records that are not in the search index yet",
+        |stats| stats.search_lag,
+    ),
+    (
+        "throng_search_documents",
+        "Messages and deletions in the search index",
+        |stats| stats.search_documents,
     ),
 ];
 

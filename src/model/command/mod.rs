@@ -229,7 +229,8 @@ tagged_enum! {
         ExpireContent(ExpireContentV1) = 0x0e4,
         /// Throng's own: an export is complete (SPEC A7); `Done`.
         FinishExport(FinishExportV1) = 0x0e8,
-        /// A search of the archive, recorded before it is made (SPEC S12); `SearchGranted`.
+        /// A search of the archive, recorded before it is made (SPEC S12); `SearchGranted`, and on the wire what
+        /// was found, `ArchiveFound`.
         SearchArchive(SearchArchiveV1) = 0x0ea,
         /// A group's state; answered by `Group`.
         GetGroup(GroupV1) = 0x100,
@@ -458,7 +459,9 @@ tagged_enum! {
         /// A new hold.
         HoldPlaced(HoldPlacedV1) = 0x1b1,
         /// A search may be made.
-        SearchGranted(SearchGrantedV1) = 0x1b2,
+        SearchGranted(Box<SearchGrantedV1>) = 0x1b2,
+        /// A page of what a search found.
+        ArchiveFound(Box<ArchiveFoundV1>) = 0x1b3,
         /// How long content is kept.
         Retention(RetentionV1) = 0x1b4,
         /// A page of holds.

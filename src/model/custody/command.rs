@@ -1,7 +1,9 @@
 //! What can be asked about how long content is kept, what is held, and what is read of the archive.
 
 use crate::model::body::{body, code};
-use crate::wire::{ExportId, GroupId, HoldId, PersonId, RecordNumber, Timestamp};
+use crate::wire::{
+    ExportId, GroupId, HoldId, PersonId, RecordNumber, Sequence, TenantId, Timestamp,
+};
 
 code! {
     /// What a retention is of (SPEC A5): the texts in groups of a kind, those that are of no one group, or the
@@ -86,6 +88,10 @@ body! {
         from: Timestamp,
         /// Until before this time.
         until: Timestamp,
+        /// Go on behind this hit, by the `cursor` of a hit or a page; 0 from the latest on.
+        after: u64,
+        /// At most so many hits, from 1 to 100.
+        hits: u32,
     }
 }
 body! {
@@ -123,8 +129,52 @@ body! {
 body! {
     /// The search is recorded, and may be made.
     SearchGrantedV1 {
+        /// Whose archive.
+        tenant: TenantId,
         /// The record that says so.
         search: RecordNumber,
+        /// What was asked for.
+        asked: SearchArchiveV1,
+    }
+}
+body! {
+    /// A message that a search found, as the log has it.
+    FoundV1 {
+        /// Its record: the evidence.
+        record: RecordNumber,
+        /// Which of the record's messages, counted from 0.
+        item: u32,
+        /// To go on behind it.
+        cursor: u64,
+        /// In which group.
+        group: GroupId,
+        /// Its place there; 0 where it was imported.
+        sequence: Sequence,
+        /// Who sent it; 0 for nobody the tenant knows.
+        sender: PersonId,
+        /// What another product called the sender; empty where it was not imported.
+        imported_from: String,
+        /// When it was sent.
+        sent_at: Timestamp,
+        /// The number of its kind (docs/wire.md).
+        kind: u8,
+        /// What it says; empty where it is opaque.
+        body: Vec<u8>,
+        /// The record that deleted it from what members see; 0 for none.
+        deleted: RecordNumber,
+    }
+}
+body! {
+    /// A page of what a search found.
+    ArchiveFoundV1 {
+        /// The record of the search.
+        search: RecordNumber,
+        /// The latest first.
+        hits: Vec<FoundV1>,
+        /// To go on behind this page; 0 at the end.
+        cursor: u64,
+        /// Records before this number were searched: the latest may be missing.
+        searched: RecordNumber,
     }
 }
 body! {

@@ -21,6 +21,8 @@ const DAY_MIN: i32 = -719_528;
 const DAY_MAX: i32 = 2_932_896;
 const REASON_CHARS_MAX: usize = 200;
 const WORDS_CHARS_MAX: usize = 200;
+/// Hits of one page of a search.
+const HITS_MAX: u32 = 100;
 
 pub(crate) fn decide_set_retention(
     request: &Request<'_>,
@@ -216,6 +218,7 @@ pub fn due_to_expire(state: &State, from: TenantId, now: Timestamp) -> Option<Te
 /// Records a search before it is made: reading what others said is never without a trace (SPEC P1).
 pub(crate) fn decide_search(
     request: &Request<'_>,
+    tenant: TenantId,
     search: &SearchArchiveV1,
 ) -> Result<Decision, Refusal> {
     request.permit(Operation::SearchArchive, Subject::Tenant)?;
@@ -230,6 +233,12 @@ pub(crate) fn decide_search(
         return Err(Refusal::Invalid {
             field: "words",
             rule: "not empty where neither a group nor a person is named",
+        });
+    }
+    if search.hits == 0 || search.hits > HITS_MAX {
+        return Err(Refusal::Invalid {
+            field: "hits",
+            rule: "from 1 to 100 a page",
         });
     }
     if search.from >= search.until {
@@ -251,10 +260,13 @@ pub(crate) fn decide_search(
         person,
         from: search.from,
         until: search.until,
+        after: search.after,
     });
-    let reply = Reply::SearchGranted(SearchGrantedV1 {
+    let reply = Reply::SearchGranted(Box::new(SearchGrantedV1 {
+        tenant,
         search: request.record,
-    });
+        asked: search.clone(),
+    }));
     Ok(Decision::accepted(event, reply))
 }
 

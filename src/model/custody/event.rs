@@ -92,5 +92,7 @@ body! {
         from: Timestamp,
         /// Until before this time.
         until: Timestamp,
+        /// From behind this hit on; 0 for the first page.
+        after: u64,
     }
 }

@@ -255,13 +255,31 @@ fn a_search_is_a_record_and_a_person_without_the_right_has_none() {
             person: PersonId(0),
             from: Timestamp(0),
             until: town.now,
+            after: 7,
+            hits: 100,
         })
     };
     let (some, long) = (search("合同"), search(&"合".repeat(201)));
     let before = town.next;
     let granted = town.ask(by(admin), some.clone());
-    let search = SearchGrantedV1 { search: before };
-    assert_eq!(granted, Ok(Reply::SearchGranted(search)));
+    let T::SearchArchive(asked) = some.clone() else {
+        unreachable!("a search");
+    };
+    let search = SearchGrantedV1 {
+        tenant: town.tenant,
+        search: before,
+        asked: asked.clone(),
+    };
+    assert_eq!(granted, Ok(Reply::SearchGranted(Box::new(search))));
+    for hits in [0, 101] {
+        let asked = SearchArchiveV1 {
+            hits,
+            ..asked.clone()
+        };
+        let refused = town.ask(by(admin), T::SearchArchive(asked));
+        let invalid = matches!(refused, Err(Refusal::Invalid { field: "hits", .. }));
+        assert!(invalid, "{refused:?}");
+    }
     assert_eq!(town.next.0, before.0 + 1);
     let refused = town.ask(by(ALICE), some);
     assert!(

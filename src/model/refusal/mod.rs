@@ -1,11 +1,11 @@
 //! Every way the model says no: the rule, how much, and when to try again (SPEC P3, Q6).
-//!
 //! Something of another tenant is answered exactly as something that does not exist (SPEC D1).
 
+mod search;
 mod wire;
 
+pub use self::search::NotSearched;
 use self::wire::Account;
-
 use crate::model::command::{ApprovalStatus, PolicyId};
 use crate::wire::{
     ApprovalId, DepartmentId, DeviceId, GroupId, HoldId, MatrixId, PersonId, Timestamp,
@@ -496,7 +496,6 @@ pub enum Refusal {
         /// How many there may be.
         limit: u32,
     },
-    // Quotas
     /// No such quota policy in the tenant, or it is switched off.
     #[error("quota policy {} does not exist", policy.0)]
     NoSuchPolicy {
@@ -509,11 +508,13 @@ pub enum Refusal {
         /// How many it may have.
         limit: u32,
     },
-    // Custody
     /// Some of it is under a legal hold (SPEC A5).
     #[error("hold {hold} covers some of it: release the hold first, or erase less")]
     Held {
         /// The first such hold.
         hold: HoldId,
     },
+    /// The archive cannot be searched, or not now; nothing was recorded (SPEC S12).
+    #[error(transparent)]
+    NotSearched(#[from] NotSearched),
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::Refusal;
+use super::{NotSearched, Refusal};
 use crate::wire::{GroupId, PersonId, Refused, Timestamp};
 
 impl Refusal {
@@ -87,6 +87,7 @@ impl Refusal {
             Self::NoSuchPolicy { .. } => 95,
             Self::TooManyPolicies { .. } => 96,
             Self::Held { .. } => 100,
+            Self::NotSearched(_) => 101,
         }
     }
 
@@ -196,6 +197,7 @@ impl Refusal {
             }
             Self::NoSuchPolicy { policy } => refused.policy = policy.0,
             Self::Held { hold } => refused.subject = hold.0,
+            Self::NotSearched(NotSearched::NotYet { retry_at }) => refused.retry_at = *retry_at,
             Self::QuotaExceeded {
                 policy,
                 group,

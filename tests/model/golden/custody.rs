@@ -2,7 +2,9 @@
 
 use throng::model::command::*;
 use throng::model::event::{self, Event};
-use throng::wire::{ExportId, GroupId, HoldId, PersonId, RecordNumber, Timestamp};
+use throng::wire::{
+    ExportId, GroupId, HoldId, PersonId, RecordNumber, Sequence, TenantId, Timestamp,
+};
 
 use crate::golden::Section;
 use crate::golden::core::TIME;
@@ -56,6 +58,8 @@ fn commands() -> Vec<TaggedCommand> {
             person: PersonId(4),
             from: Timestamp(0),
             until: TIME,
+            after: 0x0807_0605_0403_0201,
+            hits: 50,
         }),
         T::GetRetention(GetRetentionV1 {}),
         T::ListHolds(ListHoldsV1 {
@@ -68,9 +72,37 @@ fn commands() -> Vec<TaggedCommand> {
 fn replies() -> Vec<Reply> {
     vec![
         Reply::HoldPlaced(HoldPlacedV1 { hold: HOLD }),
-        Reply::SearchGranted(SearchGrantedV1 {
+        Reply::SearchGranted(Box::new(SearchGrantedV1 {
+            tenant: TenantId(3),
             search: RecordNumber(42),
-        }),
+            asked: SearchArchiveV1 {
+                words: "合同".to_owned(),
+                group: GroupId(7),
+                person: PersonId(4),
+                from: Timestamp(0),
+                until: TIME,
+                after: 9,
+                hits: 50,
+            },
+        })),
+        Reply::ArchiveFound(Box::new(ArchiveFoundV1 {
+            search: RecordNumber(42),
+            hits: vec![FoundV1 {
+                record: RecordNumber(17),
+                item: 3,
+                cursor: (17 << 12) | 3,
+                group: GroupId(7),
+                sequence: Sequence(5),
+                sender: PersonId(4),
+                imported_from: "老王".to_owned(),
+                sent_at: TIME,
+                kind: 1,
+                body: "合同已签".as_bytes().to_vec(),
+                deleted: RecordNumber(18),
+            }],
+            cursor: (17 << 12) | 3,
+            searched: RecordNumber(40),
+        })),
         Reply::Retention(RetentionV1 {
             classes: vec![ClassRetentionV1 {
                 class: ContentClass::Direct,
@@ -136,6 +168,7 @@ pub(crate) fn events() -> Vec<Event> {
             person: PersonId(1),
             from: Timestamp(0),
             until: TIME,
+            after: 0,
         }),
     ]
 }
