@@ -78,13 +78,13 @@ fn bound_creator(request: &Request<'_>, kind: GroupKind) -> Result<Option<Person
 fn tripped(request: &Request<'_>, creator: PersonIndex) -> Decision {
     let person = creator.id();
     let since = request.now;
-    Decision {
-        events: vec![Event::RiskControlSet(RiskControlSetV1 {
+    Decision::new(
+        vec![Event::RiskControlSet(RiskControlSetV1 {
             person,
             tripped: true,
         })],
-        outcome: Err(Refusal::RiskControl { person, since }),
-    }
+        Err(Refusal::RiskControl { person, since }),
+    )
 }
 
 fn check_creator(request: &Request<'_>, creator: PersonIndex) -> Result<(), Refusal> {
