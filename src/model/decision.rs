@@ -37,7 +37,7 @@ pub struct Decision {
     /// What the record's view is where the command came without a draft of it, at most
     /// [`BODY_LEN_MAX`](crate::wire::BODY_LEN_MAX) bytes; empty for most. The events name the group it
     /// belongs to ([`content_of`](crate::model::event::content_of)).
-    pub view: Vec<u8>,
+    pub view: Box<[u8]>,
 }
 
 impl Decision {
@@ -46,7 +46,7 @@ impl Decision {
         Self {
             events,
             outcome,
-            view: Vec::new(),
+            view: Box::default(),
         }
     }
 

@@ -102,7 +102,7 @@ pub(crate) fn decide_import(
         messages,
     });
     Ok(Decision {
-        view,
+        view: view.into(),
         ..Decision::accepted(event, reply)
     })
 }

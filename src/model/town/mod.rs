@@ -195,7 +195,7 @@ impl Town {
         let record = Record {
             stamp,
             events: decision.events.clone(),
-            view: decision.view.clone(),
+            view: decision.view.to_vec(),
             applied,
         };
         self.log.push(record.clone());

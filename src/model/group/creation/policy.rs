@@ -28,7 +28,7 @@ pub(super) enum Admitted {
     /// And it counts for that day.
     Counted(Window),
     /// Not: it is one too many, which trips risk control.
-    OneTooMany(Decision),
+    OneTooMany(Box<Decision>),
 }
 
 /// Whether the asker may create groups of `kind` at all.
@@ -60,7 +60,7 @@ pub(super) fn admit(request: &Request<'_>, kind: GroupKind) -> Result<Admitted, 
         None => (day_of(&tenant.zone, request.now), 0),
     };
     if created >= request.limits.groups_created_per_day_max {
-        return Ok(Admitted::OneTooMany(tripped(request, creator)));
+        return Ok(Admitted::OneTooMany(Box::new(tripped(request, creator))));
     }
     Ok(Admitted::Counted(day))
 }
