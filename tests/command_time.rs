@@ -14,8 +14,8 @@ use throng::model::command::*;
 use throng::model::event;
 use throng::model::{Context, Stamp, apply, decide, project, record_kind};
 use throng::wire::{
-    ClientMessageId, DepartmentId, DeviceId, Envelope, GroupId, HeaderFields, Kind, PersonId,
-    Priority, RecordNumber,
+    BODY_LEN_MAX, ClientMessageId, DepartmentId, DeviceId, Envelope, GroupId, HeaderFields, Kind,
+    PersonId, Priority, RecordNumber,
 };
 
 /// What one command may take.
@@ -282,7 +282,7 @@ fn the_largest_commands_about_a_whole_company_take_at_most_two_milliseconds() {
         sent_at: enterprise::NOW.plus_micros(-86_400_000_000),
         offset_s: 28_800,
         kind: Kind::Text as u8,
-        body: vec![b'x'; 2_000],
+        body: vec![b'x'; BODY_LEN_MAX / 500],
     };
     let import = ImportHistoryV1 {
         import: 1,

@@ -263,11 +263,8 @@ sections! {
         /// Denials of one tenant that are recorded one by one within a window; more are counted.
         denials_recorded_max: u32 = "100" in "1" to "1000",
         costs "up to this many records of 500 bytes a window and tenant";
-        /// Messages in one command that imports history.
-        history_messages_per_command_max: u32 = "500" in "1" to "5000", costs "nothing";
-        /// Bytes of messages in one command that imports history.
-        history_bytes_per_command_max: ByteSize = "1 MiB" in "64 KiB" to "2 MiB",
-        costs "a record as large, during which others wait for the disk";
+        /// Messages in one command that imports history; their bodies are at most 64 KiB together.
+        history_messages_per_command_max: u32 = "500" in "1" to "4096", costs "nothing";
         /// Imports of history that one tenant has going on within 30 days.
         imports_max: u32 = "100" in "1" to "10000", costs "32 bytes of memory each and tenant";
         /// Legal holds of a tenant.

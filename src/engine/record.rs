@@ -3,10 +3,10 @@
 use crate::log::Class;
 use crate::model::command::{Actor, Command, CommandBody, TaggedCommand};
 use crate::model::event::Event;
-use crate::model::{self, Stamp};
+use crate::model::{self, Decision, Stamp};
 use crate::wire::{
-    ClientMessageId, DeviceId, GroupId, HeaderFields, Kind, PersonId, Priority, RecordNumber,
-    Sequence, Take, Timestamp,
+    ClientMessageId, DeviceId, Draft, GroupId, HeaderFields, Kind, PersonId, Priority,
+    RecordNumber, Sequence, Take, Timestamp,
 };
 
 /// What a record of `command` says outside its events.
@@ -66,15 +66,30 @@ pub(crate) fn class_of(command: &Command) -> Class {
     }
 }
 
-/// A record's header: of one group where it takes one place, of none otherwise.
+/// What a record's view is: what the decision says it is, or the draft that came with the command where
+/// the record carries its message.
+pub(crate) fn view_of(decision: &Decision, draft: Option<Draft>) -> Option<Draft> {
+    if !decision.view.is_empty() {
+        let draft = Draft::new(&decision.view);
+        return Some(draft.expect("a decision's view is within the limit"));
+    }
+    draft.filter(|_| decision.outcome.is_ok() && model::event::carries_message(&decision.events))
+}
+
+/// A record's header: of one group where it takes one place, or takes none and holds what belongs to one;
+/// of none otherwise.
 pub(crate) fn header_fields(stamp: &Stamp, events: &[Event], takes: &[Take]) -> HeaderFields {
-    let none = Take {
-        group: GroupId(0),
+    let without_place = |group| Take {
+        group,
         sequence: Sequence(0),
         membership_sequence: Sequence(0),
         message_ordinal: 0,
     };
-    let take = if let [take] = takes { *take } else { none };
+    let take = match takes {
+        [take] => *take,
+        [] => without_place(model::event::content_of(events).unwrap_or(GroupId(0))),
+        _ => without_place(GroupId(0)),
+    };
     HeaderFields {
         kind: model::record_kind(events, stamp.kind),
         priority: stamp.priority,

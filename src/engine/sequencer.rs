@@ -21,7 +21,7 @@ use super::journal::{Pending, PendingRecord, ToJournal};
 use super::online::Online;
 use super::outbox::Outbox;
 use super::port::{AttachedPerson, Item, PortId};
-use super::record::{class_of, header_fields, stamp_of};
+use super::record::{class_of, header_fields, stamp_of, view_of};
 use super::sign_in::SignIn;
 use super::slices::Sliced;
 use super::stats::Counters;
@@ -349,7 +349,8 @@ impl Sequencer {
         draft: Option<Draft>,
         origin: Origin,
     ) {
-        let Decision { events, outcome } = decision;
+        let draft = view_of(&decision, draft);
+        let (events, outcome) = (decision.events, decision.outcome);
         self.counters.decided.fetch_add(1, Ordering::Relaxed);
         if outcome.is_err() {
             self.counters.refused.fetch_add(1, Ordering::Relaxed);
@@ -360,8 +361,6 @@ impl Sequencer {
         }
         let mut private = Vec::new();
         model::event::encode_all(&events, &mut private);
-        let carries_body = outcome.is_ok() && model::event::carries_message(&events);
-        let draft = if carries_body { draft } else { None };
         let body_len = draft.as_ref().map_or(0, |draft| draft.body().len());
         let takes_max = model::event::takes_max(&events);
         let needed = entry_len(takes_max, body_len, private.len());

@@ -69,7 +69,7 @@ pub struct Entry<'a> {
     pub header: &'a Header,
     /// The sequences taken; empty where the header says it all.
     pub takes: &'a [Take],
-    /// The body: exactly what members receive.
+    /// The body: exactly what members receive, or what else belongs to the group that the header names.
     pub view: &'a [u8],
     /// What members never receive: the encoded events.
     pub private: &'a [u8],

@@ -28,7 +28,7 @@ const GROUP_READ_AHEAD_LEN: usize = 16 * 1024;
 pub struct Record {
     /// The header and what members see.
     pub envelope: Envelope,
-    /// The sequences it takes; never empty when it concerns a group.
+    /// The sequences it takes; none where no group sees it.
     pub takes: Vec<Take>,
     /// The encoded events.
     pub private: Vec<u8>,

@@ -34,32 +34,36 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// What the asker is told, once the record is durable.
     pub outcome: Result<Reply, Refusal>,
+    /// What the record's view is where the command came without a draft of it, at most
+    /// [`BODY_LEN_MAX`](crate::wire::BODY_LEN_MAX) bytes; empty for most. The events name the group it
+    /// belongs to ([`content_of`](crate::model::event::content_of)).
+    pub view: Box<[u8]>,
 }
 
 impl Decision {
+    /// What happens and what is answered.
+    pub(crate) fn new(events: Vec<Event>, outcome: Result<Reply, Refusal>) -> Self {
+        Self {
+            events,
+            outcome,
+            view: Box::default(),
+        }
+    }
+
     /// Something happens.
     pub(crate) fn accepted(event: Event, reply: Reply) -> Self {
-        Self {
-            events: vec![event],
-            outcome: Ok(reply),
-        }
+        Self::new(vec![event], Ok(reply))
     }
 
     /// Nothing happens: the answer is known.
     pub(crate) fn answered(reply: Reply) -> Self {
-        Self {
-            events: Vec::new(),
-            outcome: Ok(reply),
-        }
+        Self::new(Vec::new(), Ok(reply))
     }
 }
 
 impl From<Result<Self, Refusal>> for Decision {
     fn from(decided: Result<Self, Refusal>) -> Self {
-        decided.unwrap_or_else(|refusal| Self {
-            events: Vec::new(),
-            outcome: Err(refusal),
-        })
+        decided.unwrap_or_else(|refusal| Self::new(Vec::new(), Err(refusal)))
     }
 }
 

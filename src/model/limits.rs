@@ -234,14 +234,10 @@ pub struct Limits {
     /// Default 100. Range 1 to 1,000. A window costs at most this many records and one more.
     pub denials_recorded_max: u32,
     // History from elsewhere
-    /// Messages in one command that imports history (SPEC D10).
+    /// Messages in one command that imports history (SPEC D10); their bodies are at most 64 KiB together.
     ///
-    /// Default 500. Range 1 to 5,000.
+    /// Default 500. Range 1 to 4,096: search looks at no more of one record.
     pub history_messages_per_command_max: u32,
-    /// Bytes of messages in one command that imports history.
-    ///
-    /// Default 1 MiB. Range 64 KiB to 2 MiB: its record must fit the log's `record_bytes_max`.
-    pub history_bytes_per_command_max: u32,
     /// Imports of history that one tenant has going on within 30 days.
     ///
     /// Default 100. Range 1 to 10,000.
@@ -319,7 +315,6 @@ impl Default for Limits {
             denial_window_us: 600_000_000,
             denials_recorded_max: 100,
             history_messages_per_command_max: 500,
-            history_bytes_per_command_max: 1 << 20,
             imports_max: 100,
             holds_max: 1_000,
             hold_groups_max: 1_000,

@@ -22,9 +22,9 @@ use crate::wire::{BODY_LEN_MAX, GroupId, Kind, PersonId, Timestamp};
 
 /// Bytes of one line.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
-/// Messages of one command, and bytes of their bodies and names.
+/// Messages of one command, and bytes of their bodies.
 const CHUNK_MESSAGES: usize = 500;
-const CHUNK_BYTES: usize = 1024 * 1024;
+const CHUNK_BYTES: usize = BODY_LEN_MAX;
 /// Bytes of all groups' messages that wait until their command is full.
 const WAITING_BYTES: usize = 8 * 1024 * 1024;
 /// Characters of a sender's name, as the model's rules have it.
@@ -43,7 +43,7 @@ pub trait History {
     /// Why a command could not be carried out, a refusal of the whole command included.
     type Error: std::error::Error + 'static;
 
-    /// Carries out one command of at most 500 messages and 1 MiB.
+    /// Carries out one command of at most 500 messages, with bodies of 64 KiB together.
     fn import(&mut self, chunk: &ImportHistoryV1) -> Result<HistoryImportedV1, Self::Error>;
 }
 
@@ -295,7 +295,10 @@ fn kind(name: &str) -> Option<Kind> {
 struct Waiting {
     messages: Vec<ImportedMessageV1>,
     places: Vec<Place>,
+    /// Of their bodies.
     bytes: usize,
+    /// Memory they take.
+    cost: usize,
 }
 
 /// One import on its way.
@@ -331,17 +334,21 @@ impl<H: History> Import<'_, H> {
                 return Ok(());
             }
         };
-        let bytes = message.body.len() + message.sender_name.len();
-        let waiting = self.waiting.entry(group).or_default();
-        if waiting.messages.len() == CHUNK_MESSAGES || waiting.bytes + bytes > CHUNK_BYTES {
+        let bytes = message.body.len();
+        // What a message costs beside its body counts too, or short ones would go unbounded.
+        let cost = bytes + message.sender_name.len() + size_of::<ImportedMessageV1>();
+        let is_full = |waiting: &Waiting| {
+            waiting.messages.len() == CHUNK_MESSAGES || waiting.bytes + bytes > CHUNK_BYTES
+        };
+        if self.waiting.get(&group).is_some_and(is_full) {
             self.send(group)?;
         }
         let waiting = self.waiting.entry(group).or_default();
         waiting.messages.push(message);
         waiting.places.push(place);
         waiting.bytes += bytes;
-        // What a message costs beside its body counts too, or short ones would go unbounded.
-        self.waiting_bytes += bytes + size_of::<ImportedMessageV1>();
+        waiting.cost += cost;
+        self.waiting_bytes += cost;
         if self.waiting_bytes > WAITING_BYTES {
             self.send_all()?;
         }
@@ -360,7 +367,7 @@ impl<H: History> Import<'_, H> {
             return Ok(());
         };
         let count = waiting.messages.len();
-        self.waiting_bytes -= waiting.bytes + count * size_of::<ImportedMessageV1>();
+        self.waiting_bytes -= waiting.cost;
         self.chunk += 1;
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         if self.options.dry_run {

@@ -4,7 +4,8 @@ use super::{GroupId, Header, Sequence};
 
 /// One place a record takes in one group's order.
 ///
-/// A record of one group has it in its header; one of many groups (a leaver's) lists them.
+/// A record of one group has it in its header; one of many groups (a leaver's) lists them. Sequences
+/// begin at 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Take {
     /// The group.
@@ -18,10 +19,12 @@ pub struct Take {
 }
 
 impl Take {
-    /// The one take a header states; none where it names no group.
+    /// The one take a header states; none where it names no group, or no sequence: what it holds belongs
+    /// to the group then, and takes no place in it.
     #[must_use]
     pub fn of_header(header: &Header) -> Option<Self> {
-        (header.group() != GroupId(0)).then(|| Self {
+        let has_place = header.group() != GroupId(0) && header.sequence() != Sequence(0);
+        has_place.then(|| Self {
             group: header.group(),
             sequence: header.sequence(),
             membership_sequence: header.membership_sequence(),

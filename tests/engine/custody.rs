@@ -19,7 +19,7 @@ use throng::wire::{GroupId, HoldId, Kind, RecordNumber};
 const DAY_US: i64 = 86_400_000_000;
 const SECRETS: [&str; 2] = ["the merger is on Friday", "do not tell anybody"];
 
-fn options(is_sealed: bool) -> Options {
+pub(crate) fn options(is_sealed: bool) -> Options {
     let mut options = Options::default();
     options.log = options.log.with_segment_bytes(64 * 1024);
     options.log.encryption = is_sealed.then(|| Encryption::new(MasterKey::new([0xb4; 32])));
@@ -30,7 +30,7 @@ fn reason() -> String {
     "case 17".to_owned()
 }
 
-fn erase(group: GroupId, day: i32) -> T {
+pub(crate) fn erase(group: GroupId, day: i32) -> T {
     T::EraseContent(EraseContentV1 {
         group,
         first_day: day,
@@ -39,7 +39,7 @@ fn erase(group: GroupId, day: i32) -> T {
     })
 }
 
-fn hold(town: &Town, group: GroupId, day: i32) -> HoldId {
+pub(crate) fn hold(town: &Town, group: GroupId, day: i32) -> HoldId {
     let place = PlaceHoldV1 {
         groups: vec![group],
         first_day: day,
@@ -52,7 +52,7 @@ fn hold(town: &Town, group: GroupId, day: i32) -> HoldId {
     }
 }
 
-fn retain(town: &Town, days: u32) {
+pub(crate) fn retain(town: &Town, days: u32) {
     let set = SetRetentionV1 {
         class: ContentClass::Internal,
         days,
@@ -61,7 +61,7 @@ fn retain(town: &Town, days: u32) {
     town.call(T::SetRetention(set)).expect("it is set");
 }
 
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !done() {
         assert!(Instant::now() < deadline, "{what}");
@@ -101,7 +101,7 @@ fn two_days(disk: &Faulty, is_sealed: bool) -> (Town, GroupId, GroupId) {
     (town, group, other)
 }
 
-fn leaves(town: &Town) -> Vec<[u8; 32]> {
+pub(crate) fn leaves(town: &Town) -> Vec<[u8; 32]> {
     let leaves = town.engine.reader().commitments(RecordNumber(0), 1_000);
     leaves.expect("they are read")
 }

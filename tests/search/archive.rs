@@ -336,6 +336,49 @@ fn imported_history_is_found_message_by_message_at_its_own_time() {
 }
 
 #[test]
+fn imported_history_is_erased_with_its_group_and_the_day_of_its_record() {
+    for is_sealed in [false, true] {
+        let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+        let mut archive = Archive::new(is_sealed);
+        let (sent, written) = (Timestamp(5 * DAY_US), archive.now.utc_day());
+        let message = |text: &str| ImportedMessageV1 {
+            sender: PersonId(1),
+            sender_name: String::new(),
+            sent_at: sent,
+            offset_s: 0,
+            kind: Kind::Text as u8,
+            body: text.as_bytes().to_vec(),
+        };
+        archive.import(1, vec![message("机密"), message("secretword")]);
+        archive.import(2, vec![message("ordinary")]);
+        let (mut index, search) = archive.searched(&storage);
+        let knows = |index: &Index, word| index.knows(TENANT, word).unwrap();
+        index
+            .erase(|_, group, day| group == GroupId(1) && day == sent.utc_day())
+            .unwrap();
+        assert!(
+            knows(&index, "机密") && knows(&index, "secretword"),
+            "another day"
+        );
+        if is_sealed {
+            let erasure = Erasure {
+                tenant: TENANT,
+                group: GroupId(1),
+                days: written..=written,
+            };
+            archive.log.destroy_keys(&erasure).unwrap();
+            let hits = all(&search, &Query::new(TENANT, "机密"));
+            assert!(hits.is_empty(), "even before the index knows");
+        }
+        index
+            .erase(|_, group, day| group == GroupId(1) && day == written)
+            .unwrap();
+        assert!(!knows(&index, "机密") && !knows(&index, "secretword"));
+        assert_eq!(all(&search, &Query::new(TENANT, "ordinary")).len(), 1);
+    }
+}
+
+#[test]
 fn queries_are_bounded() {
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
     let mut archive = Archive::new(false);

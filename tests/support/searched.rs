@@ -9,7 +9,7 @@ use throng::log::storage::{Faulty, Random};
 use throng::log::{Chunked, Config, Encryption, Entry, Log, MasterKey, Memory, Storage};
 use throng::model::command::ImportedMessageV1;
 use throng::model::event::{
-    self, DeletedBy, Event, HistoryImportedV1, MessageDeletedV1, PublishedV1,
+    self, DeletedBy, Event, HistoryImportedV1, ImportedV1, MessageDeletedV1, PublishedV1,
 };
 use throng::wire::{
     GroupId, Header, HeaderFields, Kind, PersonId, RecordNumber, Sequence, TenantId, Timestamp,
@@ -126,24 +126,35 @@ impl Archive {
     /// History of another product: one record, no sequence.
     pub(crate) fn import(&mut self, group: u64, messages: Vec<ImportedMessageV1>) -> RecordNumber {
         let (record, group) = (self.log.next(), GroupId(group));
+        let view: Vec<u8> = messages.iter().flat_map(|it| it.body.clone()).collect();
         let header = Header::new(&HeaderFields {
             tenant: TenantId(1),
+            group,
             timestamp: self.now,
             record,
+            body_len: view.len() as u32,
             ..HeaderFields::default()
+        });
+        let messages = messages.into_iter().map(|it| ImportedV1 {
+            sender: it.sender,
+            sender_name: it.sender_name,
+            sent_at: it.sent_at,
+            offset_s: it.offset_s,
+            kind: it.kind,
+            body_len: it.body.len() as u32,
         });
         let mut private = Vec::new();
         let imported = Event::HistoryImported(HistoryImportedV1 {
             import: 1,
             chunk: 1,
             group,
-            messages,
+            messages: messages.collect(),
         });
         event::encode_all(&[imported], &mut private);
         let entry = Entry {
             header: &header,
             takes: &[],
-            view: &[],
+            view: &view,
             private: &private,
         };
         self.log.append(&[entry]).unwrap();

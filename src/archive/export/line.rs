@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::deletions::Deletion;
 use crate::archive::tlog::base64;
 use crate::log::Record;
-use crate::model::command::{ImportedMessageV1, TaggedCommand};
-use crate::model::event::{DeletedBy, Event};
+use crate::model::command::TaggedCommand;
+use crate::model::event::{self, DeletedBy, Event, ImportedV1};
 use crate::wire::{Kind, Priority, Timestamp};
 
 /// What the record itself does not say.
@@ -132,8 +132,12 @@ pub(super) fn line(
         sender_name,
         device: header.device().0,
         client_message_id: (id != 0).then(|| format!("{id:032x}")),
-        body: body(record.envelope.body()),
-        events: events.iter().map(event_json).collect(),
+        body: match event::content_of(events) {
+            // In the event, message by message.
+            Some(_) => Value::Null,
+            None => body(record.envelope.body()),
+        },
+        events: events.iter().map(|it| event_json(it, record)).collect(),
         commands: events.iter().filter_map(command_json).collect(),
         marks: marks.words(),
         deleted_in: marks.deletion.map(|deletion| deletion.record.0),
@@ -144,10 +148,11 @@ pub(super) fn line(
 }
 
 /// An event, its name as the key. Straight to text: numbers of 128 bits pass through no other form.
-fn event_json(event: &Event) -> Box<RawValue> {
+fn event_json(event: &Event, record: &Record) -> Box<RawValue> {
     let raw = match event {
         Event::HistoryImported(imported) => {
-            let messages: Vec<_> = imported.messages.iter().map(imported_json).collect();
+            let said = imported.said(record.envelope.body());
+            let messages: Vec<_> = said.map(imported_json).collect();
             serde_json::value::to_raw_value(&json!({ "history-imported": {
                 "import": imported.import,
                 "chunk": imported.chunk,
@@ -160,15 +165,16 @@ fn event_json(event: &Event) -> Box<RawValue> {
     raw.expect("plain values into memory")
 }
 
-/// Bodies as text where they are.
-fn imported_json(message: &ImportedMessageV1) -> Value {
+/// With what it says, as text where it is.
+fn imported_json((message, said): (&ImportedV1, &[u8])) -> Value {
     json!({
         "sender": message.sender,
         "sender_name": message.sender_name,
         "sent_at": message.sent_at,
         "offset_s": message.offset_s,
         "kind": message.kind,
-        "body": body(&message.body),
+        "body_len": message.body_len,
+        "body": body(said),
     })
 }
 

@@ -152,7 +152,8 @@ impl Writer<'_> {
             return Ok(());
         }
         let header = record.envelope.header();
-        for (item, message) in imported.messages.iter().enumerate() {
+        let said = imported.said(record.envelope.body());
+        for (item, (message, body)) in said.enumerate() {
             let known = message.sender != PersonId(0);
             self.mail(&Message {
                 tenant: header.tenant(),
@@ -167,10 +168,11 @@ impl Writer<'_> {
                 device: DeviceId(0),
                 client_message_id: ClientMessageId(0),
                 sent: message.sent_at,
-                body: &message.body,
+                body,
                 marks: Marks {
+                    deletion: None,
                     sender_left: known && self.plan.departed.contains(&message.sender),
-                    ..Marks::default()
+                    erased: record.erased,
                 },
             })?;
         }

@@ -10,7 +10,6 @@ use super::sealing::Sealing;
 use crate::log::{Reader, Resume, Stored, Unreadable};
 use crate::model::Refusal;
 use crate::model::command::PullGrantedV1;
-use crate::model::event::{Event, decode_all};
 use crate::wire::{
     GroupId, HEADER_LEN, PULLED_PAGE_LEN, PulledFront, PulledHeader, RecordNumber, padded,
 };
@@ -107,7 +106,7 @@ impl Page<'_> {
         if self.records == pull.records {
             return Ok(ControlFlow::Break(()));
         }
-        if !is_wanted(self.granted, stored)? {
+        if !is_wanted(self.granted, stored) {
             return Ok(ControlFlow::Continue(()));
         }
         let len = self.bytes.len() + stored.len() + OVERHEAD;
@@ -148,7 +147,7 @@ impl Page<'_> {
 }
 
 /// Whether a record is one of those asked for, and may be read.
-fn is_wanted(granted: &PullGrantedV1, stored: &Stored<'_>) -> Result<bool, Unreadable> {
+fn is_wanted(granted: &PullGrantedV1, stored: &Stored<'_>) -> bool {
     let (pull, header) = (&granted.pull, stored.header());
     let at = header.timestamp();
     let has_caused = |people: &[_]| people.binary_search(&header.sender()).is_ok();
@@ -157,31 +156,19 @@ fn is_wanted(granted: &PullGrantedV1, stored: &Stored<'_>) -> Result<bool, Unrea
         || at >= pull.until
         || !(pull.people.is_empty() || has_caused(&pull.people))
     {
-        return Ok(false);
+        return false;
     }
     if pull.groups.is_empty() && granted.without.is_empty() {
-        return Ok(true);
+        return true;
     }
     let mut groups: Vec<_> = stored.takes().map(|take| take.group).collect();
-    if groups.is_empty() {
-        groups = imported_for(stored)?;
+    if groups.is_empty() && header.group() != GroupId(0) {
+        // What belongs to a group and takes no place in it: history that was imported.
+        groups.push(header.group());
     }
     let is_in = |list: &[GroupId], group: &GroupId| list.binary_search(group).is_ok();
     let mut concerned = groups.iter();
     let asked_for = pull.groups.is_empty() || groups.iter().any(|it| is_in(&pull.groups, it));
     let left_out = !groups.is_empty() && concerned.all(|it| is_in(&granted.without, it));
-    Ok(asked_for && !left_out)
-}
-
-/// The group whose history a record imports: the only content of a group in a record that takes
-/// nothing in it.
-fn imported_for(stored: &Stored<'_>) -> Result<Vec<GroupId>, Unreadable> {
-    let record = stored.open()?;
-    // Recovery has refused events that this build cannot read.
-    let events = decode_all(&record.private).unwrap_or_default();
-    let imported = events.into_iter().filter_map(|event| match event {
-        Event::HistoryImported(imported) => Some(imported.group),
-        _ => None,
-    });
-    Ok(imported.collect())
+    asked_for && !left_out
 }

@@ -27,7 +27,8 @@ pub(super) struct Message {
     pub(super) sent_at: Timestamp,
     pub(super) kind: Kind,
     pub(super) body: Bytes,
-    /// With whose messages of the day it is erased; `None` where its text is among the events, which stay.
+    /// With whose messages of its record's day it is erased; `None` where its text is among the events, which
+    /// stay.
     pub(super) erased_with: Option<GroupId>,
 }
 
@@ -52,8 +53,9 @@ impl Said {
             erases: changes_what_is_gone(&events),
             ..Self::default()
         };
+        let erased_with = group_of(record.envelope.header(), record.takes.iter().copied());
+        let erased_with = erased_with.unwrap_or(GroupId(0));
         if !record.erased {
-            let erased_with = group_of(record.envelope.header(), record.takes.iter().copied());
             let shown = project(&record.envelope, &record.takes, &events).envelopes;
             for envelope in shown {
                 let header = envelope.header();
@@ -67,29 +69,28 @@ impl Said {
                         sent_at: header.timestamp(),
                         kind,
                         body: Bytes::copy_from_slice(envelope.body()),
-                        erased_with: kind.is_message().then(|| erased_with.unwrap_or(GroupId(0))),
+                        erased_with: kind.is_message().then_some(erased_with),
                     });
                 }
             }
         }
-        for event in events {
+        for event in &events {
             match event {
                 Event::MessageDeleted(it) => said.deleted.push((it.group, it.sequence)),
-                Event::HistoryImported(it) => {
-                    let group = it.group;
-                    said.messages
-                        .extend(it.messages.into_iter().filter_map(|message| {
-                            Some(Message {
-                                group,
-                                sequence: Sequence(0),
-                                sender: message.sender,
-                                sender_name: Some(message.sender_name),
-                                sent_at: message.sent_at,
-                                kind: Kind::from_u8(message.kind)?,
-                                body: message.body.into(),
-                                erased_with: None,
-                            })
-                        }));
+                Event::HistoryImported(it) if !record.erased => {
+                    let messages = it.said(record.envelope.body());
+                    said.messages.extend(messages.filter_map(|(message, body)| {
+                        Some(Message {
+                            group: it.group,
+                            sequence: Sequence(0),
+                            sender: message.sender,
+                            sender_name: Some(message.sender_name.clone()),
+                            sent_at: message.sent_at,
+                            kind: Kind::from_u8(message.kind)?,
+                            body: Bytes::copy_from_slice(body),
+                            erased_with: Some(erased_with),
+                        })
+                    }));
                 }
                 _ => {}
             }

@@ -105,7 +105,6 @@ fn model(knobs: &throng::config::Model) -> model::Limits {
         denial_window_us: micros(knobs.denial_window),
         denials_recorded_max: knobs.denials_recorded_max,
         history_messages_per_command_max: knobs.history_messages_per_command_max,
-        history_bytes_per_command_max: bytes_u32(knobs.history_bytes_per_command_max),
         imports_max: knobs.imports_max,
         holds_max: knobs.holds_max,
         hold_groups_max: knobs.hold_groups_max,

@@ -95,11 +95,16 @@ pub(crate) fn ask<'a>(
     Ok(Decision::accepted(event, reply))
 }
 
-/// What can wait: a mass send's body travels beside its command, and a decision waits for no other.
+/// What can wait: not what says something to a group, which the request would keep for good beside what
+/// can be erased; and a decision waits for no other.
 pub(super) fn is_approvable(tagged: &TaggedCommand) -> bool {
     use TaggedCommand as T;
     !matches!(
         tagged,
-        T::MassSend(_) | T::DecideApproval(_) | T::WithdrawApproval(_)
+        T::MassSend(_)
+            | T::MassSendV2(_)
+            | T::ImportHistory(_)
+            | T::DecideApproval(_)
+            | T::WithdrawApproval(_)
     )
 }

@@ -171,9 +171,6 @@ impl Verdict {
                 .refusal
                 .map_or(String::new(), |refusal| refusal.to_string()),
         };
-        Decision {
-            events,
-            outcome: Ok(Reply::ApprovalDecided(answer)),
-        }
+        Decision::new(events, Ok(Reply::ApprovalDecided(answer)))
     }
 }

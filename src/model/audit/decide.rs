@@ -22,10 +22,7 @@ pub(crate) fn record(
     denial: Option<Denial>,
     refusal: Refusal,
 ) -> (Decision, Option<RepeatedDenial>) {
-    let mut decision = Decision {
-        events: Vec::new(),
-        outcome: Err(refusal),
-    };
+    let mut decision = Decision::new(Vec::new(), Err(refusal));
     // What was noted may have been overcome by another way in; then something else refused.
     let code = decision.outcome.as_ref().err().map(Refusal::code);
     let denial = denial.filter(|denial| Some(denial.code) == code);

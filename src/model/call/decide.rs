@@ -86,10 +86,7 @@ pub(crate) fn decide_close(
         expires: call.expires,
     });
     events.push(Event::CallClosed(closed));
-    Ok(Decision {
-        events,
-        outcome: Ok(reply),
-    })
+    Ok(Decision::new(events, Ok(reply)))
 }
 
 pub(crate) fn get_call(request: &Request<'_>, get: &GetCallV1) -> Result<Reply, Refusal> {

@@ -38,10 +38,7 @@ pub(crate) fn decide_join(request: &Request<'_>, join: &JoinByCodeV1) -> Result<
         group: admission.group,
         sequence: admission.sequence,
     });
-    Ok(Decision {
-        events: admission.into_events(),
-        outcome: Ok(reply),
-    })
+    Ok(Decision::new(admission.into_events(), Ok(reply)))
 }
 
 /// Whoever may use codes at all: whoever asks, with an account in use.
@@ -56,10 +53,10 @@ pub(super) fn newcomer(request: &Request<'_>, person: PersonId) -> Result<Person
 
 /// A refusal that is an event: never coalesced, or codes could be tried faster than they are counted.
 pub(super) fn guessed_wrong(person: PersonId, refusal: Refusal) -> Decision {
-    Decision {
-        events: vec![Event::CodeGuessed(CodeGuessedV1 { person })],
-        outcome: Err(refusal),
-    }
+    Decision::new(
+        vec![Event::CodeGuessed(CodeGuessedV1 { person })],
+        Err(refusal),
+    )
 }
 
 /// Opens the call that says whether the join is decided; asking again finds the same call.

@@ -60,10 +60,10 @@ pub(crate) fn decide_add_contact(
         contact,
         tags,
     }));
-    Ok(Decision {
+    Ok(Decision::new(
         events,
-        outcome: Ok(Reply::ContactAdded(ContactV1 { contact })),
-    })
+        Ok(Reply::ContactAdded(ContactV1 { contact })),
+    ))
 }
 
 fn new_contact(add: &AddContactV1) -> NewPersonV2 {

@@ -310,8 +310,5 @@ fn check_seeing<T>(field: &'static str, list: &[T], max: usize) -> Result<(), Re
 }
 
 fn done(events: Vec<Event>) -> Decision {
-    Decision {
-        events,
-        outcome: Ok(Reply::Done(DoneV1 {})),
-    }
+    Decision::new(events, Ok(Reply::Done(DoneV1 {})))
 }

@@ -46,10 +46,7 @@ pub(crate) fn decide_move_person(
     let change = follow(tenant, Some(index), before, &after);
     following.note(moved.person, Some(index), &change);
     following.append_to(request, &mut events)?;
-    Ok(Decision {
-        events,
-        outcome: Ok(reply),
-    })
+    Ok(Decision::new(events, Ok(reply)))
 }
 
 /// In order of index.

@@ -78,10 +78,10 @@ pub(crate) fn decide_invite_again(
     request.permit(Operation::InvitePerson, Subject::Person(person))?;
     check_invited(request, person)?;
 
-    Ok(Decision {
-        events: issue(request, &[person]),
-        outcome: Ok(Reply::Done(DoneV1 {})),
-    })
+    Ok(Decision::new(
+        issue(request, &[person]),
+        Ok(Reply::Done(DoneV1 {})),
+    ))
 }
 
 fn check_invited(request: &Request<'_>, person: PersonId) -> Result<PersonIndex, Refusal> {
@@ -115,10 +115,10 @@ pub(crate) fn decide_activate(
         person,
         exhausted: left == 0,
     });
-    Ok(Decision {
-        events: vec![event],
-        outcome: Err(Refusal::WrongActivationCode { person, left }),
-    })
+    Ok(Decision::new(
+        vec![event],
+        Err(Refusal::WrongActivationCode { person, left }),
+    ))
 }
 
 pub(crate) fn decide_freeze(request: &Request<'_>, freeze: &PersonV1) -> Result<Decision, Refusal> {

@@ -55,10 +55,10 @@ pub(crate) fn decide_add_people_v2(
         following.note(*id, None, &joins);
     }
     following.append_to(request, &mut events)?;
-    Ok(Decision {
+    Ok(Decision::new(
         events,
-        outcome: Ok(Reply::PeopleAdded(PeopleAddedV1 { people })),
-    })
+        Ok(Reply::PeopleAdded(PeopleAddedV1 { people })),
+    ))
 }
 
 /// Whether a new person is what they must be, apart from what others have.

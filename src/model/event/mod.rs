@@ -25,8 +25,8 @@ pub use crate::model::contact::event::*;
 pub use crate::model::directory::event::*;
 pub use codec::{EventsError, decode_all, encode_all};
 
-use crate::wire::RecordNumber;
 use crate::wire::tagged::tagged_enum;
+use crate::wire::{GroupId, RecordNumber};
 
 tagged_enum! {
     /// One thing that happened in a tenant; the record's header says when and by whom.
@@ -248,7 +248,7 @@ tagged_enum! {
         /// What has not gone out of a mass send does not (SPEC Q4).
         MassSendCancelled(MassSendCancelledV1) = 0x193,
         // 0x1a0 History from elsewhere
-        /// Messages of another product are in the archive (SPEC D10).
+        /// Messages of another product are in the archive; what they say is the record's view (SPEC D10).
         HistoryImported(HistoryImportedV1) = 0x1a0,
         // 0x1b0 Custody of the archive
         /// How long content of a class is kept (SPEC A5).
@@ -279,6 +279,16 @@ pub fn carries_message(events: &[Event]) -> bool {
                 | Event::MassSendDelivered(_)
                 | Event::MassSendReached(_)
         )
+    })
+}
+
+/// The group that the view of a record with these events belongs to, where it takes no place in it: with
+/// that group's messages it is kept, held and erased.
+#[must_use]
+pub fn content_of(events: &[Event]) -> Option<GroupId> {
+    events.iter().find_map(|event| match event {
+        Event::HistoryImported(imported) => Some(imported.group),
+        _ => None,
     })
 }
 

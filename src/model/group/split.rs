@@ -48,10 +48,10 @@ pub(crate) fn decide(request: &Request<'_>, split: &SplitGroupV1) -> Result<Deci
         // Its department is in several groups now; whoever comes anew is added by hand.
         events.push(Event::FollowingEnded(FollowingEndedV1 { group: id }));
     }
-    Ok(Decision {
+    Ok(Decision::new(
         events,
-        outcome: Ok(Reply::GroupSplit(GroupSplitV1 { groups })),
-    })
+        Ok(Reply::GroupSplit(GroupSplitV1 { groups })),
+    ))
 }
 
 /// Who goes to which sub-group.

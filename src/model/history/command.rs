@@ -49,7 +49,7 @@ body! {
         chunk: u32,
         /// Where the messages belong.
         group: GroupId,
-        /// The messages, at most 500 and 1 MiB together.
+        /// The messages, at most 500, their bodies at most 64 KiB together.
         messages: Vec<ImportedMessageV1>,
     }
 }

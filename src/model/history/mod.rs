@@ -1,7 +1,8 @@
 //! History from elsewhere (SPEC D10): archived with its original times, and delivered to nobody.
 //!
-//! A chunk is one record whose private part holds the messages; state holds no more than how far each
-//! import has got, by which a retry is recognised.
+//! A chunk is one record: its event says who sent what kind of message when, its view what was said, so
+//! that retention, holds and erasure reach that as they reach messages (SPEC A4, A5). State holds no more
+//! than how far each import has got, by which a retry is recognised.
 
 pub(crate) mod command;
 pub(crate) mod event;
@@ -62,22 +63,28 @@ pub(crate) fn decide_import(
     let limits = request.limits;
     let count = import.messages.len();
     check_count("messages", count, limits.history_messages_per_command_max)?;
-    let bytes: usize = import.messages.iter().map(bytes_of).sum();
-    if bytes > limits.history_bytes_per_command_max as usize {
-        return Err(Refusal::Invalid {
-            field: "messages",
-            rule: "no more bytes than the limit of one command",
-        });
-    }
     let duplicate = is_duplicate(request, import)?;
 
     let mut refused = Vec::new();
     let mut messages = Vec::with_capacity(if duplicate { 0 } else { count });
+    let mut view = Vec::new();
+    let mut bytes = 0;
     for (index, message) in (0..).zip(&import.messages) {
-        match check_message(request, message) {
-            Err(why) => refused.push(RefusedMessageV1 { index, why }),
-            Ok(()) if duplicate => {}
-            Ok(()) => messages.push(message.clone()),
+        if let Err(why) = check_message(request, message) {
+            refused.push(RefusedMessageV1 { index, why });
+            continue;
+        }
+        bytes += message.body.len();
+        // One message of the greatest length always fits.
+        if bytes > BODY_LEN_MAX {
+            return Err(Refusal::Invalid {
+                field: "messages",
+                rule: "bodies of at most 64 KiB together",
+            });
+        }
+        if !duplicate {
+            view.extend_from_slice(&message.body);
+            messages.push(without_body(message));
         }
     }
     let reply = Reply::HistoryImported(HistoryImportedV1 {
@@ -94,12 +101,21 @@ pub(crate) fn decide_import(
         group: import.group,
         messages,
     });
-    Ok(Decision::accepted(event, reply))
+    Ok(Decision {
+        view: view.into(),
+        ..Decision::accepted(event, reply)
+    })
 }
 
-/// What a message counts for, whatever it says.
-pub(crate) fn bytes_of(message: &ImportedMessageV1) -> usize {
-    message.body.len() + message.sender_name.len()
+fn without_body(message: &ImportedMessageV1) -> event::ImportedV1 {
+    event::ImportedV1 {
+        sender: message.sender,
+        sender_name: message.sender_name.clone(),
+        sent_at: message.sent_at,
+        offset_s: message.offset_s,
+        kind: message.kind,
+        body_len: message.body.len() as u32, // At most BODY_LEN_MAX.
+    }
 }
 
 /// Whether the chunk is in the archive already; else it must be the one that comes next.

@@ -1,9 +1,9 @@
 use super::command::*;
 use crate::model::command::{Actor, Reply, TaggedCommand as T};
-use crate::model::event::Event;
+use crate::model::event::{self, Event};
 use crate::model::town::{ALICE, BOB, CAROL, Town, at, by};
 use crate::model::{Limits, Refusal, State};
-use crate::wire::{GroupId, Kind, PersonId, Sequence, Timestamp};
+use crate::wire::{BODY_LEN_MAX, GroupId, Kind, PersonId, Sequence, Timestamp};
 
 fn town() -> (Town, GroupId) {
     let mut town = Town::with_employees(3);
@@ -19,6 +19,19 @@ fn message() -> ImportedMessageV1 {
         offset_s: 8 * 3_600,
         kind: Kind::Text as u8,
         body: "旧消息".as_bytes().to_vec(),
+    }
+}
+
+/// An imported message with what it says.
+fn whole((kept, body): (&event::ImportedV1, &[u8])) -> ImportedMessageV1 {
+    assert_eq!(kept.body_len as usize, body.len());
+    ImportedMessageV1 {
+        sender: kept.sender,
+        sender_name: kept.sender_name.clone(),
+        sent_at: kept.sent_at,
+        offset_s: kept.offset_s,
+        kind: kept.kind,
+        body: body.to_vec(),
     }
 }
 
@@ -46,7 +59,12 @@ fn imported_history_is_archived_with_its_own_times_and_reaches_nobody() {
     let imported = import(&mut town, chunk(group, 1, messages.clone())).unwrap();
     assert_eq!((imported.imported, imported.duplicate), (2, false));
     let record = town.last.clone().unwrap();
-    assert!(matches!(&*record.events, [Event::HistoryImported(kept)] if kept.messages == messages));
+    let [Event::HistoryImported(kept)] = &*record.events else {
+        panic!("{:?}", record.events);
+    };
+    assert_eq!(event::content_of(&record.events), Some(group));
+    let whole: Vec<_> = kept.said(&record.view).map(whole).collect();
+    assert_eq!(whole, messages);
     assert_eq!(record.stamp.kind, Kind::Administrative);
     assert!(record.applied.takes.is_empty());
     let shown = record.project();
@@ -71,7 +89,7 @@ fn a_bad_message_is_named_and_never_loses_the_good_ones() {
         with(&|message| message.offset_s = -18 * 3_600 - 1),
         with(&|message| message.offset_s = i32::MIN),
         with(&|message| message.kind = Kind::Administrative as u8),
-        with(&|message| message.body = vec![0; crate::wire::BODY_LEN_MAX + 1]),
+        with(&|message| message.body = vec![0; BODY_LEN_MAX + 1]),
         with(&|message| message.sender = PersonId(99)),
         with(&|message| (message.sender, message.sender_name) = (PersonId(0), String::new())),
         with(&|message| message.sender = PersonId(0)),
@@ -152,28 +170,65 @@ fn a_chunk_as_large_as_the_limits_is_taken_and_a_larger_one_refused() {
     let (mut town, group) = town();
     let limits = Limits::default();
     let count = limits.history_messages_per_command_max as usize;
-    let bytes = limits.history_bytes_per_command_max as usize;
     let mut large = message();
     large.sender_name = "名".repeat(64);
-    large.body = vec![1; bytes / count - large.sender_name.len()];
+    large.body = vec![1; BODY_LEN_MAX / count];
     import(&mut town, chunk(group, 1, vec![large.clone(); count])).unwrap();
+    assert_eq!(
+        town.last.as_ref().unwrap().view.len(),
+        large.body.len() * count
+    );
+    let mut largest = message();
+    largest.body = vec![1; BODY_LEN_MAX];
+    import(&mut town, chunk(group, 2, vec![largest.clone()])).unwrap();
+    assert_eq!(town.last.as_ref().unwrap().view.len(), BODY_LEN_MAX);
 
-    let too_many = chunk(group, 2, vec![message(); count + 1]);
-    assert!(matches!(
-        import(&mut town, too_many),
-        Err(Refusal::Invalid { .. })
-    ));
-    large.body = vec![1; bytes / count + 1];
-    let too_large = chunk(group, 2, vec![large; count]);
-    assert!(matches!(
-        import(&mut town, too_large),
-        Err(Refusal::Invalid { .. })
-    ));
-    let none = chunk(group, 2, Vec::new());
-    assert!(matches!(
-        import(&mut town, none),
-        Err(Refusal::Invalid { .. })
-    ));
+    let mut refused = |messages| {
+        let refused = import(&mut town, chunk(group, 3, messages));
+        assert!(
+            matches!(refused, Err(Refusal::Invalid { .. })),
+            "{refused:?}"
+        );
+    };
+    refused(vec![message(); count + 1]);
+    large.body = vec![1; BODY_LEN_MAX / count + 1];
+    refused(vec![large; count]);
+    refused(vec![largest, message()]);
+    refused(Vec::new());
+}
+
+#[test]
+fn what_is_left_out_is_not_in_the_view_and_takes_no_room_in_it() {
+    let (mut town, group) = town();
+    let mut bad = message();
+    bad.kind = 0;
+    bad.body = vec![1; BODY_LEN_MAX];
+    let messages = vec![bad.clone(), message(), bad, message()];
+    let imported = import(&mut town, chunk(group, 1, messages)).unwrap();
+    assert_eq!(imported.imported, 2);
+    let view = town.last.as_ref().unwrap().view.clone();
+    assert_eq!(view, "旧消息旧消息".as_bytes());
+}
+
+#[test]
+fn a_view_that_is_gone_or_does_not_fit_says_nothing() {
+    let one = |body_len| event::ImportedV1 {
+        sender: ALICE,
+        sender_name: String::new(),
+        sent_at: Timestamp(0),
+        offset_s: 0,
+        kind: Kind::Text as u8,
+        body_len,
+    };
+    let imported = event::HistoryImportedV1 {
+        import: 1,
+        chunk: 1,
+        group: GroupId(1),
+        messages: vec![one(2), one(u32::MAX), one(1)],
+    };
+    let said = |view| -> Vec<&[u8]> { imported.said(view).map(|(_, body)| body).collect() };
+    assert_eq!(said(b"abcd"), [&b"ab"[..], b"", b""]);
+    assert_eq!(said(b""), [b""; 3]);
 }
 
 #[test]

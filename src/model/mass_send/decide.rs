@@ -161,14 +161,14 @@ fn accepted(
     charges: Vec<ChargeV1>,
     targets: usize,
 ) -> Decision {
-    Decision {
-        events: [event].into_iter().chain(quota::charged(charges)).collect(),
-        outcome: Ok(Reply::MassSendAccepted(MassSendAcceptedV1 {
+    Decision::new(
+        [event].into_iter().chain(quota::charged(charges)).collect(),
+        Ok(Reply::MassSendAccepted(MassSendAcceptedV1 {
             mass_send: request.record,
             targets: u32::try_from(targets).unwrap_or(u32::MAX),
             duplicate: false,
         })),
-    }
+    )
 }
 
 fn device(request: &Request<'_>) -> DeviceId {

@@ -111,16 +111,16 @@ fn published(
     sequence: Sequence,
     events: Vec<Event>,
 ) -> Decision {
-    Decision {
+    Decision::new(
         events,
-        outcome: Ok(Reply::Published(PublishedV1 {
+        Ok(Reply::Published(PublishedV1 {
             group,
             sequence,
             record: request.record,
             timestamp: request.now,
             duplicate: false,
         })),
-    }
+    )
 }
 
 fn refused(send: &MassSend, to: To, denied: Denied) -> Decision {
@@ -140,8 +140,8 @@ fn refused(send: &MassSend, to: To, denied: Denied) -> Decision {
         policy,
     });
     let frozen = denied.freezes.map(Event::QuotaFrozen);
-    Decision {
-        events: [refused].into_iter().chain(frozen).collect(),
-        outcome: Ok(Reply::Done(DoneV1 {})),
-    }
+    Decision::new(
+        [refused].into_iter().chain(frozen).collect(),
+        Ok(Reply::Done(DoneV1 {})),
+    )
 }

@@ -61,10 +61,7 @@ pub(crate) fn decide_publish(
         timestamp: request.now,
         duplicate: false,
     });
-    Ok(Decision {
-        events,
-        outcome: Ok(reply),
-    })
+    Ok(Decision::new(events, Ok(reply)))
 }
 
 /// The group, if `sender` may say something of `kind` in it, silence and slow mode apart.

@@ -132,10 +132,10 @@ impl From<Refusal> for Denied {
 impl From<Denied> for Decision {
     /// A first refusal may freeze; while frozen nothing more happens, however often one tries.
     fn from(denied: Denied) -> Self {
-        Self {
-            events: denied.freezes.map(Event::QuotaFrozen).into_iter().collect(),
-            outcome: Err(denied.refusal),
-        }
+        Self::new(
+            denied.freezes.map(Event::QuotaFrozen).into_iter().collect(),
+            Err(denied.refusal),
+        )
     }
 }
 

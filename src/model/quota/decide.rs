@@ -194,10 +194,7 @@ pub(crate) fn decide_release(
             person,
         })
     });
-    Ok(Decision {
-        events: events.collect(),
-        outcome: Ok(DONE),
-    })
+    Ok(Decision::new(events.collect(), Ok(DONE)))
 }
 
 pub(crate) fn decide_release_one(

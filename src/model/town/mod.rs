@@ -18,7 +18,7 @@ use crate::model::command::{
     MemberStateV1, MembersV1, NewPersonV1, OrgRole, PersonKind, PersonV1, Publish, QuotaStateV1,
     Reply, SetRoleV1, Succession, TaggedCommand as T,
 };
-use crate::model::event::Event;
+use crate::model::event::{Event, content_of};
 use crate::model::{
     Applied, Context, Decision, Limits, Projection, Refusal, Stamp, State, apply, decide, project,
     record_kind, recount,
@@ -52,6 +52,8 @@ pub(crate) struct Town {
 pub(crate) struct Record {
     pub(crate) stamp: Stamp,
     pub(crate) events: Vec<Event>,
+    /// What the decision says the view is; a draft's body is not kept.
+    pub(crate) view: Vec<u8>,
     pub(crate) applied: Applied,
 }
 
@@ -193,6 +195,7 @@ impl Town {
         let record = Record {
             stamp,
             events: decision.events.clone(),
+            view: decision.view.to_vec(),
             applied,
         };
         self.log.push(record.clone());
@@ -403,13 +406,15 @@ impl Record {
             fields.sequence = take.sequence;
             fields.membership_sequence = take.membership_sequence;
             fields.message_ordinal = take.message_ordinal;
+        } else if let (Some(group), []) = (content_of(&self.events), &*self.applied.takes) {
+            fields.group = group;
         }
         let view = if self.stamp.kind.is_message() {
-            "text"
+            b"text"
         } else {
-            ""
+            self.view.as_slice()
         };
-        let envelope = Envelope::new(&fields, view.as_bytes()).unwrap();
+        let envelope = Envelope::new(&fields, view).unwrap();
         project(&envelope, &self.applied.takes, &self.events)
     }
 }

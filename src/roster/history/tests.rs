@@ -33,10 +33,7 @@ impl History for Naive {
 
     fn import(&mut self, chunk: &ImportHistoryV1) -> Result<HistoryImportedV1, Refused> {
         assert!(chunk.messages.len() <= CHUNK_MESSAGES);
-        let bytes = chunk
-            .messages
-            .iter()
-            .map(|it| it.body.len() + it.sender_name.len());
+        let bytes = chunk.messages.iter().map(|it| it.body.len());
         assert!(bytes.sum::<usize>() <= CHUNK_BYTES);
         let old = |it: &&(u32, &ImportedMessageV1)| it.1.sent_at < Timestamp(631_152_000_000_000);
         let numbered: Vec<_> = (0..).zip(&chunk.messages).collect();

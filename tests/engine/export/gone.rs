@@ -17,7 +17,7 @@ use throng::model::event::Event;
 use throng::wire::{DepartmentId, GroupId, RecordNumber};
 
 use crate::export::world::{
-    MINUTE_US, World, everything, files, job, memory, read, records_to, run,
+    Files, MINUTE_US, Read, World, everything, files, job, memory, read, records_to, run,
 };
 use crate::town::{NOON, Town};
 
@@ -119,6 +119,61 @@ fn erased_messages_are_gaps_and_everything_else_is_there() {
         sealed.to_string().contains("encrypted under master key"),
         "{sealed}"
     );
+}
+
+#[test]
+fn erased_history_is_a_gap_and_its_mails_say_nothing() {
+    let disk = Faulty::new(3);
+    let world = World::on(Arc::new(disk.clone()), sealed());
+    let (town, [_, group]) = (&world.town, world.groups);
+    world.live();
+    town.clock.advance(2 * DAY_US);
+    let grant = world.granted(everything());
+    let exported = || {
+        let out = memory();
+        run(&world.reader(), &grant, &*out).unwrap();
+        files(&*out)
+    };
+    let is_in = |files: &Files, text: &str| {
+        let mut bytes = files.values();
+        bytes.any(|bytes| bytes.windows(text.len()).any(|it| it == text.as_bytes()))
+    };
+    let before = exported();
+    // As a line has it, and as a mail does.
+    let said = ["旧消息", "b2xkZXI="];
+    assert!(said.iter().all(|text| is_in(&before, text)));
+    let before = read(&before);
+
+    erase(town, group);
+    let imported = record_of(&world, |event| matches!(event, Event::HistoryImported(_)));
+    let after = exported();
+    assert!(!said.iter().any(|text| is_in(&after, text)));
+    let after = read(&after);
+    let gap = after.gaps.iter().find(|gap| {
+        let (from, to) = (gap["from"].as_u64(), gap["to"].as_u64());
+        from <= Some(imported.0) && Some(imported.0) <= to
+    });
+    assert_eq!(gap.unwrap()["group"], json!(group));
+    assert_eq!(after.manifest["actual"], before.manifest["actual"]);
+    let line = |export: &Read| {
+        let mut lines = export.records.iter();
+        let line = lines.find(|line| line["record"] == json!(imported));
+        line.unwrap()["events"][0]["history-imported"]["messages"].clone()
+    };
+    let (was, is) = (line(&before), line(&after));
+    assert_eq!(was[1]["body"], json!({ "text": "older" }));
+    for (was, is) in was.as_array().unwrap().iter().zip(is.as_array().unwrap()) {
+        let mut without = was.clone();
+        without["body"] = Value::Null;
+        assert_eq!(*is, without, "who sent it when stays");
+    }
+    let mail = &after.mails[&format!("{imported}-0-group-{group}.eml")];
+    let mail = mail_parser::MessageParser::default().parse(mail).unwrap();
+    assert_eq!(
+        mail.header_raw("X-Throng-Marks").unwrap().trim(),
+        "sender_left, erased"
+    );
+    assert_eq!(mail.parts[0].contents(), b"");
 }
 
 #[test]

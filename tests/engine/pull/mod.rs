@@ -23,7 +23,7 @@ use throng::model::command::{
 use throng::wire::{PulledPage, PulledRecord, RecordNumber, Timestamp};
 use world::{World, act, asked, is_expected};
 
-fn everything() -> PullRecordsV1 {
+pub(crate) fn everything() -> PullRecordsV1 {
     PullRecordsV1 {
         from: RecordNumber(0),
         to: RecordNumber(u64::MAX),
@@ -61,7 +61,7 @@ fn page_of(port: &mut Port, granted: Box<PullGrantedV1>) -> PulledPage {
     }
 }
 
-fn page(town: &Town, pull: &PullRecordsV1) -> PulledPage {
+pub(crate) fn page(town: &Town, pull: &PullRecordsV1) -> PulledPage {
     page_of(&mut town.engine.port(|| {}), grant(town, pull))
 }
 

@@ -192,7 +192,14 @@ pub(crate) fn events() -> Vec<Event> {
             import: 12,
             chunk: 2,
             group: GroupId(7),
-            messages: vec![imported()],
+            messages: vec![event::ImportedV1 {
+                sender: PersonId(4),
+                sender_name: "王小明".to_owned(),
+                sent_at: TIME,
+                offset_s: 28_800,
+                kind: Kind::Text as u8,
+                body_len: 9,
+            }],
         }),
     ]
 }

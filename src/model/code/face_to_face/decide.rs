@@ -152,10 +152,7 @@ fn come_to(
         person: newcomer,
     }));
     state.people.push(newcomer);
-    Ok(Decision {
-        events,
-        outcome: Ok(Reply::FaceToFace(state)),
-    })
+    Ok(Decision::new(events, Ok(Reply::FaceToFace(state))))
 }
 
 /// Those who came and are still there, as one group owned by who opened it: created by every rule of
@@ -202,10 +199,7 @@ pub(crate) fn decide_start(
         group,
     }));
     state.group = group;
-    Ok(Decision {
-        events,
-        outcome: Ok(Reply::FaceToFace(state)),
-    })
+    Ok(Decision::new(events, Ok(Reply::FaceToFace(state))))
 }
 
 pub(crate) fn get(request: &Request<'_>, get: &FaceToFaceV1) -> Result<Reply, Refusal> {

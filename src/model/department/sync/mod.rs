@@ -31,10 +31,10 @@ pub(crate) fn decide_sync(request: &Request<'_>, sync: &SyncPeopleV1) -> Result<
     let mut draft = Draft::new(request, sync.create_departments);
     let outcomes = sync.rows.iter().map(|row| draft.outcome(row)).collect();
     let events = draft.into_events()?;
-    Ok(Decision {
-        events: if sync.dry_run { Vec::new() } else { events },
-        outcome: Ok(Reply::PeopleSynced(PeopleSyncedV1 { outcomes })),
-    })
+    Ok(Decision::new(
+        if sync.dry_run { Vec::new() } else { events },
+        Ok(Reply::PeopleSynced(PeopleSyncedV1 { outcomes })),
+    ))
 }
 
 /// The record that the rows make.

@@ -183,10 +183,10 @@ pub(crate) fn decide_next_of_batch(request: &Request<'_>, batch: &Batch) -> Deci
                 created,
             };
             let event = Event::BatchGroupCreated(event);
-            Decision {
-                events: [event].into_iter().chain(quota::charged(charges)).collect(),
-                outcome: Ok(Reply::GroupCreated(GroupChangedV1 { group, sequence })),
-            }
+            Decision::new(
+                [event].into_iter().chain(quota::charged(charges)).collect(),
+                Ok(Reply::GroupCreated(GroupChangedV1 { group, sequence })),
+            )
         }
         Err(Denied { refusal, freezes }) => {
             let event = Event::BatchGroupRefused(BatchGroupRefusedV1 {
@@ -196,10 +196,10 @@ pub(crate) fn decide_next_of_batch(request: &Request<'_>, batch: &Batch) -> Deci
                 text: refusal.to_string(),
             });
             let frozen = freezes.map(Event::QuotaFrozen);
-            Decision {
-                events: [event].into_iter().chain(frozen).collect(),
-                outcome: Ok(Reply::Done(DoneV1 {})),
-            }
+            Decision::new(
+                [event].into_iter().chain(frozen).collect(),
+                Ok(Reply::Done(DoneV1 {})),
+            )
         }
     }
 }

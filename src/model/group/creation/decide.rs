@@ -86,7 +86,7 @@ fn create_checked(
     match policy::admit(request, new.kind)? {
         Admitted::Freely => {}
         Admitted::Counted(day) => (created.day_starts, created.day_ends) = (day.starts, day.ends),
-        Admitted::OneTooMany(decision) => return Ok(decision),
+        Admitted::OneTooMany(decision) => return Ok(*decision),
     }
     Ok(accepted(created))
 }

@@ -28,7 +28,7 @@ pub(super) enum Admitted {
     /// And it counts for that day.
     Counted(Window),
     /// Not: it is one too many, which trips risk control.
-    OneTooMany(Decision),
+    OneTooMany(Box<Decision>),
 }
 
 /// Whether the asker may create groups of `kind` at all.
@@ -60,7 +60,7 @@ pub(super) fn admit(request: &Request<'_>, kind: GroupKind) -> Result<Admitted, 
         None => (day_of(&tenant.zone, request.now), 0),
     };
     if created >= request.limits.groups_created_per_day_max {
-        return Ok(Admitted::OneTooMany(tripped(request, creator)));
+        return Ok(Admitted::OneTooMany(Box::new(tripped(request, creator))));
     }
     Ok(Admitted::Counted(day))
 }
@@ -78,13 +78,13 @@ fn bound_creator(request: &Request<'_>, kind: GroupKind) -> Result<Option<Person
 fn tripped(request: &Request<'_>, creator: PersonIndex) -> Decision {
     let person = creator.id();
     let since = request.now;
-    Decision {
-        events: vec![Event::RiskControlSet(RiskControlSetV1 {
+    Decision::new(
+        vec![Event::RiskControlSet(RiskControlSetV1 {
             person,
             tripped: true,
         })],
-        outcome: Err(Refusal::RiskControl { person, since }),
-    }
+        Err(Refusal::RiskControl { person, since }),
+    )
 }
 
 fn check_creator(request: &Request<'_>, creator: PersonIndex) -> Result<(), Refusal> {

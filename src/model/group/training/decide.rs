@@ -115,10 +115,10 @@ fn check_password(
         group,
         viewer: join.viewer,
     };
-    Ok(Some(Decision {
-        events: vec![Event::WatchPasswordWrong(wrong)],
-        outcome: Err(Refusal::WrongPassword { group }),
-    }))
+    Ok(Some(Decision::new(
+        vec![Event::WatchPasswordWrong(wrong)],
+        Err(Refusal::WrongPassword { group }),
+    )))
 }
 
 pub(crate) fn decide_leave(
