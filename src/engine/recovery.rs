@@ -4,14 +4,13 @@
 //! compared with those written, so that a build that would decide otherwise says so instead of
 //! going on.
 
+use std::ops::ControlFlow;
+
 use crate::archive::{BaseError, state_before};
-use crate::log::{ReadError, Reader, Snapshots, StorageError};
+use crate::log::{ReadError, Reader, Snapshots, StorageError, Stored};
 use crate::model::event::EventsError;
 use crate::model::{self, SnapshotError, Stamp, State};
 use crate::wire::{RecordNumber, Take};
-
-/// How much is read at once.
-const READ_BYTES: usize = 4 * 1024 * 1024;
 
 /// Why the state could not be rebuilt.
 #[derive(Debug, thiserror::Error)]
@@ -103,30 +102,42 @@ impl Replayed {
         reader: &Reader,
         limit: RecordNumber,
     ) -> Result<(), ReplayError> {
-        while self.next < limit {
-            for record in reader.read(self.next, READ_BYTES)? {
-                let header = record.envelope.header();
-                if header.record() >= limit {
-                    break;
-                }
-                let events = model::event::decode_all(&record.private).map_err(|source| {
-                    ReplayError::Events {
-                        record: header.record(),
-                        source,
-                    }
-                })?;
-                let applied =
-                    model::apply(&mut self.state, &Stamp::of_header(header), &events).takes;
-                if applied != record.takes {
-                    return Err(ReplayError::Diverged {
-                        record: header.record(),
-                        written: record.takes,
-                        applied,
-                    });
-                }
-                self.next = header.record().next();
-            }
+        let mut replayed = Ok(());
+        let range = (self.next, limit);
+        // Views are of no concern to the state: they are neither opened nor copied.
+        let passed = reader.pass(range, u64::MAX, None, &mut |stored| {
+            let private = stored.private()?;
+            replayed = self.apply(stored, &private);
+            Ok(match replayed {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            })
+        });
+        replayed?;
+        match passed.failed {
+            Some(error) => Err(error.into()),
+            None if self.next < limit => Err(ReplayError::Read(ReadError::Removed {
+                record: self.next,
+                begin: reader.first(),
+            })),
+            None => Ok(()),
         }
+    }
+
+    fn apply(&mut self, stored: &Stored<'_>, private: &[u8]) -> Result<(), ReplayError> {
+        let header = stored.header();
+        let record = header.record();
+        let events = model::event::decode_all(private);
+        let events = events.map_err(|source| ReplayError::Events { record, source })?;
+        let applied = model::apply(&mut self.state, &Stamp::of_header(header), &events).takes;
+        if !stored.takes().eq(applied.iter().copied()) {
+            return Err(ReplayError::Diverged {
+                record,
+                written: stored.takes().collect(),
+                applied,
+            });
+        }
+        self.next = record.next();
         Ok(())
     }
 }

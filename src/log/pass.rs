@@ -3,6 +3,7 @@
 //! Every frame is checked as a whole before its header is believed: a flipped bit never hides a record
 //! from who looks for it. What a record says is opened and copied only for who asks.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use super::format::Frame;
@@ -50,6 +51,11 @@ impl<'a> Stored<'a> {
     /// SHA-256 of what stands there.
     pub(crate) fn commitment(&self) -> [u8; 32] {
         self.frame.commitment()
+    }
+
+    /// Its encoded events, without what members see.
+    pub(crate) fn private(&self) -> Result<Cow<'a, [u8]>, Unreadable> {
+        self.opener.private(&self.frame)
     }
 
     /// What it says.

@@ -3,6 +3,7 @@
 //! A reader never passes the durable record (invariant 2), checks every frame it hands out, and
 //! shares nothing with the log thread that either could wait on for longer than a lookup.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::format::{
@@ -45,17 +46,10 @@ impl Record {
 
     /// Without the view where that is gone: its key may be being destroyed.
     fn read(frame: &Frame<'_>, vault: Option<&Vault>, is_gone: bool) -> Result<Self, Unreadable> {
-        let unsealed = match (frame.lock(), vault) {
-            (None, Some(vault)) if frame.header().record().0 >= vault.sealed_from()? => {
-                Err(Defect::SealBroken)?
-            }
-            (None, _) => Unsealed {
-                view: None,
-                private: frame.private().to_vec(),
-            },
-            (Some(lock), Some(vault)) => vault.unseal(frame, &lock, !is_gone)??,
-            (Some(lock), None) => Err(Defect::NoKey { key: lock.view_key })?,
-        };
+        let unsealed = unseal(frame, vault, !is_gone)?.unwrap_or_else(|| Unsealed {
+            view: None,
+            private: frame.private().to_vec(),
+        });
         let is_lost = frame.lock().is_some() && unsealed.view.is_none();
         let erased = frame.is_stub() || is_lost || is_gone && !frame.view().is_empty();
         let view = match &unsealed.view {
@@ -77,6 +71,22 @@ impl Record {
     }
 }
 
+/// What a sealed frame holds, its view only if it is wanted; `None` where it is not sealed.
+fn unseal(
+    frame: &Frame<'_>,
+    vault: Option<&Vault>,
+    with_view: bool,
+) -> Result<Option<Unsealed>, Unreadable> {
+    match (frame.lock(), vault) {
+        (None, Some(vault)) if frame.header().record().0 >= vault.sealed_from()? => {
+            Err(Defect::SealBroken)?
+        }
+        (None, _) => Ok(None),
+        (Some(lock), Some(vault)) => Ok(Some(vault.unseal(frame, &lock, with_view)??)),
+        (Some(lock), None) => Err(Defect::NoKey { key: lock.view_key })?,
+    }
+}
+
 /// What opens frames, and says which views are gone though they are on disk still.
 pub(super) struct Opener<'a> {
     vault: Option<&'a Vault>,
@@ -88,6 +98,12 @@ impl Opener<'_> {
         let gone = self.gone.as_ref();
         let is_gone = gone.is_some_and(|gone| gone.has_record(frame.header(), frame.takes()));
         Record::read(frame, self.vault, is_gone)
+    }
+
+    /// The encoded events alone: no view is opened, nor copied.
+    pub(super) fn private<'f>(&self, frame: &Frame<'f>) -> Result<Cow<'f, [u8]>, Unreadable> {
+        let unsealed = unseal(frame, self.vault, false)?;
+        Ok(unsealed.map_or(Cow::Borrowed(frame.private()), |it| Cow::Owned(it.private)))
     }
 }
 
