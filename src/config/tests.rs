@@ -98,7 +98,12 @@ fn both_ends_of_every_range_are_accepted_and_belong_to_it() {
             ];
             let flags = [&apart[..], &[flag(&knob.name(), end)]].concat();
             let accepted = load(None, [], &flags);
-            assert!(accepted.is_ok(), "{}: {accepted:?}", knob.name());
+            // In range, but of no use to this build.
+            let is_idle = knob.section == "search" && cfg!(not(feature = "search"));
+            match accepted {
+                Err(ConfigError::NoSearch) if is_idle => {}
+                accepted => assert!(accepted.is_ok(), "{}: {accepted:?}", knob.name()),
+            }
         }
     }
 }

@@ -40,7 +40,8 @@ pub(crate) fn decide_set_org_role(
     Ok(Decision::accepted(event, Reply::Done(DoneV1 {})))
 }
 
-/// Whether the tenant may have the super admins among `new` beside those it has, `but` one.
+/// Whether the tenant may have the super admins among `new` beside those it has, `but` one, and by who asks:
+/// somebody who could appoint who approves what they ask for would approve it themself (SPEC P1).
 pub(crate) fn check_super_admins(
     request: &Request<'_>,
     new: impl IntoIterator<Item = OrgRole>,
@@ -48,10 +49,13 @@ pub(crate) fn check_super_admins(
 ) -> Result<(), Refusal> {
     let new = new.into_iter().filter(|role| *role == OrgRole::SuperAdmin);
     let new = new.count();
+    if new == 0 {
+        return Ok(());
+    }
+    request.permit(Operation::AppointSuperAdmin, Subject::Tenant)?;
     let limit = request.limits.super_admins_max;
     let known = super_admins(request.tenant).filter(|index| Some(*index) != but);
-    // Counting goes over everybody: only where it matters.
-    if new > 0 && known.count() + new > limit as usize {
+    if known.count() + new > limit as usize {
         return Err(Refusal::TooManySuperAdmins { limit });
     }
     Ok(())

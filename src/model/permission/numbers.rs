@@ -30,6 +30,7 @@ pub(crate) fn number_of(operation: Operation) -> u16 {
         O::RevokeDevice => 43,
         O::InvitePerson => 44,
         O::RegisterDevice => 45,
+        O::AppointSuperAdmin => 46,
         // External contacts
         O::AddContact => 64,
         O::TagContact => 65,

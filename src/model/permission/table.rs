@@ -24,6 +24,7 @@ pub(crate) enum Operation {
     InvitePerson,
     ActivatePerson,
     SetOrgRole,
+    AppointSuperAdmin,
     DepartPerson,
     ReadPerson,
     ReadDirectory,
@@ -129,7 +130,7 @@ const fn rule(
 use Operation as O;
 /// In the order of [`Operation`], which a test holds.
 #[rustfmt::skip]
-pub(super) const TABLE: [Rule; 82] = [
+pub(super) const TABLE: [Rule; 83] = [
     // The node
     rule(O::CreateTenant,           "creating a tenant",                           NODE,                                  NOBODY,           "the node's operator"),
     rule(O::VerifyTenant,           "verifying a tenant",                          NODE,                                  NOBODY,           "the node's operator"),
@@ -149,6 +150,7 @@ pub(super) const TABLE: [Rule; 82] = [
     rule(O::InvitePerson,           "sending a one-time code",                     MANAGERS,                              NOBODY,           "the enterprise, a super admin or an admin of the person's subtree"),
     rule(O::ActivatePerson,         "activating an account",                       BACKEND.or(ONESELF),                   NOBODY,           "the enterprise or the person"),
     rule(O::SetOrgRole,             "giving a role in the enterprise",             MANAGEMENT,                            NOBODY,           "the enterprise or a super admin"),
+    rule(O::AppointSuperAdmin,      "appointing a super admin",                    BACKEND,                               SUPER_ADMIN,      "the enterprise, or a super admin with approval"),
     rule(O::DepartPerson,           "ending an employment",                        MANAGEMENT,                            NOBODY,           "the enterprise or a super admin"),
     rule(O::ReadPerson,             "reading about a person",                      MANAGEMENT.or(SUBTREE_ADMIN).or(ONESELF), NOBODY,           "the enterprise, a super admin, an admin of the person's subtree or the person"),
     rule(O::ReadDirectory,          "reading the directory",                       BACKEND.or(EMPLOYEE),                  NOBODY,           "the enterprise or an employee"),

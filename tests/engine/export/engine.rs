@@ -9,11 +9,14 @@ use throng::archive::tlog::SigningKey;
 use throng::engine::{Engine, Options, Transparency};
 use throng::log::storage::{Fault, Faulty};
 use throng::log::{Memory, Storage};
+use throng::model::command::{
+    AddPeopleV1, NewPersonV1, OrgRole, PersonKind, Reply, SetOrgRoleV1, TaggedCommand as T,
+};
 use throng::model::event::{Event, ExportFinishedV1};
 use throng::wire::{ExportId, RecordNumber};
 
 use crate::export::world::{
-    World, approve, everything, find, memory, records_to, reopened, request, super_admin,
+    World, approve, ask, everything, find, memory, records_to, reopened, request, super_admin,
 };
 use crate::town::Town;
 
@@ -25,6 +28,29 @@ fn nobody_exports_alone() {
         matches!(found, Err(ExportError::NotGranted { .. }))
     };
     let admin = super_admin(&town);
+    let alone = request(&town, admin, everything()).unwrap_err();
+    assert!(alone.contains("super admin"), "{alone}");
+    // Nor with somebody they appoint themself: that, too, waits for somebody else.
+    let appoint = SetOrgRoleV1 {
+        person: town.people[1],
+        role: OrgRole::SuperAdmin,
+        departments: Vec::new(),
+    };
+    let add = AddPeopleV1 {
+        people: vec![NewPersonV1 {
+            name: "themself again".into(),
+            external_id: String::new(),
+            kind: PersonKind::Employee,
+            role: OrgRole::SuperAdmin,
+        }],
+    };
+    for friend in [T::SetOrgRole(appoint), T::AddPeople(add)] {
+        let asked = ask(&town, admin, friend);
+        let Ok(Reply::ApprovalPending(pending)) = asked else {
+            panic!("{asked:?}");
+        };
+        approve(&town, admin, &pending).unwrap_err();
+    }
     let alone = request(&town, admin, everything()).unwrap_err();
     assert!(alone.contains("super admin"), "{alone}");
     let other = super_admin(&town);
