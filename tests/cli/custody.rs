@@ -54,8 +54,8 @@ fn an_operator_holds_releases_and_sets_what_is_kept() {
     let said = well(&[&["retention"], &keep[..]].concat());
     assert_eq!(said, "the retention is set\n");
     let shown = well(&["retention"]);
-    assert!(shown.contains("External   180 days"), "{shown}");
-    assert!(shown.contains("Internal   for ever"), "{shown}");
+    assert!(shown.contains("External    180 days"), "{shown}");
+    assert!(shown.contains("Internal    for ever"), "{shown}");
 
     let said = well(&["release", hold, "--reason", "closed"]);
     assert_eq!(said, format!("hold {hold} is released\n"));
