@@ -14,6 +14,10 @@ impl Tenant {
         if new > 0 && known.count() + new > 3 {
             return Err(Refusal::TooManySuperAdmins { limit: 3 });
         }
+        if new > 0 && matches!(actor, Actor::Person { .. }) {
+            let operation = "appointing a super admin";
+            return Err(Refusal::NeedsApproval { operation });
+        }
         let mut people = Vec::new();
         for person in &add.people {
             self.people.push(Person {
