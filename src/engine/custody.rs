@@ -2,7 +2,8 @@
 //!
 //! The model says what is gone, in the order of records. When such a record is durable the log hands
 //! that content to nobody any more and destroys its keys before anybody is answered; this thread then
-//! takes it from the segments, in the background, and removes whole files of which nothing is kept. Whatever a crash leaves undone is done at open.
+//! takes it from the segments, in the background, and removes whole files of which nothing is kept.
+//! Whatever a crash leaves undone is done at open.
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,8 @@
 //! Custody of content (SPEC A4, A5): how long it is kept, what is held, what was erased.
 //!
 //! Content is what members received, by (group, UTC day); headers and events are the audit trail, which is a
-//! class of its own: kept for ever unless its retention says otherwise, and held with any content. Whether content is gone is a function of the records so far and of nothing else, so that
+//! class of its own: kept for ever unless its retention says otherwise, and held with any content. Whether
+//! content is gone is a function of the records so far and of nothing else, so that
 //! readers, keys and files follow one order: a hold that comes before an erasure wins, one that comes
 //! after finds nothing. What is gone never comes back: a longer retention changes nothing of that.
 
