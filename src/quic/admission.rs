@@ -71,7 +71,13 @@ impl<T> Waiting<T> {
             self.returning_in_a_row += 1;
             Class::Returning
         };
-        self.queue(class).pop_front().map(|(_, incoming)| incoming)
+        let queue = self.queue(class);
+        let next = queue.pop_front();
+        if queue.is_empty() {
+            // After a storm: a thousand of them are as much as twenty connections.
+            *queue = VecDeque::new();
+        }
+        next.map(|(_, incoming)| incoming)
     }
 
     /// One whose client has given up by `now`.

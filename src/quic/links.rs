@@ -11,6 +11,7 @@ use super::counted::transport;
 use super::link::Link;
 use super::options::Limits;
 use super::prefetch::prefetch;
+use super::slots::Slots;
 use super::socket::ShardSocket;
 use super::waiting::{Place, Waiting};
 use super::wheel::{Tick, Wheel};
@@ -65,7 +66,7 @@ impl Schedule {
 
 /// The connections of a shard, each where quinn-proto's handle says.
 pub(super) struct Links {
-    slots: Vec<Option<Box<Link>>>,
+    slots: Slots<Link>,
     schedules: Vec<Schedule>,
     pub(super) waiting: Waiting,
     dirty: Vec<u32>,
@@ -79,7 +80,7 @@ pub(super) struct Links {
 impl Links {
     pub(super) fn new(socket: ShardSocket, limits: Limits, now: Instant) -> Self {
         Self {
-            slots: Vec::new(),
+            slots: Slots::new(),
             schedules: Vec::new(),
             waiting: Waiting::default(),
             dirty: Vec::new(),
@@ -91,12 +92,12 @@ impl Links {
     }
 
     pub(super) fn get(&mut self, index: u32) -> Option<&mut Link> {
-        self.slots.get_mut(index as usize)?.as_deref_mut()
+        self.slots.get_mut(index as usize)
     }
 
     /// A connection and what it may cost.
     pub(super) fn get_with_limits(&mut self, index: u32) -> Option<(&mut Link, &Limits)> {
-        let link = self.slots.get_mut(index as usize)?.as_deref_mut()?;
+        let link = self.slots.get_mut(index as usize)?;
         Some((link, &self.limits))
     }
 
@@ -110,27 +111,23 @@ impl Links {
 
     /// The same, and what it may cost.
     pub(super) fn of_session_with_limits(&mut self, session: u64) -> Option<(&mut Link, &Limits)> {
-        let link = self
-            .slots
-            .get_mut(session as u32 as usize)?
-            .as_deref_mut()?;
+        let link = self.slots.get_mut(session as u32 as usize)?;
         let own = link.session.as_ref()?.number == session;
         own.then_some((link, &self.limits))
     }
 
     pub(super) fn insert(&mut self, index: u32, link: Link) {
         let place = index as usize;
-        if self.slots.len() <= place {
-            self.slots.resize_with(place + 1, || None);
+        self.slots.insert(place, link);
+        if self.schedules.len() <= place {
             self.schedules.resize(place + 1, Schedule::NEVER);
         }
-        self.slots[place] = Some(Box::new(link));
         self.schedules[place] = Schedule::NEVER;
         self.mark_dirty(index);
     }
 
     pub(super) fn remove(&mut self, index: u32) {
-        self.slots[index as usize] = None;
+        self.slots.remove(index as usize);
         let schedule = &mut self.schedules[index as usize];
         self.waiting.discard(schedule.waiting);
         *schedule = Schedule::NEVER;
@@ -172,7 +169,7 @@ impl Links {
             return false;
         }
         schedule.waits_until = Tick::MAX;
-        match &mut self.slots[index as usize] {
+        match self.slots.get_mut(index as usize) {
             Some(link) => self.waiting.hand_over(place, &mut link.conn),
             None => self.waiting.discard(place),
         }
@@ -181,25 +178,22 @@ impl Links {
 
     /// Says that a connection will be written to soon.
     pub(super) fn prefetch(&self, index: u32) {
-        if let Some(Some(link)) = self.slots.get(index as usize) {
-            prefetch(&**link);
+        if let Some(link) = self.slots.get(index as usize) {
+            prefetch(link);
         }
     }
 
     pub(super) fn indexes(&self) -> impl Iterator<Item = u32> + use<> {
-        0..self.slots.len() as u32
+        0..self.slots.end() as u32
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Link> {
-        self.slots.iter().filter_map(Option::as_deref)
+        self.slots.iter()
     }
 
     /// Asks for a visit in this turn of the loop.
     pub(super) fn mark_dirty(&mut self, index: u32) {
-        if let Some(link) = self
-            .slots
-            .get_mut(index as usize)
-            .and_then(Option::as_deref_mut)
+        if let Some(link) = self.slots.get_mut(index as usize)
             && !link.dirty
         {
             link.dirty = true;
@@ -228,11 +222,7 @@ impl Links {
     }
 
     fn transmit_all(&mut self, index: u32, now: Instant) {
-        let Some(link) = self
-            .slots
-            .get_mut(index as usize)
-            .and_then(Option::as_deref_mut)
-        else {
+        let Some(link) = self.slots.get_mut(index as usize) else {
             return;
         };
         let segments_max = self.socket.segments_max();
@@ -260,7 +250,7 @@ impl Links {
     /// Sees to it that the wheel comes up no later than the connection's next timer or deadline.
     pub(super) fn arm(&mut self, index: u32) {
         let slot = self.slots.get_mut(index as usize);
-        let Some(link) = slot.and_then(Option::as_deref_mut) else {
+        let Some(link) = slot else {
             return;
         };
         let at = match (link.closes_at(&self.limits), link.conn.poll_timeout()) {
@@ -395,8 +385,6 @@ mod tests {
     use proptest::prelude::*;
     use quinn_proto::Dir;
 
-    use std::time::Duration;
-
     use quinn_proto::DatagramEvent;
 
     use super::super::pair::{Pair, split};
@@ -437,7 +425,7 @@ mod tests {
         let news = pair.server.drain(pair.now);
         let from = "127.0.0.1:1".parse().unwrap();
         pair.client.receive(pair.now, from, news);
-        pair.now += Duration::from_millis(30);
+        pair.now += Limits::default().acknowledgement_delay;
         pair.client.conn.handle_timeout(pair.now);
         let acknowledgement = pair.client.drain(pair.now).remove(0);
         let mut forged = acknowledgement.clone();

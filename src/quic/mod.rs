@@ -41,6 +41,7 @@ mod registry;
 mod requests;
 mod server;
 mod sign_in;
+mod slots;
 mod socket;
 mod stats;
 mod streams;

@@ -142,11 +142,17 @@ impl Pair {
 
     /// Brings what the server sent to the client, and back what the client says to it.
     pub(super) fn deliver(&mut self, datagrams: Vec<BytesMut>) {
+        // Far enough for the client's delayed acknowledgement.
+        let longest = Limits::default().acknowledgement_delay;
+        self.pass(datagrams, longest + Duration::from_millis(5));
+    }
+
+    /// The same, with what the client says so long after it has got it.
+    pub(super) fn pass(&mut self, datagrams: Vec<BytesMut>, later: Duration) {
         self.now += Duration::from_millis(5);
         let from = self.server.address;
         self.client.receive(self.now, from, datagrams);
-        // Far enough for the client's delayed acknowledgement.
-        self.now += Duration::from_millis(30);
+        self.now += later;
         for end in [&mut self.client, &mut self.server] {
             if end.conn.poll_timeout().is_some_and(|at| at <= self.now) {
                 end.conn.handle_timeout(self.now);

@@ -2,6 +2,7 @@
 //! unchecked. Certificates come from PEM files; [`development`] makes some for a first start.
 
 pub mod development;
+mod parameters;
 mod session;
 
 use std::io;

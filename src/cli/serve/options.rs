@@ -149,6 +149,7 @@ fn limits(config: &Config) -> Limits {
         unauthenticated_receive_window_bytes: bytes_u32(knobs.unauthenticated_receive_window_bytes),
         unacknowledged_bytes_max: knobs.unacknowledged_bytes_max.bytes(),
         acknowledgements_wait_max: knobs.acknowledgements_wait_max.duration(),
+        acknowledgement_delay: knobs.acknowledgement_delay.duration(),
         coalesce_max: knobs.coalesce_max.duration(),
         answer_bytes_max: bytes(knobs.answer_bytes_max),
         gateway_people_max: knobs.gateway_people_max,

@@ -3,10 +3,9 @@
 //! quinn-proto's own session keeps rustls' whole connection for as long as the client stays, and makes
 //! the keys of a key update (RFC 9001, section 6) before anybody asks for one. Here the connection goes
 //! with the handshake, but for the client's certificates, and those keys are made when the first packet
-//! needs them. And the client is taken to keep two connection ids, of however many it would: each is
-//! remembered by connection and endpoint. Thousands of idle members pay for nothing of it
-//! (docs/benchmarks.md).
+//! needs them. Thousands of idle members pay for nothing of it (docs/benchmarks.md).
 
+use core::time::Duration;
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
@@ -22,12 +21,10 @@ use rustls::crypto::ring::cipher_suite;
 use rustls::pki_types::CertificateDer;
 use rustls::quic::{self, KeyChange, PacketKeySet, Secrets, ServerConnection, Version};
 
+use super::parameters;
+
 /// Alert `unexpected_message` (RFC 8446, section 6): a client has nothing to say after its handshake.
 const UNEXPECTED_MESSAGE: u8 = 10;
-
-/// How many connection ids a client keeps for us: without the parameter it is two, the fewest that are
-/// allowed and one to spare when it changes its path (RFC 9000, sections 5.1.1 and 18.2).
-const ACTIVE_CONNECTION_ID_LIMIT: u64 = 0x0e;
 
 /// The TLS configuration is none for QUIC.
 #[derive(Debug, thiserror::Error)]
@@ -38,17 +35,26 @@ pub struct NotForQuic(String);
 pub(crate) struct Forgetful {
     tls: Arc<rustls::ServerConfig>,
     quic: Arc<QuicServerConfig>,
+    acknowledgement_delay: Duration,
 }
 
 impl Forgetful {
-    pub(crate) fn new(tls: Arc<rustls::ServerConfig>) -> Result<Self, NotForQuic> {
+    /// Sessions whose clients are asked to acknowledge so late, if they can be asked.
+    pub(crate) fn new(
+        tls: Arc<rustls::ServerConfig>,
+        acknowledgement_delay: Duration,
+    ) -> Result<Self, NotForQuic> {
         let quic = QuicServerConfig::try_from(tls.clone());
         let quic = quic.map_err(|error| NotForQuic(error.to_string()))?;
         // Whatever rustls finds wrong with it for one connection it finds for all.
         ServerConnection::new(tls.clone(), Version::V1, Vec::new())
             .map_err(|error| NotForQuic(error.to_string()))?;
         let quic = Arc::new(quic);
-        Ok(Forgetful { tls, quic })
+        Ok(Forgetful {
+            tls,
+            quic,
+            acknowledgement_delay,
+        })
     }
 }
 
@@ -80,12 +86,15 @@ impl ServerConfig for Forgetful {
             )),
             newest: None,
             given: false,
+            acknowledgement_delay: self.acknowledgement_delay,
         })
     }
 }
 
 struct ForgetfulSession {
     stage: Stage,
+    /// What is wanted of the client.
+    acknowledgement_delay: Duration,
     /// The phase whose keys were given out last, or at first the one after the handshake's.
     newest: Option<Arc<Phase>>,
     /// Whether they were.
@@ -170,7 +179,7 @@ impl Session for ForgetfulSession {
         };
         // Checked as they came, read as they are to be understood.
         TransportParameters::read(Side::Server, &mut &*encoded)?;
-        let understood = without(encoded, ACTIVE_CONNECTION_ID_LIMIT);
+        let understood = parameters::understood(encoded, self.acknowledgement_delay);
         let parameters = TransportParameters::read(Side::Server, &mut &*understood)?;
         Ok(Some(parameters))
     }
@@ -228,32 +237,6 @@ impl Session for ForgetfulSession {
         // What would be derived from is gone with the handshake.
         Err(ExportKeyingMaterialError)
     }
-}
-
-/// Transport parameters but for the one with this id (RFC 9000, section 18), as far as they are well formed.
-fn without(encoded: &[u8], id: u64) -> Vec<u8> {
-    let mut kept = Vec::with_capacity(encoded.len());
-    let mut rest = encoded;
-    while let Some((found, after)) = variable(rest)
-        && let Some((len, value)) = variable(after)
-        && let Some(value) = value.get(usize::try_from(len).unwrap_or(usize::MAX)..)
-    {
-        if found != id {
-            kept.extend_from_slice(&rest[..rest.len() - value.len()]);
-        }
-        rest = value;
-    }
-    kept
-}
-
-/// A variable-length integer (RFC 9000, section 16) and what follows it.
-fn variable(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let len = 1 << (bytes.first()? >> 6);
-    let (integer, rest) = bytes.split_at_checked(len)?;
-    let folded = integer
-        .iter()
-        .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-    Some((folded & (u64::MAX >> (64 - 8 * len as u32 + 2)), rest))
 }
 
 fn alert(code: u8, reason: String) -> TransportError {
@@ -413,22 +396,6 @@ mod tests {
     }
 
     #[test]
-    fn a_transport_parameter_is_left_out_wherever_it_stands_and_rubbish_is_no_trouble() {
-        // Ids and lengths of one, two, four and eight bytes.
-        let one = [0x0e, 1, 5];
-        let two = [0x40, 0x03, 0x40, 2, 0x45, 0xdc];
-        let four = [0x80, 0, 0, 0x01, 1, 30];
-        let eight = [0xc0, 0, 0, 0, 0, 0, 0, 0x0e, 1, 7];
-        let all = [&one[..], &two, &eight, &four].concat();
-        assert_eq!(without(&all, 0x0e), [&two[..], &four].concat());
-        assert_eq!(without(&all, 0x03), [&one[..], &eight, &four].concat());
-        for end in 0..all.len() {
-            assert!(without(&all[..end], 0x99).len() <= end);
-        }
-        assert!(without(&[0xff; 9], 1).is_empty());
-    }
-
-    #[test]
     fn a_client_is_given_one_connection_id_to_spare() {
         let mut pair = Pair::connected();
         for _ in 0..3 {
@@ -436,6 +403,53 @@ mod tests {
         }
         let sent = pair.server.conn.stats().frame_tx.new_connection_id;
         assert_eq!(sent, 1, "quinn's clients would take four");
+    }
+
+    /// The server sends so many packets in one flight, but for the one with this number; acknowledgements
+    /// that have come back so many milliseconds later.
+    fn acknowledgements(
+        pair: &mut Pair,
+        packets: usize,
+        lost: Option<usize>,
+        after_ms: u64,
+    ) -> u64 {
+        let frames = |pair: &Pair| pair.server.conn.stats().frame_rx.acks;
+        let before = frames(pair);
+        let id = pair.server.conn.streams().open(Dir::Uni).unwrap();
+        let mut datagrams = Vec::new();
+        for _ in 0..packets {
+            pair.server.conn.send_stream(id).write(&[7; 100]).unwrap();
+            datagrams.extend(pair.server.drain(pair.now));
+        }
+        assert_eq!(datagrams.len(), packets);
+        if let Some(lost) = lost {
+            datagrams.remove(lost);
+        }
+        pair.pass(datagrams, Duration::from_millis(after_ms));
+        frames(pair) - before
+    }
+
+    #[test]
+    fn a_client_acknowledges_late_but_every_fourth_packet_and_a_gap_at_once() {
+        let mut pair = Pair::connected();
+        pair.pass(Vec::new(), Duration::from_secs(1));
+        assert_eq!(acknowledgements(&mut pair, 3, None, 150), 0);
+        assert_eq!(acknowledgements(&mut pair, 0, None, 60), 1);
+        assert_eq!(pair.server.conn.stats().path.lost_packets, 0);
+        assert_eq!(acknowledgements(&mut pair, 4, None, 1), 1);
+        assert_eq!(acknowledgements(&mut pair, 3, Some(1), 1), 1);
+
+        let eager = |tls| {
+            let limits = Limits {
+                acknowledgement_delay: Duration::ZERO,
+                ..Limits::default()
+            };
+            limits.quic(tls).unwrap()
+        };
+        let mut pair = Pair::connected_to(eager);
+        pair.pass(Vec::new(), Duration::from_secs(1));
+        assert_eq!(acknowledgements(&mut pair, 1, None, 30), 1);
+        assert_eq!(acknowledgements(&mut pair, 2, None, 1), 1);
     }
 
     #[test]
@@ -465,6 +479,7 @@ mod tests {
             )),
             newest: None,
             given: false,
+            acknowledgement_delay: Duration::ZERO,
         };
         // Each flight apart: what belongs to different keys is not read in one piece.
         for _ in 0..3 {
@@ -488,6 +503,6 @@ mod tests {
         assert_eq!(refused.code, TransportErrorCode::crypto(UNEXPECTED_MESSAGE));
 
         tls.max_early_data_size = 5;
-        assert!(Forgetful::new(Arc::new(tls)).is_err());
+        assert!(Forgetful::new(Arc::new(tls), Duration::ZERO).is_err());
     }
 }
