@@ -2,18 +2,16 @@
 //! erasing and compacting, nothing that stays is lost, nothing that is gone comes back, every leaf is
 //! what it was, and once a compaction has been acknowledged no file holds what it took away.
 
-use crate::written;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::written::{Written, open_with, read_all};
+use crate::crashes::{self, Work};
+use crate::written::{self, Written, open_with, read_all};
 use throng::archive;
-use throng::log::storage::{Fault, Faulty, Random};
+use throng::log::storage::{Faulty, Random};
 use throng::log::{Config, Encryption, Entry, Gone, Log, MasterKey, OpenError, Recovered, Storage};
 use throng::wire::{GroupId, Header, HeaderFields, RecordNumber, TenantId, Timestamp};
 
-const SEEDS: u64 = 2_000;
-const EXHAUSTIVE_SEEDS: u64 = 6;
 const BATCHES: u64 = 10;
 const DAY_US: i64 = 86_400_000_000;
 
@@ -46,14 +44,6 @@ fn config(sealed: bool) -> Config {
 }
 
 impl Model {
-    /// Of an encrypted log, or a plain one.
-    fn new(is_sealed: bool) -> Self {
-        Self {
-            is_sealed,
-            ..Self::default()
-        }
-    }
-
     fn open(&self, disk: &Faulty, seed: u64) -> Result<(Log, Recovered), OpenError> {
         open_with(disk, seed, config(self.is_sealed))
     }
@@ -213,82 +203,55 @@ fn assert_not_on_disk(disk: &Faulty, model: &Model) {
     }
 }
 
-fn crash_at(seed: u64, boundary: u64) {
-    let disk = Faulty::new(seed);
-    let mut model = Model::new(seed.is_multiple_of(2));
-    disk.plan(boundary, Fault::Crash);
-    run(&disk, seed, &mut model);
-    let disk = disk.restart();
+impl Work for Model {
+    const SEEDS: u64 = 1_000;
+    const EXHAUSTIVE_SEEDS: u64 = 6;
+    const BOUNDARIES: u64 = 200;
 
-    // Recovery itself may be interrupted, anywhere.
-    let mut random = Random::new(seed ^ boundary);
-    disk.plan(random.below(16), Fault::Crash);
-    drop(model.open(&disk, seed ^ 2));
-    let disk = disk.restart();
-    let mut log = check(&disk, seed, &model);
-    model.acknowledged = log.next().0 as usize;
-    model.attempted.truncate(model.acknowledged);
-    // What was begun is finished.
-    model.erased.append(&mut model.erasing);
-    assert!(compact(&mut log, &mut model));
-    drop(log);
-    drop(check(&disk, seed ^ 4, &model));
+    /// Of an encrypted log, or a plain one.
+    fn new(seed: u64) -> Self {
+        Self {
+            is_sealed: seed.is_multiple_of(2),
+            ..Self::default()
+        }
+    }
 
-    // Life goes on, through another crash.
-    disk.plan(disk.boundaries() + random.below(80), Fault::Crash);
-    run(&disk, seed ^ 3, &mut model);
-    check(&disk.restart(), seed, &model);
-}
+    fn work(&mut self, disk: &Faulty, seed: u64) {
+        run(disk, seed, self);
+    }
 
-fn boundaries(seed: u64) -> u64 {
-    let disk = Faulty::new(seed);
-    run(&disk, seed, &mut Model::new(seed.is_multiple_of(2)));
-    disk.boundaries()
-}
+    fn recover(&self, disk: &Faulty, seed: u64) {
+        drop(self.open(disk, seed));
+    }
 
-fn replayable(seed: u64, boundary: u64) {
-    let result = std::panic::catch_unwind(|| crash_at(seed, boundary));
-    if let Err(panic) = result {
-        eprintln!("seed {seed} fails at boundary {boundary}");
-        std::panic::resume_unwind(panic);
+    fn check(&mut self, disk: &Faulty, seed: u64) {
+        self.acknowledged = check(disk, seed, self).next().0 as usize;
+        self.attempted.truncate(self.acknowledged);
+    }
+
+    /// What was begun is finished.
+    fn settle(&mut self, disk: &Faulty, seed: u64) {
+        let mut log = check(disk, seed, self);
+        self.erased.append(&mut self.erasing);
+        assert!(compact(&mut log, self));
+        drop(log);
+        self.check(disk, seed);
     }
 }
 
 #[test]
 fn a_crash_at_a_boundary_of_any_seed_brings_nothing_back_and_loses_nothing() {
-    std::thread::scope(|scope| {
-        for half in 0..2 {
-            scope.spawn(move || {
-                for seed in (half..SEEDS).step_by(2) {
-                    replayable(seed, Random::new(seed).below(200));
-                }
-            });
-        }
-    });
+    crashes::at_a_boundary_of_each_seed::<Model>();
 }
 
 #[test]
 fn a_crash_at_every_boundary_of_some_seeds_brings_nothing_back_and_loses_nothing() {
-    for seed in 1_000_000..1_000_000 + EXHAUSTIVE_SEEDS {
-        for boundary in 0..=boundaries(seed) {
-            replayable(seed, boundary);
-        }
-    }
+    crashes::at_every_boundary_of_some_seeds::<Model>();
 }
 
 #[test]
 fn an_error_at_every_boundary_brings_nothing_back_and_loses_nothing() {
-    for fault in [Fault::Io, Fault::NoSpace, Fault::Short] {
-        for seed in 0..6 {
-            for boundary in 0..boundaries(seed) {
-                let disk = Faulty::new(seed);
-                let mut model = Model::new(seed.is_multiple_of(2));
-                disk.plan(boundary, fault);
-                run(&disk, seed, &mut model);
-                check(&disk.restart(), seed, &model);
-            }
-        }
-    }
+    crashes::errors_at_every_boundary::<Model>(6);
 }
 
 #[test]
@@ -296,7 +259,7 @@ fn a_run_compacts_segments_and_frees_what_they_held() {
     let mut compacted = 0;
     for seed in 0..40 {
         let disk = Faulty::new(seed);
-        let mut model = Model::new(seed.is_multiple_of(2));
+        let mut model = Model::new(seed);
         run(&disk, seed, &mut model);
         compacted += model.compacted.len();
         let log = check(&disk.restart(), seed, &model);

@@ -1,17 +1,12 @@
 //! The storage double against a model: at every boundary of a run a crash may come, and whatever was
 //! acknowledged is there afterwards, byte for byte and in order.
-//!
-//! `THRONG_SEEDS=n` sets how many seeds run, `THRONG_SEED=s` replays one.
 
+use crate::crashes::{self, Work};
 use crate::written::{LONGEST, Written, open, read_all, segments};
 use throng::log::storage::{Fault, Faulty, Random};
 use throng::log::{Class, Entry, Log, Record, Recovered};
 use throng::wire::{GroupId, Sequence, TenantId};
 
-/// Seeds of the sampled test unless `THRONG_SEEDS` says otherwise.
-const SEEDS: u64 = 10_000;
-/// Seeds of the test that crashes at every boundary there is.
-const EXHAUSTIVE_SEEDS: u64 = 40;
 /// Batches a run appends.
 const BATCHES: u64 = 12;
 
@@ -93,118 +88,64 @@ fn check_groups(log: &Log, records: &[Record]) {
     }
 }
 
-/// One run, one crash, and everything that must hold afterwards.
-fn crash_at(seed: u64, boundary: u64) {
-    let disk = Faulty::new(seed);
-    let mut model = Model::default();
-    disk.plan(boundary, Fault::Crash);
-    run(&disk, seed, &mut model);
-    let disk = disk.restart();
+impl Work for Model {
+    const SEEDS: u64 = 4_000;
+    const EXHAUSTIVE_SEEDS: u64 = 40;
+    const BOUNDARIES: u64 = 90;
 
-    // Recovery itself may be interrupted, anywhere.
-    let mut random = Random::new(seed ^ boundary);
-    disk.plan(random.below(12), Fault::Crash);
-    let disk = match open(&disk, seed ^ 2) {
-        Ok(_) => disk,
-        Err(_) => disk.restart(),
-    };
-
-    let (log, first) = check(&disk, seed, &model);
-    drop(log);
-    let once = segments(&disk);
-    let (log, second) = check(&disk, seed, &model);
-    assert_eq!(first.next, second.next);
-    assert_eq!(second.cut, None, "a second recovery finds nothing to cut");
-    assert!(
-        once == segments(&disk),
-        "recovery twice gives the same bytes"
-    );
-    drop(log);
-
-    // Life goes on, through another crash.
-    model.acknowledged = second.next.0 as usize;
-    disk.plan(disk.boundaries() + random.below(40), Fault::Crash);
-    run(&disk, seed ^ 3, &mut model);
-    check(&disk.restart(), seed, &model);
-}
-
-/// Boundaries of a run in which nothing goes wrong.
-fn boundaries(seed: u64) -> u64 {
-    let disk = Faulty::new(seed);
-    run(&disk, seed, &mut Model::default());
-    disk.boundaries()
-}
-
-fn replayable(seed: u64, boundary: u64) {
-    let result = std::panic::catch_unwind(|| crash_at(seed, boundary));
-    if let Err(panic) = result {
-        eprintln!("seed {seed} fails at boundary {boundary}: THRONG_SEED={seed} replays it");
-        std::panic::resume_unwind(panic);
+    fn new(_: u64) -> Self {
+        Self::default()
     }
-}
 
-fn from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
+    fn work(&mut self, disk: &Faulty, seed: u64) {
+        run(disk, seed, self);
+    }
+
+    fn recover(&self, disk: &Faulty, seed: u64) {
+        drop(open(disk, seed));
+    }
+
+    fn check(&mut self, disk: &Faulty, seed: u64) {
+        let (_, recovered) = check(disk, seed, self);
+        self.acknowledged = recovered.next.0 as usize;
+    }
+
+    fn settle(&mut self, disk: &Faulty, seed: u64) {
+        let once = segments(disk);
+        let (_, again) = check(disk, seed, self);
+        assert_eq!(self.acknowledged, again.next.0 as usize);
+        assert_eq!(again.cut, None, "a second recovery finds nothing to cut");
+        let twice = segments(disk);
+        assert!(once == twice, "recovery twice gives the same bytes");
+    }
 }
 
 #[test]
 fn a_crash_at_a_boundary_of_any_seed_loses_nothing_acknowledged() {
-    if let Some(seed) = from_environment("THRONG_SEED") {
-        for boundary in 0..boundaries(seed) {
-            replayable(seed, boundary);
-        }
-        return;
-    }
-    let seeds = from_environment("THRONG_SEEDS").unwrap_or(SEEDS);
-    std::thread::scope(|scope| {
-        for half in 0..2 {
-            scope.spawn(move || {
-                for seed in (half..seeds).step_by(2) {
-                    // Runs have 60 boundaries and more; a later one is a crash after the run.
-                    replayable(seed, Random::new(seed).below(90));
-                }
-            });
-        }
-    });
+    crashes::at_a_boundary_of_each_seed::<Model>();
 }
 
 #[test]
 fn a_crash_at_every_boundary_of_some_seeds_loses_nothing_acknowledged() {
-    for seed in 1_000_000..1_000_000 + EXHAUSTIVE_SEEDS {
-        for boundary in 0..=boundaries(seed) {
-            replayable(seed, boundary);
-        }
-    }
+    crashes::at_every_boundary_of_some_seeds::<Model>();
+}
+
+#[test]
+fn an_error_at_every_boundary_acknowledges_nothing_that_is_lost() {
+    crashes::errors_at_every_boundary::<Model>(10);
 }
 
 #[test]
 fn what_is_reported_after_a_kill_survives_the_power_cut_that_follows() {
-    for seed in 0..1000 {
+    crashes::each(0..1000, |seed| {
         let disk = Faulty::new(seed);
         let mut model = Model::default();
         disk.plan(Random::new(seed).below(90), Fault::Crash);
         run(&disk, seed, &mut model);
         disk.revive();
-        let (log, recovered) = check(&disk, seed, &model);
-        model.acknowledged = recovered.next.0 as usize;
-        drop(log);
-        check(&disk.restart(), seed, &model);
-    }
-}
-
-#[test]
-fn an_error_at_every_boundary_acknowledges_nothing_that_is_lost() {
-    for fault in [Fault::Io, Fault::NoSpace, Fault::Short] {
-        for seed in 0..10 {
-            for boundary in 0..boundaries(seed) {
-                let disk = Faulty::new(seed);
-                let mut model = Model::default();
-                disk.plan(boundary, fault);
-                run(&disk, seed, &mut model);
-                check(&disk.restart(), seed, &model);
-            }
-        }
-    }
+        model.check(&disk, seed);
+        model.check(&disk.restart(), seed);
+    });
 }
 
 fn flush(log: &mut Log, queue: &mut Vec<Written>) {

@@ -2,18 +2,16 @@
 //! come, between a key and its first record and in the middle of a destruction too. Nothing that was
 //! acknowledged becomes unreadable, and what was destroyed stays so.
 
-use crate::written;
 use std::collections::BTreeSet;
 
-use crate::written::{Written, open_with, read_all};
+use crate::crashes::{self, Work};
+use crate::written::{self, Written, open_with, read_all};
 use throng::log::storage::{Fault, Faulty, Random};
 use throng::log::{
     AppendError, Class, Config, Encryption, Entry, Erasure, Log, MasterKey, OpenError, Recovered,
 };
 use throng::wire::{GroupId, Header, HeaderFields, TenantId, Timestamp};
 
-const SEEDS: u64 = 4_000;
-const EXHAUSTIVE_SEEDS: u64 = 12;
 const BATCHES: u64 = 10;
 const DAY_US: i64 = 86_400_000_000;
 
@@ -127,87 +125,53 @@ fn check(disk: &Faulty, seed: u64, model: &Model) -> Log {
     log
 }
 
-fn crash_at(seed: u64, boundary: u64) {
-    let disk = Faulty::new(seed);
-    let mut model = Model::default();
-    disk.plan(boundary, Fault::Crash);
-    run(&disk, seed, &mut model);
-    let disk = disk.restart();
+impl Work for Model {
+    const SEEDS: u64 = 2_000;
+    const EXHAUSTIVE_SEEDS: u64 = 12;
+    const BOUNDARIES: u64 = 110;
 
-    // Recovery itself may be interrupted, anywhere.
-    let mut random = Random::new(seed ^ boundary);
-    disk.plan(random.below(16), Fault::Crash);
-    let disk = match open(&disk, seed ^ 2) {
-        Ok(_) => disk,
-        Err(_) => disk.restart(),
-    };
-
-    // An interrupted destruction is redone, as a replay does.
-    let mut log = check(&disk, seed, &model);
-    model.acknowledged = log.next().0 as usize;
-    model.attempted.truncate(model.acknowledged);
-    for key in model.erasing.clone() {
-        assert!(destroy(&mut log, key), "nothing is in its way");
-        settle(&mut model, key);
+    fn new(_: u64) -> Self {
+        Self::default()
     }
-    drop(log);
-    drop(check(&disk, seed ^ 4, &model));
 
-    // Life goes on, through another crash.
-    disk.plan(disk.boundaries() + random.below(50), Fault::Crash);
-    run(&disk, seed ^ 3, &mut model);
-    check(&disk.restart(), seed, &model);
-}
+    fn work(&mut self, disk: &Faulty, seed: u64) {
+        run(disk, seed, self);
+    }
 
-fn boundaries(seed: u64) -> u64 {
-    let disk = Faulty::new(seed);
-    run(&disk, seed, &mut Model::default());
-    disk.boundaries()
-}
+    fn recover(&self, disk: &Faulty, seed: u64) {
+        drop(open(disk, seed));
+    }
 
-fn replayable(seed: u64, boundary: u64) {
-    let result = std::panic::catch_unwind(|| crash_at(seed, boundary));
-    if let Err(panic) = result {
-        eprintln!("seed {seed} fails at boundary {boundary}");
-        std::panic::resume_unwind(panic);
+    fn check(&mut self, disk: &Faulty, seed: u64) {
+        self.acknowledged = check(disk, seed, self).next().0 as usize;
+        self.attempted.truncate(self.acknowledged);
+    }
+
+    /// An interrupted destruction is redone, as a replay does.
+    fn settle(&mut self, disk: &Faulty, seed: u64) {
+        let mut log = check(disk, seed, self);
+        for key in self.erasing.clone() {
+            assert!(destroy(&mut log, key), "nothing is in its way");
+            settle(self, key);
+        }
+        drop(log);
+        self.check(disk, seed);
     }
 }
 
 #[test]
 fn a_crash_at_a_boundary_of_any_seed_leaves_everything_acknowledged_readable() {
-    std::thread::scope(|scope| {
-        for half in 0..2 {
-            scope.spawn(move || {
-                for seed in (half..SEEDS).step_by(2) {
-                    replayable(seed, Random::new(seed).below(110));
-                }
-            });
-        }
-    });
+    crashes::at_a_boundary_of_each_seed::<Model>();
 }
 
 #[test]
 fn a_crash_at_every_boundary_of_some_seeds_leaves_everything_acknowledged_readable() {
-    for seed in 1_000_000..1_000_000 + EXHAUSTIVE_SEEDS {
-        for boundary in 0..=boundaries(seed) {
-            replayable(seed, boundary);
-        }
-    }
+    crashes::at_every_boundary_of_some_seeds::<Model>();
 }
 
 #[test]
 fn an_error_at_every_boundary_leaves_everything_acknowledged_readable() {
-    for fault in [Fault::Io, Fault::NoSpace, Fault::Short] {
-        for seed in 0..6 {
-            for boundary in 0..boundaries(seed) {
-                let disk = Faulty::new(seed);
-                let mut model = Model::default();
-                disk.plan(boundary, fault);
-                run(&disk, seed, &mut model);
-                check(&disk.restart(), seed, &model);
-            }
-        }
-    }
+    crashes::errors_at_every_boundary::<Model>(6);
 }
 
 #[test]

@@ -4,6 +4,8 @@
 mod compaction;
 mod crash;
 mod crash_keys;
+#[path = "../support/crash.rs"]
+mod crashes;
 mod damage;
 mod directory;
 mod encryption;

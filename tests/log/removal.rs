@@ -5,17 +5,16 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::crashes::{self, Work};
 use crate::written::{self, Written, open_with};
 use throng::archive;
-use throng::log::storage::{Fault, Faulty, Random};
+use throng::log::storage::{Faulty, Random};
 use throng::log::{
     Compactor, Config, Encryption, Entry, Gone, Log, MasterKey, OpenError, ReadError, Record,
     Recovered, RemoveError, Storage,
 };
 use throng::wire::{Header, HeaderFields, RecordNumber, TenantId, Timestamp};
 
-const SEEDS: u64 = 600;
-const EXHAUSTIVE_SEEDS: u64 = 4;
 const BATCHES: u64 = 24;
 const DAY_US: i64 = 86_400_000_000;
 
@@ -35,16 +34,6 @@ struct Model {
 }
 
 impl Model {
-    fn new(is_sealed: bool) -> Self {
-        let (content, trails) = (-1, [-1; 2]);
-        Self {
-            is_sealed,
-            content,
-            trails,
-            ..Self::default()
-        }
-    }
-
     fn open(&self, disk: &Faulty, seed: u64) -> Result<(Log, Recovered), OpenError> {
         open_with(disk, seed, config(self.is_sealed))
     }
@@ -234,78 +223,48 @@ fn check(disk: &Faulty, seed: u64, model: &mut Model) -> Log {
     log
 }
 
-fn crash_at(seed: u64, boundary: u64) {
-    let disk = Faulty::new(seed);
-    let mut model = Model::new(seed.is_multiple_of(2));
-    disk.plan(boundary, Fault::Crash);
-    run(&disk, seed, &mut model);
-    let disk = disk.restart();
+impl Work for Model {
+    const SEEDS: u64 = 500;
+    const EXHAUSTIVE_SEEDS: u64 = 4;
+    const BOUNDARIES: u64 = 480;
 
-    // Recovery itself may be interrupted, anywhere.
-    let mut random = Random::new(seed ^ boundary);
-    disk.plan(random.below(24), Fault::Crash);
-    drop(model.open(&disk, seed ^ 2));
-    let disk = disk.restart();
-    let log = check(&disk, seed, &mut model);
-    model.acknowledged = log.next().0 as usize;
-    model.attempted.truncate(model.acknowledged);
-    drop(log);
+    /// Of an encrypted log, or a plain one.
+    fn new(seed: u64) -> Self {
+        Self {
+            is_sealed: seed.is_multiple_of(2),
+            content: -1,
+            trails: [-1; 2],
+            ..Self::default()
+        }
+    }
 
-    // Life goes on, through another crash.
-    disk.plan(disk.boundaries() + random.below(240), Fault::Crash);
-    run(&disk, seed ^ 3, &mut model);
-    check(&disk.restart(), seed, &mut model);
-}
+    fn work(&mut self, disk: &Faulty, seed: u64) {
+        run(disk, seed, self);
+    }
 
-fn boundaries(seed: u64) -> u64 {
-    let disk = Faulty::new(seed);
-    run(&disk, seed, &mut Model::new(seed.is_multiple_of(2)));
-    disk.boundaries()
-}
+    fn recover(&self, disk: &Faulty, seed: u64) {
+        drop(self.open(disk, seed));
+    }
 
-fn replayable(seed: u64, boundary: u64) {
-    let result = std::panic::catch_unwind(|| crash_at(seed, boundary));
-    if let Err(panic) = result {
-        eprintln!("seed {seed} fails at boundary {boundary}");
-        std::panic::resume_unwind(panic);
+    fn check(&mut self, disk: &Faulty, seed: u64) {
+        self.acknowledged = check(disk, seed, self).next().0 as usize;
+        self.attempted.truncate(self.acknowledged);
     }
 }
 
 #[test]
 fn a_crash_at_a_boundary_of_any_seed_removes_nothing_that_is_kept() {
-    std::thread::scope(|scope| {
-        for half in 0..2 {
-            scope.spawn(move || {
-                for seed in (half..SEEDS).step_by(2) {
-                    replayable(seed, Random::new(seed).below(boundaries(seed)));
-                }
-            });
-        }
-    });
+    crashes::at_a_boundary_of_each_seed::<Model>();
 }
 
 #[test]
 fn a_crash_at_every_boundary_of_some_seeds_removes_nothing_that_is_kept() {
-    for seed in 1_000_000..1_000_000 + EXHAUSTIVE_SEEDS {
-        for boundary in 0..=boundaries(seed) {
-            replayable(seed, boundary);
-        }
-    }
+    crashes::at_every_boundary_of_some_seeds::<Model>();
 }
 
 #[test]
 fn an_error_at_every_boundary_removes_nothing_that_is_kept() {
-    for fault in [Fault::Io, Fault::NoSpace, Fault::Short] {
-        for seed in 0..3 {
-            for boundary in 0..boundaries(seed) {
-                let disk = Faulty::new(seed);
-                let mut model = Model::new(seed.is_multiple_of(2));
-                disk.plan(boundary, fault);
-                run(&disk, seed, &mut model);
-                check(&disk.restart(), seed, &mut model);
-            }
-        }
-    }
+    crashes::errors_at_every_boundary::<Model>(3);
 }
 
 #[test]
@@ -313,7 +272,7 @@ fn a_run_removes_files_and_frees_what_they_held() {
     let mut removed = 0;
     for seed in 0..40 {
         let disk = Faulty::new(seed);
-        let mut model = Model::new(seed.is_multiple_of(2));
+        let mut model = Model::new(seed);
         run(&disk, seed, &mut model);
         removed += u64::from(model.begin > 0);
         check(&disk.restart(), seed, &mut model);

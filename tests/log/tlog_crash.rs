@@ -1,56 +1,28 @@
 //! The transparency log on a disk that crashes at any boundary: nothing that was ever signed and
 //! visible is contradicted by what a later open holds.
-//!
-//! `THRONG_SEED=s` replays one seed at all its boundaries.
 
 #![allow(clippy::unwrap_used)] // A test's own helpers may panic.
 
-use crate::written;
 use std::sync::Arc;
 
-use crate::written::Written;
+use crate::crashes::{self, Folder, Work};
+use crate::written::{self, Written};
 use throng::archive::tlog::{
     Checkpoint, Edge, OpenError, Part, Publisher, SigningKey, leaf_hash, read_hashes, read_tile,
     tiles_of,
 };
-use throng::log::storage::{Fault, Faulty, File, Random};
+use throng::log::storage::{Fault, Faulty, Random};
 use throng::log::{Config, Entry, Log, OpenError as LogError, Recovered, Storage, StorageError};
 use throng::wire::RecordNumber;
 
-/// Seeds that crash at every boundary there is.
-const SEEDS: u64 = 8;
 const BATCHES: u64 = 10;
 
-/// A folder of the disk, so that log and transparency log lose their power together.
-#[derive(Debug)]
-struct Folder(Faulty);
+fn folder(disk: &Faulty) -> Folder {
+    Folder::of(disk, "tlog/")
+}
 
 fn inside(name: &str) -> String {
     format!("tlog/{name}")
-}
-
-impl Storage for Folder {
-    fn names(&self) -> Result<Vec<String>, StorageError> {
-        let names = self.0.names()?.into_iter();
-        Ok(names
-            .filter_map(|name| Some(name.strip_prefix("tlog/")?.to_owned()))
-            .collect())
-    }
-    fn open(&self, name: &str) -> Result<Arc<dyn File>, StorageError> {
-        Storage::open(&self.0, &inside(name))
-    }
-    fn create(&self, name: &str) -> Result<Arc<dyn File>, StorageError> {
-        self.0.create(&inside(name))
-    }
-    fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
-        self.0.rename(&inside(from), &inside(to))
-    }
-    fn remove(&self, name: &str) -> Result<(), StorageError> {
-        self.0.remove(&inside(name))
-    }
-    fn sync(&self) -> Result<(), StorageError> {
-        self.0.sync()
-    }
 }
 
 /// With segments long enough that most boundaries are the transparency log's.
@@ -68,12 +40,7 @@ fn key() -> SigningKey {
 
 fn publisher(disk: &Faulty, log: &Log, recovered: &Recovered) -> Result<Publisher, OpenError> {
     let identity = (recovered.log, recovered.incarnation);
-    Publisher::open(
-        Arc::new(Folder(disk.clone())),
-        &key(),
-        identity,
-        &log.reader(),
-    )
+    Publisher::open(Arc::new(folder(disk)), &key(), identity, &log.reader())
 }
 
 /// What the world may have seen.
@@ -171,7 +138,7 @@ fn check(disk: &Faulty, seed: u64, seen: &mut Seen) {
         let checkpoint = Checkpoint::verify(note, &public).expect("whole and signed");
         assert_eq!(checkpoint.root, root(checkpoint.size), "contradicted");
     }
-    let folder = Folder(disk.clone());
+    let folder = folder(disk);
     let size = publisher.signed();
     for tile in tiles_of(0, size) {
         read_tile(&folder, tile)
@@ -191,52 +158,38 @@ fn check(disk: &Faulty, seed: u64, seen: &mut Seen) {
     seen.look(disk);
 }
 
-fn crash_at(seed: u64, boundary: u64) {
-    let disk = Faulty::new(seed);
-    let mut seen = Seen::default();
-    disk.plan(boundary, Fault::Crash);
-    run(&disk, seed, &mut seen);
-    let disk = disk.restart();
-    check(&disk, seed, &mut seen);
-    // Life goes on, through another crash.
-    let later = Random::new(seed ^ boundary).below(80);
-    disk.plan(disk.boundaries() + later, Fault::Crash);
-    run(&disk, seed ^ 3, &mut seen);
-    check(&disk.restart(), seed, &mut seen);
-}
+impl Work for Seen {
+    const SEEDS: u64 = 500;
+    const EXHAUSTIVE_SEEDS: u64 = 4;
+    const BOUNDARIES: u64 = 160;
 
-fn boundaries(seed: u64) -> u64 {
-    let disk = Faulty::new(seed);
-    run(&disk, seed, &mut Seen::default());
-    disk.boundaries()
-}
+    fn new(_: u64) -> Self {
+        Self::default()
+    }
 
-fn replayable(seed: u64, boundary: u64) {
-    let result = std::panic::catch_unwind(|| crash_at(seed, boundary));
-    if let Err(panic) = result {
-        eprintln!("seed {seed} fails at boundary {boundary}: THRONG_SEED={seed} replays it");
-        std::panic::resume_unwind(panic);
+    fn work(&mut self, disk: &Faulty, seed: u64) {
+        run(disk, seed, self);
+    }
+
+    fn recover(&self, disk: &Faulty, seed: u64) {
+        if let Ok((log, recovered)) = open(disk, seed) {
+            drop(publisher(disk, &log, &recovered));
+        }
+    }
+
+    fn check(&mut self, disk: &Faulty, seed: u64) {
+        check(disk, seed, self);
     }
 }
 
 #[test]
+fn no_signed_checkpoint_is_contradicted_after_a_crash_at_a_boundary_of_any_seed() {
+    crashes::at_a_boundary_of_each_seed::<Seen>();
+}
+
+#[test]
 fn no_signed_checkpoint_is_contradicted_after_a_crash_at_any_boundary() {
-    let seed = std::env::var("THRONG_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seeds = seed.map_or(0..SEEDS, |seed: u64| seed..seed + 1);
-    std::thread::scope(|scope| {
-        for half in 0..2 {
-            let seeds = seeds.clone();
-            scope.spawn(move || {
-                for seed in seeds.filter(|seed| seed % 2 == half) {
-                    for boundary in 0..=boundaries(seed) {
-                        replayable(seed, boundary);
-                    }
-                }
-            });
-        }
-    });
+    crashes::at_every_boundary_of_some_seeds::<Seen>();
 }
 
 #[test]
@@ -286,7 +239,7 @@ fn published(disk: &Faulty) -> (Log, Recovered) {
 fn partial_tiles_go_once_the_full_one_is_there() {
     let disk = Faulty::new(1);
     let (log, _) = published(&disk);
-    let mut names = Folder(disk).names().unwrap();
+    let mut names = folder(&disk).names().unwrap();
     names.sort();
     assert_eq!(log.next().0, 600);
     assert_eq!(
@@ -420,5 +373,5 @@ fn a_repaired_log_begins_a_new_origin_and_keeps_the_old_checkpoint() {
     let tile = tiles_of(0, 600)
         .find(|tile| tile.part() == Part::Entries)
         .unwrap();
-    read_tile(&Folder(disk.clone()), tile).unwrap();
+    read_tile(&folder(&disk), tile).unwrap();
 }
