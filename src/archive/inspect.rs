@@ -77,11 +77,58 @@ pub fn inspect_sealed(
     search(storage, record, vault.as_ref())
 }
 
+/// The commitment of a record, which is of its bytes as they are there: no key is needed.
+pub(super) fn commitment(
+    storage: &dyn Storage,
+    record: RecordNumber,
+) -> Result<[u8; 32], InspectError> {
+    Ok(find(storage, record, None)?.commitment)
+}
+
+/// A record, whether or not it can be read.
+struct FoundRecord {
+    record: Result<Record, Unreadable>,
+    file: String,
+    offset: u64,
+    commitment: [u8; 32],
+}
+
 fn search(
     storage: &dyn Storage,
     record: RecordNumber,
     vault: Option<&Vault>,
 ) -> Result<Inspected, InspectError> {
+    let found = find(storage, record, vault)?;
+    let (file, offset, commitment) = (found.file, found.offset, found.commitment);
+    let shown = found.record.map_err(|why| match why {
+        Unreadable::Storage(error) => error.into(),
+        Unreadable::Defect(_) if vault.is_none() => InspectError::Sealed { record },
+        Unreadable::Defect(defect) => {
+            let file = file.clone();
+            let damage = Damage {
+                file,
+                offset,
+                record,
+                defect,
+            };
+            let damage = Some(damage);
+            InspectError::NotFound { record, damage }
+        }
+    })?;
+    Ok(Inspected {
+        record: shown,
+        file,
+        offset,
+        leaf: leaf_hash(&commitment),
+        commitment,
+    })
+}
+
+fn find(
+    storage: &dyn Storage,
+    record: RecordNumber,
+    vault: Option<&Vault>,
+) -> Result<FoundRecord, InspectError> {
     let names = storage.names()?;
     let begin = begin_of(read_meta(storage)?.as_ref(), &names);
     if record.0 < begin {
@@ -102,22 +149,11 @@ fn search(
     };
     let found = scan(&*file, &name, &header, &mut search)?;
     let damage = found.damage.into_iter().next();
-    let (found, offset, commitment) = search.found.ok_or_else(|| not_found(damage))?;
-    let record = found.map_err(|why| match why {
-        Unreadable::Storage(error) => error.into(),
-        Unreadable::Defect(_) if vault.is_none() => InspectError::Sealed { record },
-        Unreadable::Defect(defect) => not_found(Some(Damage {
-            file: name.clone(),
-            offset,
-            record,
-            defect,
-        })),
-    })?;
-    Ok(Inspected {
+    let (record, offset, commitment) = search.found.ok_or_else(|| not_found(damage))?;
+    Ok(FoundRecord {
         record,
         file: name,
         offset,
-        leaf: leaf_hash(&commitment),
         commitment,
     })
 }

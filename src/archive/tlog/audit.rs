@@ -8,7 +8,7 @@ use super::stored::{
 };
 use super::tile::{Part, TILE_WIDTH, Tile, encode_entries, tiles_of};
 use super::{Edge, Hash, VerifyingKey, base64, leaf_hash};
-use crate::archive::inspect::{InspectError, inspect};
+use crate::archive::inspect::{self, InspectError};
 use crate::archive::verify::VerifyError;
 use crate::log::format::{Frame, META, META_LEN, Meta, segment_first};
 use crate::log::scan::{Visit, read_header, scan};
@@ -332,7 +332,7 @@ impl Visit for Auditor<'_> {
 }
 
 /// The proof that a record, as the log holds it, is under the signed root; checked. Of a record that was
-/// removed, as it was published.
+/// removed, as it was published. Needs no key of a log that is encrypted.
 pub fn prove(
     log: &dyn Storage,
     published: &dyn Storage,
@@ -341,11 +341,11 @@ pub fn prove(
 ) -> Result<Proof, AuditError> {
     let signed = read_checkpoint(published, key)?.ok_or(AuditError::NotPublished)?;
     let size = signed.checkpoint.size;
-    let commitment = match inspect(log, record) {
+    let commitment = match inspect::commitment(log, record) {
         Ok(_) | Err(InspectError::Removed { .. }) if record.0 >= size => {
             return Err(AuditError::NotSigned { record, size });
         }
-        Ok(inspected) => inspected.commitment,
+        Ok(commitment) => commitment,
         Err(InspectError::Removed { .. }) => {
             let range = (record.0, record.0 + 1);
             let published = read_commitments(published, range, size)?;
