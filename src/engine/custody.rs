@@ -65,34 +65,39 @@ impl Custodian {
     pub(crate) fn run(mut self) {
         let mut pause = 0;
         while !self.stop.load(Ordering::Acquire) {
-            if let Some(gone) = self.newest.take() {
-                let days = gone.changed_days(&self.gone);
-                self.days = union(self.days.take(), days);
-                self.gone = gone;
-                self.compactor.begin();
-                self.removal.begin();
-                pause = 0;
-            }
-            if pause > 0 {
-                pause -= 1;
-            } else {
-                if let Some(days) = self.days.clone()
-                    && let Err(error) = self.compact(&days)
-                {
-                    self.count_failure();
-                    tracing::error!(%error, "content that is gone could not be taken from the disk: it is tried again");
-                    pause = LOOKS_AFTER_ERROR;
-                }
-                if let Err(error) = self.removal.step(&mut self.compactor, &self.gone) {
-                    self.count_failure();
-                    tracing::error!(%error, "files of which nothing is kept could not be removed: it is tried again");
-                    pause = LOOKS_AFTER_ERROR;
-                }
-            }
-            let left = u64::from(self.days.is_some());
-            self.counters.custody_pending.store(left, Ordering::Release);
+            self.look(&mut pause);
             std::thread::park_timeout(LOOK_EVERY);
         }
+    }
+
+    /// Does what is left to be done, unless so many looks are to pass before.
+    pub(super) fn look(&mut self, pause: &mut u32) {
+        if let Some(gone) = self.newest.take() {
+            let days = gone.changed_days(&self.gone);
+            self.days = union(self.days.take(), days);
+            self.gone = gone;
+            self.compactor.begin();
+            self.removal.begin();
+            *pause = 0;
+        }
+        if *pause > 0 {
+            *pause -= 1;
+        } else {
+            if let Some(days) = self.days.clone()
+                && let Err(error) = self.compact(&days)
+            {
+                self.count_failure();
+                tracing::error!(%error, "content that is gone could not be taken from the disk: it is tried again");
+                *pause = LOOKS_AFTER_ERROR;
+            }
+            if let Err(error) = self.removal.step(&mut self.compactor, &self.gone) {
+                self.count_failure();
+                tracing::error!(%error, "files of which nothing is kept could not be removed: it is tried again");
+                *pause = LOOKS_AFTER_ERROR;
+            }
+        }
+        let left = u64::from(self.days.is_some());
+        self.counters.custody_pending.store(left, Ordering::Release);
     }
 
     fn count_failure(&self) {

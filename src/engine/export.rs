@@ -46,7 +46,7 @@ fn folder(grant: &Grant) -> String {
 
 /// An export that is not complete.
 #[derive(Debug)]
-enum Open {
+pub(super) enum Open {
     /// From before the engine was opened.
     Found(TenantId, ExportId),
     /// Decided in this record, which may not be durable yet.
@@ -56,7 +56,7 @@ enum Open {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum ExporterError {
+pub(super) enum ExporterError {
     #[error(transparent)]
     Export(#[from] ExportError),
     #[error("that it is complete could not be recorded: {0}")]
@@ -141,18 +141,27 @@ impl Exporter {
     }
 
     fn carry_out(&self, open: &mut Open) -> Result<(), ExporterError> {
+        self.make(open)?.wait()?;
+        self.counters
+            .exports_finished
+            .fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Makes an export and asks to have it recorded.
+    pub(super) fn make(&self, open: &mut Open) -> Result<Ticket, ExporterError> {
         let grant = match open {
             Open::Known(grant) => grant,
             Open::Found(tenant, export) => {
                 let note = &mut |progress| self.note(progress);
                 let grant = Grant::find(&self.reader, Some(*tenant), *export, note)?;
                 *open = Open::Known(Box::new(grant));
-                return self.carry_out(open);
+                return self.make(open);
             }
             Open::Granted(record) => {
                 let grant = self.grant_in(*record)?;
                 *open = Open::Known(Box::new(grant));
-                return self.carry_out(open);
+                return self.make(open);
             }
         };
         let signed = self.counters.tlog_size.load(Ordering::Acquire);
@@ -176,13 +185,9 @@ impl Exporter {
         let exported = job.run(&mut |progress| self.note(progress));
         self.counters.export_permille.store(0, Ordering::Relaxed);
         let exported = exported?;
-        self.finish(grant, exported)?;
         let records = exported.records;
         tracing::info!(tenant, export, folder, records, "an export is complete");
-        self.counters
-            .exports_finished
-            .fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        self.finish(grant, exported)
     }
 
     /// Whether there is nothing left to export: not even the record that grants it.
@@ -229,7 +234,7 @@ impl Exporter {
     }
 
     /// The export is itself a record (SPEC A1).
-    fn finish(&self, grant: &Grant, exported: Exported) -> Result<(), ExporterError> {
+    fn finish(&self, grant: &Grant, exported: Exported) -> Result<Ticket, ExporterError> {
         let finish = FinishExportV1 {
             export: grant.export,
             records: exported.records,
@@ -245,7 +250,6 @@ impl Exporter {
         self.door
             .submit(command, None, Asker::Ticket(answerer))
             .map_err(|_| ExporterError::NotYet)?;
-        ticket.wait()?;
-        Ok(())
+        Ok(ticket)
     }
 }

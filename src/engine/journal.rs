@@ -140,14 +140,11 @@ impl Journal {
             let wait = if idle { SPACE_RETRY } else { IDLE_AFTER };
             match self.inbox.recv_timeout(wait) {
                 Ok(first) => {
-                    self.gather(first);
-                    self.write()?;
-                    self.forget()?;
-                    self.release();
+                    self.take(first)?;
                     idle = false;
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    self.log.idle()?;
+                    self.idle()?;
                     idle = true;
                 }
                 Err(RecvTimeoutError::Disconnected) => return Ok(false),
@@ -156,6 +153,34 @@ impl Journal {
                 return Ok(true);
             }
         }
+    }
+
+    /// Takes what is there and does not wait: for who has no thread for it.
+    pub(super) fn run_waiting(&mut self) -> Result<(), AppendError> {
+        while let Ok(first) = self.inbox.try_recv() {
+            self.take(first)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the log that nothing more comes for now.
+    pub(super) fn idle(&mut self) -> Result<(), AppendError> {
+        self.log.idle()
+    }
+
+    /// Closes the log, after what was there was taken.
+    pub(super) fn close(mut self) -> Result<(), AppendError> {
+        self.run_waiting()?;
+        self.log.close()
+    }
+
+    /// Writes a batch, and then lets everybody see it.
+    fn take(&mut self, first: ToJournal) -> Result<(), AppendError> {
+        self.gather(first);
+        self.write()?;
+        self.forget()?;
+        self.release();
+        Ok(())
     }
 
     /// Takes what is there without waiting for more: a sync gathers by itself whatever comes

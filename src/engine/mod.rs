@@ -36,6 +36,7 @@ mod sign_in;
 mod slices;
 mod snapshot;
 mod stats;
+mod stepped;
 mod ticket;
 mod tlog;
 
@@ -54,6 +55,8 @@ pub use search::{SearchError, Searched, Searching};
 pub use searches::{SearchRoom, TurnedAway};
 pub use sign_in::SignIn;
 pub use stats::Stats;
+#[doc(hidden)]
+pub use stepped::Stepped;
 pub use ticket::{Answer, ExecuteError, Ticket};
 pub use tlog::Transparency;
 

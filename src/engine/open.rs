@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{bounded, tick, unbounded};
+use crossbeam_channel::{Receiver, bounded, tick, unbounded};
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
@@ -17,9 +17,10 @@ use super::custody::{Custodian, Expiry, Newest, as_the_log_asks};
 use super::denials::Denials;
 use super::door::{BodyDigest, Door, Randomness};
 use super::export::{Exporter, GRANTED_MAX};
+use super::fetch::FetchJob;
 use super::journal::Journal;
 use super::online::Online;
-use super::pull::Secrets;
+use super::pull::{PullJob, Secrets};
 use super::recovery::{self, ReplayError};
 use super::removal::Removal;
 use super::searches::Searches;
@@ -27,13 +28,13 @@ use super::sequencer::Sequencer;
 use super::snapshot::Snapshotter;
 use super::stats::Counters;
 use super::tlog::{Follower, WAITING_MAX};
-use super::{Engine, Inner, Options, Threads, fetch, pull};
+use super::{Engine, Inner, OnFailure, Options, Threads, fetch, pull};
 use crate::archive::pull::Pages;
 use crate::archive::tlog::{self, Publisher};
 use crate::log::{self, AppendError, Directory, Entry, Log, Memory, Recovered, Repaired, Storage};
-use crate::model::Gone;
 use crate::model::event::{self, Event, LogRepairedV1};
-use crate::wire::{BODY_LEN_MAX, Header, HeaderFields};
+use crate::model::{Gone, OpenCall};
+use crate::wire::{BODY_LEN_MAX, ExportId, Header, HeaderFields, TenantId};
 
 /// How often an idle engine looks whether a day has ended, and content is due to expire.
 const EXPIRY_LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -99,6 +100,41 @@ impl Engine {
 
     /// Opens an engine on any storage, clock and randomness: for tests of crashes and faults.
     pub fn open_on(
+        storage: Arc<dyn Storage>,
+        options: Options,
+        clock: Arc<dyn Clock>,
+        entropy: [u8; 32],
+    ) -> Result<Self, OpenError> {
+        Parts::of(storage, options, clock, entropy)?.start()
+    }
+}
+
+/// What an engine is made of, before any of it runs.
+pub(super) struct Parts {
+    pub(super) inner: Inner,
+    pub(super) sequencer: Sequencer,
+    pub(super) journal: Journal,
+    pub(super) snapshotter: Snapshotter,
+    pub(super) custodian: Custodian,
+    pub(super) follower: Option<Follower>,
+    pub(super) exporter: Option<Exporter>,
+    /// Exports that were granted and are not complete.
+    pub(super) open_exports: Vec<(TenantId, ExportId)>,
+    dispatcher: Option<Dispatcher>,
+    open_calls: Vec<OpenCall>,
+    readers: usize,
+    fetches: Receiver<FetchJob>,
+    pages: Pages,
+    secrets: Secrets,
+    pulls: Receiver<PullJob>,
+    on_failure: OnFailure,
+    #[cfg(feature = "search")]
+    searching: Option<(super::search::Indexer, Receiver<super::searches::SearchJob>)>,
+}
+
+impl Parts {
+    /// Recovers the log and what follows from it.
+    pub(super) fn of(
         storage: Arc<dyn Storage>,
         options: Options,
         clock: Arc<dyn Clock>,
@@ -213,7 +249,7 @@ impl Engine {
             queue: calls,
             counters: Arc::clone(&counters),
         });
-        let log_thread = Journal::new(
+        let journal = Journal::new(
             log,
             journal_inbox,
             outgoing,
@@ -239,18 +275,6 @@ impl Engine {
             counters: Arc::clone(&counters),
             stop: Arc::clone(&stop_tlog),
         });
-        for _ in 0..options.readers.max(1) {
-            let (reader, jobs) = (reader.clone(), fetches_inbox.clone());
-            spawn("throng-read", move || fetch::run(&reader, &jobs))?;
-        }
-        let (pages, secrets) = (
-            Pages::new(reader.clone(), recovered.incarnation),
-            Secrets::of(&entropy),
-        );
-        spawn("throng-pull", move || {
-            pull::run(pages, secrets, &pulls_inbox);
-        })?;
-        let on_failure = options.on_failure.unwrap_or_else(|| Box::new(|_| {}));
         let door = Door {
             commands,
             control: control.clone(),
@@ -284,43 +308,22 @@ impl Engine {
             counters: Arc::clone(&counters),
             stop: Arc::clone(&stop_exports),
         });
-        let threads = Threads {
-            sequencer: Some(spawn("throng-seq", move || sequencer.run())?),
-            journal: Some(spawn("throng-log", move || log_thread.run(on_failure))?),
-            snapshots: Some(spawn("throng-snap", move || snapshotter.run())?),
-            calls: dispatcher
-                .map(|calls| spawn("throng-calls", move || calls.run(open_calls)))
-                .transpose()?,
-            custody: Some(spawn("throng-custody", move || custodian.run())?),
-            tlog: follower
-                .map(|follower| spawn("throng-tlog", move || follower.run()))
-                .transpose()?,
-            exports: exporter
-                .map(|exporter| spawn("throng-export", move || exporter.run(open_exports)))
-                .transpose()?,
-        };
         #[cfg(feature = "search")]
-        let searching = match indexed {
-            None => None,
-            Some((searching, files)) => {
-                let indexer = super::search::Indexer {
-                    files,
-                    identity: (recovered.log, recovered.incarnation),
-                    reader: reader.clone(),
-                    every: searching.every,
-                    memory_bytes: searching.memory_bytes,
-                    control: control.clone(),
-                    counters: Arc::clone(&counters),
-                    stop: Arc::default(),
-                    slot: Arc::default(),
-                    begun: AtomicU64::default(),
-                };
-                let finder = indexer.finder(Arc::clone(&clock));
-                spawn("throng-find", move || finder.run(&search_inbox))?;
-                let start = |run| spawn("throng-search", run);
-                Some(super::search::Running::start(indexer, start)?)
-            }
-        };
+        let searching = indexed.map(|(searching, files)| {
+            let indexer = super::search::Indexer {
+                files,
+                identity: (recovered.log, recovered.incarnation),
+                reader: reader.clone(),
+                every: searching.every,
+                memory_bytes: searching.memory_bytes,
+                control: control.clone(),
+                counters: Arc::clone(&counters),
+                stop: Arc::default(),
+                slot: Arc::default(),
+                begun: AtomicU64::default(),
+            };
+            (indexer, search_inbox)
+        });
         #[cfg(not(feature = "search"))]
         drop(search_inbox);
         let inner = Inner {
@@ -344,13 +347,87 @@ impl Engine {
                 at_once_max: searches_max,
             },
             #[cfg(feature = "search")]
-            searching,
+            searching: None,
             incarnation: recovered.incarnation,
             outbox_bytes: options.outbox_bytes,
             ports: AtomicU16::new(0),
-            threads: Mutex::new(threads),
+            threads: Mutex::default(),
         };
         Ok(Self {
+            pages: Pages::new(inner.reader.clone(), recovered.incarnation),
+            secrets: Secrets::of(&entropy),
+            inner,
+            sequencer,
+            journal,
+            snapshotter,
+            custodian,
+            follower,
+            exporter,
+            open_exports,
+            dispatcher,
+            open_calls,
+            readers: options.readers.max(1),
+            fetches: fetches_inbox,
+            pulls: pulls_inbox,
+            on_failure: options.on_failure.unwrap_or_else(|| Box::new(|_| {})),
+            #[cfg(feature = "search")]
+            searching,
+        })
+    }
+
+    /// Gives each its thread.
+    fn start(self) -> Result<Engine, OpenError> {
+        let Self {
+            mut inner,
+            sequencer,
+            journal,
+            snapshotter,
+            custodian,
+            follower,
+            exporter,
+            open_exports,
+            dispatcher,
+            open_calls,
+            readers,
+            fetches,
+            pages,
+            secrets,
+            pulls,
+            on_failure,
+            #[cfg(feature = "search")]
+            searching,
+        } = self;
+        for _ in 0..readers {
+            let (reader, jobs) = (inner.reader.clone(), fetches.clone());
+            spawn("throng-read", move || fetch::run(&reader, &jobs))?;
+        }
+        spawn("throng-pull", move || pull::run(pages, secrets, &pulls))?;
+        *inner
+            .threads
+            .get_mut()
+            .expect("no holder of this lock can panic") = Threads {
+            sequencer: Some(spawn("throng-seq", move || sequencer.run())?),
+            journal: Some(spawn("throng-log", move || journal.run(on_failure))?),
+            snapshots: Some(spawn("throng-snap", move || snapshotter.run())?),
+            calls: dispatcher
+                .map(|calls| spawn("throng-calls", move || calls.run(open_calls)))
+                .transpose()?,
+            custody: Some(spawn("throng-custody", move || custodian.run())?),
+            tlog: follower
+                .map(|follower| spawn("throng-tlog", move || follower.run()))
+                .transpose()?,
+            exports: exporter
+                .map(|exporter| spawn("throng-export", move || exporter.run(open_exports)))
+                .transpose()?,
+        };
+        #[cfg(feature = "search")]
+        if let Some((indexer, jobs)) = searching {
+            let finder = indexer.finder(Arc::clone(&inner.clock));
+            spawn("throng-find", move || finder.run(&jobs))?;
+            let start = |run| spawn("throng-search", run);
+            inner.searching = Some(super::search::Running::start(indexer, start)?);
+        }
+        Ok(Engine {
             inner: Arc::new(inner),
         })
     }

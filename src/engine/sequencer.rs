@@ -174,7 +174,7 @@ impl Sequencer {
     }
 
     /// Takes what has come while something is being worked off slice by slice.
-    fn take_waiting(&mut self) -> bool {
+    pub(super) fn take_waiting(&mut self) -> bool {
         match self.control.try_recv() {
             Ok(control) => return self.control(control),
             Err(TryRecvError::Disconnected) => return true,

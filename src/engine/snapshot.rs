@@ -34,14 +34,17 @@ impl Snapshotter {
             let last = self.counters.snapshot.load(Ordering::Relaxed);
             let durable = self.reader.durable().0;
             let wanted = self.wanted.swap(false, Ordering::AcqRel) && durable > last;
-            if wanted || durable >= last.saturating_add(self.every_records) {
-                self.make(self.reader.durable());
-            }
-            std::thread::park_timeout(LOOK_EVERY);
+            let is_due = wanted || durable >= last.saturating_add(self.every_records);
+            let pause = match is_due && !self.make(self.reader.durable()) {
+                true => LOOK_EVERY * 60,
+                false => LOOK_EVERY,
+            };
+            std::thread::park_timeout(pause);
         }
     }
 
-    fn make(&self, position: RecordNumber) {
+    /// Whether one could be made.
+    pub(super) fn make(&self, position: RecordNumber) -> bool {
         let made = recovery::from_snapshot(&self.snapshots, &self.reader, position).and_then(
             |mut replayed| {
                 if !has_room(replayed.snapshot_len as u64) {
@@ -51,23 +54,25 @@ impl Snapshotter {
                 Ok(Some(replayed.state.to_snapshot()))
             },
         );
-        match made {
-            Ok(Some(bytes)) => match self.snapshots.write(position, &bytes) {
-                Ok(()) => self.counters.snapshot.store(position.0, Ordering::Relaxed),
-                Err(error) => self.put_off(position, &error),
-            },
-            Ok(None) => self.put_off(position, &"not enough memory for a second state"),
-            Err(error) => self.put_off(position, &error),
+        let written = match made {
+            Ok(Some(bytes)) => self.snapshots.write(position, &bytes),
+            Ok(None) => return self.put_off(position, &"not enough memory for a second state"),
+            Err(error) => return self.put_off(position, &error),
+        };
+        if let Err(error) = written {
+            return self.put_off(position, &error);
         }
+        self.counters.snapshot.store(position.0, Ordering::Relaxed);
+        true
     }
 
     /// The log stays whole without it; only the next start takes longer.
-    fn put_off(&self, position: RecordNumber, why: &dyn std::fmt::Display) {
+    fn put_off(&self, position: RecordNumber, why: &dyn std::fmt::Display) -> bool {
         self.counters
             .snapshots_skipped
             .fetch_add(1, Ordering::Relaxed);
         tracing::warn!(position = position.0, %why, "snapshot put off: the next start will replay more records");
-        std::thread::park_timeout(LOOK_EVERY * 60);
+        false
     }
 }
 

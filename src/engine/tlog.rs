@@ -46,7 +46,7 @@ impl Transparency {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum StepError {
+pub(super) enum StepError {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
@@ -84,7 +84,7 @@ impl Follower {
 
     /// Publishes what is durable now; when it is to stop, a part of it at most: a long way behind, the
     /// rest is for the next start.
-    fn step(&mut self) -> Result<(), StepError> {
+    pub(super) fn step(&mut self) -> Result<(), StepError> {
         let seen_us = self.clock.monotonic_us();
         let durable = self.reader.durable().0;
         while self.publisher.next() < durable {

@@ -4,9 +4,12 @@
 mod admission;
 mod approvals;
 mod calls;
+#[path = "../support/crash.rs"]
+mod crashes;
 mod custody;
 mod denials;
 mod encryption;
+mod everything;
 mod export;
 mod faults;
 #[path = "../support/gated.rs"]

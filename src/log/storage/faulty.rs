@@ -2,8 +2,9 @@
 //!
 //! Every call that changes something is a numbered *boundary* at which a fault can be planned (a
 //! crash at a read leaves what a crash at the next change leaves). After a crash each 512-byte sector
-//! holds one of the versions it went through since its file's last sync, and a prefix of the
-//! unsynced names holds, as on a journalled filesystem. A failed sync persists some sectors and
+//! holds one of the versions it went through since its file's last sync. Of the changes of names since
+//! their last sync a prefix holds, as on a journalled filesystem, or any of them without the others: a
+//! rename whole or not at all, and a file has one name. A failed sync persists some sectors and
 //! forgets the rest while reads go on showing them, as a kernel does. All of it follows from a seed.
 
 use std::collections::BTreeMap;
@@ -80,7 +81,26 @@ struct State {
     /// Names as they read now, and as they were at the last sync; values index `files`.
     names: BTreeMap<String, usize>,
     synced_names: BTreeMap<String, usize>,
-    unsynced_names: Vec<BTreeMap<String, usize>>,
+    unsynced_names: Vec<NameChange>,
+}
+
+/// A file got a name, lost one, or both.
+#[derive(Debug)]
+struct NameChange {
+    from: Option<String>,
+    to: Option<(String, usize)>,
+}
+
+impl NameChange {
+    fn apply(&self, names: &mut BTreeMap<String, usize>) {
+        if let Some(from) = &self.from {
+            names.remove(from);
+        }
+        if let Some((to, index)) = &self.to {
+            names.retain(|_, other| other != index);
+            names.insert(to.clone(), *index);
+        }
+    }
 }
 
 #[derive(Debug, Default, Clone)]
@@ -167,7 +187,7 @@ impl State {
         &mut self,
         operation: Operation,
         name: &str,
-        change: impl FnOnce(&mut Self) -> Option<()>,
+        change: impl FnOnce(&mut Self) -> Option<NameChange>,
     ) -> Result<(), StorageError> {
         self.alive(operation, name)?;
         let fault = self.boundary();
@@ -175,12 +195,31 @@ impl State {
             None | Some(Fault::Crash) => {
                 let not_found =
                     || StorageError::new(operation, name, io::ErrorKind::NotFound.into());
-                change(self).ok_or_else(not_found)?;
-                self.unsynced_names.push(self.names.clone());
+                let change = change(self).ok_or_else(not_found)?;
+                change.apply(&mut self.names);
+                self.unsynced_names.push(change);
                 self.alive(operation, name)
             }
             Some(fault) => Err(error(fault, operation, name)),
         }
+    }
+
+    /// The names that a crash leaves.
+    fn names_left(&mut self) -> BTreeMap<String, usize> {
+        let changes = self.unsynced_names.len() as u64;
+        let in_order = self.random.below(2) == 0;
+        let kept = self.random.below(changes + 1);
+        let mut names = self.synced_names.clone();
+        for (number, change) in (0..).zip(&self.unsynced_names) {
+            let holds = match in_order {
+                true => number < kept,
+                false => self.random.below(2) == 0,
+            };
+            if holds {
+                change.apply(&mut names);
+            }
+        }
+        names
     }
 }
 
@@ -232,6 +271,12 @@ impl Faulty {
         self.state().faults.insert(at, fault);
     }
 
+    /// Whether a crash has come: nothing can be read or changed any more.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.state().crashed
+    }
+
     /// Only the process was killed: the kernel still has every byte, synced or not. Nothing is
     /// planned any more.
     pub fn revive(&self) {
@@ -250,13 +295,8 @@ impl Faulty {
     pub fn restart(&self) -> Self {
         let state = &mut *self.state();
         state.crashed = true;
-        let kept = state.random.below(state.unsynced_names.len() as u64 + 1) as usize;
-        let old_names = match kept.checked_sub(1) {
-            Some(last) => &state.unsynced_names[last],
-            None => &state.synced_names,
-        };
         let (mut files, mut names) = (Vec::new(), BTreeMap::new());
-        for (name, index) in old_names.clone() {
+        for (name, index) in state.names_left() {
             let survival = state.survival();
             let mut contents = state.files[index].clone();
             contents.settle(survival);
@@ -327,27 +367,28 @@ impl Storage for Faulty {
     fn create(&self, name: &str) -> Result<Arc<dyn File>, StorageError> {
         let mut state = self.state();
         state.change_names(Operation::Create, name, |state| {
-            state.names.insert(name.to_owned(), state.files.len());
             state.files.push(Contents::default());
-            Some(())
+            let to = (name.to_owned(), state.files.len() - 1);
+            let (from, to) = (None, Some(to));
+            Some(NameChange { from, to })
         })?;
         Ok(self.file(name, state.files.len() - 1))
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
         self.state().change_names(Operation::Rename, from, |state| {
-            let index = state.names.remove(from)?;
-            state.names.insert(to.to_owned(), index);
-            Some(())
+            let index = *state.names.get(from)?;
+            let (from, to) = (Some(from.to_owned()), Some((to.to_owned(), index)));
+            Some(NameChange { from, to })
         })
     }
 
     fn remove(&self, name: &str) -> Result<(), StorageError> {
         self.state().change_names(Operation::Remove, name, |state| {
-            let index = state.names.remove(name)?;
-            let freed = state.files[index].visible_len;
+            let freed = state.files[*state.names.get(name)?].visible_len;
             state.room = state.room.map(|room| room + freed);
-            Some(())
+            let (from, to) = (Some(name.to_owned()), None);
+            Some(NameChange { from, to })
         })
     }
 
