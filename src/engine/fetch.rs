@@ -66,7 +66,7 @@ pub(crate) fn run(reader: &Reader, jobs: &Receiver<FetchJob>) {
 /// What a record shows, from its bytes in the log.
 ///
 /// A record whose events this build cannot read shows nothing; recovery has refused it before. A
-/// message that was erased is a tombstone in its place (SPEC S3).
+/// message or announcement that was erased is a tombstone in its place (SPEC S3).
 pub(crate) fn projection(record: &Record) -> Projection {
     let events = model::event::decode_all(&record.private).unwrap_or_default();
     if record.erased {

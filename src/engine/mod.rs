@@ -9,6 +9,7 @@
 //! open [`Ticket`] ends with [`ExecuteError::Stopped`], every [`Port`] yields [`Item::Stopped`], and
 //! the data directory can be opened again.
 
+mod announcements;
 mod budget;
 mod call;
 mod clock;

@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, bounded, tick, unbounded};
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
+use super::announcements::Announcements;
 use super::budget::{Budget, COMMAND_BYTES_MIN};
 use super::call::{Bounds, Dispatcher, Outgoing};
 use super::clock::{Clock, DecisionClock, SystemClock};
@@ -182,6 +183,7 @@ impl Parts {
         if !gone.is_empty() {
             log.forget(as_the_log_asks(gone.clone()))?;
         }
+        let announcements = Announcements::read(&replayed.state, &reader);
         let newest_gone = Arc::<Newest>::default();
         let stop_custody = Arc::new(AtomicBool::new(false));
         let wanted = Arc::new(AtomicBool::new(false));
@@ -230,6 +232,7 @@ impl Parts {
             clock: Arc::clone(&clock),
             online: Online::default(),
             mass_sends: FxHashMap::default(),
+            announcements,
             denials: Denials::default(),
             expiry: Expiry::new(recovered.last_timestamp.max(clock.wall())),
             minutes: tick(EXPIRY_LOOK_EVERY),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, after, select_biased};
 use rustc_hash::FxHashMap;
 
+use super::announcements::Announcements;
 use super::budget::{Budget, Permit};
 use super::clock::{Clock, DecisionClock};
 use super::custody::Expiry;
@@ -101,6 +102,8 @@ pub(crate) struct Sequencer {
     pub(crate) online: Online,
     /// Messages of mass sends that have targets left, by their parent record.
     pub(crate) mass_sends: FxHashMap<RecordNumber, Envelope>,
+    /// Texts that stand in groups.
+    pub(crate) announcements: Announcements,
     /// What is counted for the audit trail instead of being recorded.
     pub(crate) denials: Denials,
     pub(crate) expiry: Expiry,
@@ -138,6 +141,10 @@ impl Sequencer {
                 Sliced::NoRoom => self.wait(&after(ROOM_RETRY)),
                 Sliced::Nothing if !self.expiry.is_done() => {
                     self.expire_next();
+                    self.take_waiting()
+                }
+                Sliced::Nothing if self.announcements.is_forgetting() => {
+                    self.announcements.forget_some(&self.state);
                     self.take_waiting()
                 }
                 Sliced::Nothing => {
@@ -299,7 +306,9 @@ impl Sequencer {
             asker: Some(asker),
             permit: Some(permit),
         };
-        let decision = self.decision(&command, body_digest);
+        let mut decision = self.decision(&command, body_digest);
+        self.announcements
+            .show(command.tenant, &mut decision.outcome);
         self.commit(&command, decision, draft, origin);
     }
 
@@ -389,6 +398,7 @@ impl Sequencer {
         if model::event::starts_mass_send(&events) {
             self.mass_sends.insert(self.next, envelope.clone());
         }
+        self.announcements.follow(&envelope, &events);
         let items = self.route(&envelope, &applied.takes, &events);
         let gone = model::changes_what_is_gone(&events).then(|| Gone::of(&self.state));
         self.expiry.follow(&events, self.decision_clock.last());

@@ -42,6 +42,7 @@ pub use call::OpenCall;
 pub use custody::{Gone, changes_what_is_due, changes_what_is_gone, due_to_expire};
 pub use decide::{decide, decide_counting};
 pub use decision::{Context, Decision};
+pub use group::life::{announcement, announcements};
 pub use directory::{admission, phone};
 pub use limits::Limits;
 pub use project::{MembershipDelta, Projection, WatchWindow, project, record_kind};

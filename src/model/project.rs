@@ -88,6 +88,7 @@ pub fn record_kind(events: &[Event], message: Kind) -> Kind {
 fn kind_of(event: &Event, message: Kind) -> Option<Kind> {
     Some(match event {
         Event::Published(_) | Event::MassSendDelivered(_) => message,
+        Event::Announced(_) => Kind::Announced,
         Event::PersonDeparted(departed) => match departed.groups.as_slice() {
             [left] => kind_left(left.status),
             _ => Kind::Administrative,
@@ -172,16 +173,18 @@ pub fn project(record: &Envelope, takes: &[Take], events: &[Event]) -> Projectio
     projection
 }
 
+/// Where the record's view is shown as it is.
 fn published_in(event: &Event) -> Option<GroupId> {
     match event {
         Event::Published(published) => Some(published.group),
         Event::MassSendDelivered(target) => Some(target.group),
         Event::MassSendReached(reached) => Some(reached.group),
+        Event::Announced(announced) => Some(announced.group),
         _ => None,
     }
 }
 
-/// The record as its group sees it: itself, but where it takes more places than the message's.
+/// The record as its group sees it: itself, but where it takes more places than its view's.
 fn published(record: &Envelope, take: &Take) -> Option<Envelope> {
     let header = record.header();
     if header.group() == take.group {
@@ -321,10 +324,6 @@ fn change_of(event: &Event) -> Option<Change<'_>> {
             left: &dissolved.members,
             ..Change::of_members(dissolved.group, Kind::Dissolved, 0, Vec::new())
         },
-        Event::Announced(announced) => {
-            let text = announced.text.clone().into_bytes();
-            Change::of_group(announced.group, Kind::Announced, text)
-        }
         Event::GroupConfigured(configured) => configured_anew(configured.group),
         Event::MemberMuted(muted) => configured_anew(muted.group),
         Event::AllMuted(muted) => configured_anew(muted.group),

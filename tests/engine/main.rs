@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // A test that cannot go on says where.
 
 mod admission;
+mod announcements;
 mod approvals;
 mod calls;
 #[path = "../support/crash.rs"]

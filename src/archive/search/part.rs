@@ -139,7 +139,7 @@ impl Fields {
         let mut document = self.document(place, message.sent_at, written);
         let mut keys = vec![Key::Message, Key::Group(message.group)];
         keys.push(Key::Person(message.sender));
-        keys.extend(message.erased_with.map(Key::Erased));
+        keys.push(Key::Erased(message.erased_with));
         self.add_keys(&mut document, tenant, &keys);
         let mut tokens = Vec::new();
         each_term(&message.units(), |at, term| {

@@ -27,9 +27,8 @@ pub(super) struct Message {
     pub(super) sent_at: Timestamp,
     pub(super) kind: Kind,
     pub(super) body: Bytes,
-    /// With whose messages of its record's day it is erased; `None` where its text is among the events, which
-    /// stay.
-    pub(super) erased_with: Option<GroupId>,
+    /// With whose messages of its record's day it is erased.
+    pub(super) erased_with: GroupId,
 }
 
 /// What a record says.
@@ -69,7 +68,7 @@ impl Said {
                         sent_at: header.timestamp(),
                         kind,
                         body: Bytes::copy_from_slice(envelope.body()),
-                        erased_with: kind.is_message().then_some(erased_with),
+                        erased_with,
                     });
                 }
             }
@@ -88,7 +87,7 @@ impl Said {
                             sent_at: message.sent_at,
                             kind: Kind::from_u8(message.kind)?,
                             body: Bytes::copy_from_slice(body),
-                            erased_with: Some(erased_with),
+                            erased_with,
                         })
                     }));
                 }

@@ -232,6 +232,11 @@ fn class_of(tenant: &Tenant, group: GroupId) -> ContentClass {
     })
 }
 
+/// Whether what was said in a group on a UTC day is gone.
+pub(crate) fn content_is_gone(tenant: &Tenant, group: GroupId, day: i32) -> bool {
+    tenant.custody.is_gone(class_of(tenant, group), group, day)
+}
+
 /// Whether a record with these events changes what is gone.
 #[must_use]
 pub fn changes_what_is_gone(events: &[Event]) -> bool {

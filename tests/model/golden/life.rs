@@ -2,7 +2,7 @@
 
 use throng::model::command::*;
 use throng::model::event::{self, DeletedBy, Event, GroupStatus};
-use throng::wire::{GroupId, PersonId, Sequence, Timestamp};
+use throng::wire::{GroupId, PersonId, RecordNumber, Sequence, Timestamp};
 
 use crate::golden::Section;
 use crate::golden::core::TIME;
@@ -122,6 +122,8 @@ fn replies() -> Vec<Reply> {
             receipts: true,
             welcome: "欢迎".to_owned(),
             announcement: "明天放假".to_owned(),
+            announcement_gone: true,
+            announced_in: RecordNumber(19),
             announced_by: PersonId(8),
             announced_at: TIME,
             all_muted: true,
@@ -201,7 +203,7 @@ fn events() -> Vec<Event> {
         }),
         Event::Announced(event::AnnouncedV1 {
             group,
-            text: "明天放假".to_owned(),
+            len: 12,
             by: person,
         }),
         Event::MemberMuted(event::MemberMutedV1 {

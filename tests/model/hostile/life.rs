@@ -48,7 +48,7 @@ pub(crate) fn events() -> impl Strategy<Value = Event> {
             }),
             4 => Event::Announced(AnnouncedV1 {
                 group,
-                text,
+                len: u32::from(a),
                 by: person,
             }),
             5 => Event::MemberMuted(MemberMutedV1 {

@@ -205,8 +205,8 @@ pub(crate) fn announce(
 ) -> Option<Take> {
     let by = tenant.find_person(announced.by);
     let (index, settings) = living_settings(tenant, announced.group)?;
-    settings.announcement = (!announced.text.is_empty()).then(|| Announcement {
-        text: announced.text.clone(),
+    settings.announcement = (announced.len > 0).then_some(Announcement {
+        record: stamp.record,
         by,
         at: stamp.timestamp,
     });

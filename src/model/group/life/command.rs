@@ -3,7 +3,7 @@
 use crate::model::body::{body, code};
 use crate::model::command::{GroupKind, GroupRole, PersonKind};
 use crate::model::event::GroupStatus;
-use crate::wire::{GroupId, PersonId, Sequence, Timestamp};
+use crate::wire::{GroupId, PersonId, RecordNumber, Sequence, Timestamp};
 
 code! {
     /// Who may bring people into a group (SPEC G7).
@@ -208,8 +208,12 @@ body! {
         receipts: bool,
         /// What clients show who joins.
         welcome: String,
-        /// The announcement; empty for none.
+        /// The announcement; empty for none, and where its text is gone.
         announcement: String,
+        /// There is one, and its text is gone: erased, expired, or lost with its record.
+        announcement_gone: bool,
+        /// The record whose view its text is; 0 for none.
+        announced_in: RecordNumber,
         /// Who announced it; 0 for the enterprise's systems, or nobody.
         announced_by: PersonId,
         /// When.

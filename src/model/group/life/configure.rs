@@ -81,10 +81,13 @@ pub(crate) fn decide_announce(
 
     let event = Event::Announced(event::AnnouncedV1 {
         group: announce.group,
-        text: announce.text.clone(),
+        len: announce.text.len() as u32, // At most ANNOUNCEMENT_LEN_MAX.
         by: asker(request),
     });
-    Ok(changed(group, announce.group, event))
+    Ok(Decision {
+        view: announce.text.as_bytes().into(),
+        ..changed(group, announce.group, event)
+    })
 }
 
 /// Who asks; nobody for the enterprise's systems.

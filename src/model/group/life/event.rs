@@ -51,12 +51,12 @@ body! {
     }
 }
 body! {
-    /// A group has another announcement.
+    /// A group has another announcement: its text is the record's view.
     AnnouncedV1 {
         /// Which.
         group: GroupId,
-        /// The announcement; empty for none any more.
-        text: String,
+        /// How many bytes the announcement has; 0 for none any more.
+        len: u32,
         /// Who announced; 0 for the enterprise's systems.
         by: PersonId,
     }

@@ -36,6 +36,7 @@ pub(crate) use self::configure::{
 pub(super) use self::invitation::{asks_first, check_may_invite, decide_invite};
 pub(crate) use self::invitation::{decide_answer, list as list_invitations};
 pub(crate) use self::own_view::{decide_do_not_disturb, decide_hide, decide_restore, decide_tag};
+pub use self::query::{announcement, announcements};
 pub(crate) use self::query::{
     get_settings, get_statistics, list_hidden, list_members, list_orphaned, page_of_members,
     readable_group,

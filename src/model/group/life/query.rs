@@ -7,14 +7,15 @@ use crate::model::command::{
     ListMembersV1, ListOrphanedGroupsV1, MemberStateV2, MembersPageV2, PersonV1, Reply,
     SourceCountV1,
 };
+use crate::model::custody::content_is_gone;
 use crate::model::decision::Request;
 use crate::model::event::GroupStatus;
 use crate::model::group::Group;
 use crate::model::permission::{Operation, Subject};
 use crate::model::quota::window::day_of;
 use crate::model::refusal::Refusal;
-use crate::model::state::{GroupIndex, PersonIndex};
-use crate::wire::{GroupId, PersonId, Sequence, Timestamp};
+use crate::model::state::{GroupIndex, PersonIndex, State, Tenant};
+use crate::wire::{GroupId, PersonId, RecordNumber, Sequence, TenantId, Timestamp};
 
 /// Entries of a page, at most.
 const PAGE_MAX: usize = 1_000;
@@ -100,7 +101,11 @@ pub(crate) fn get_settings(request: &Request<'_>, get: &GroupV1) -> Result<Reply
         history: settings.history,
         receipts: settings.receipts,
         welcome: settings.welcome.clone(),
-        announcement: announcement.map_or_else(String::new, |of| of.text.clone()),
+        // Whoever has the record has the text.
+        announcement: String::new(),
+        announcement_gone: announcement
+            .is_some_and(|of| content_is_gone(request.tenant, get.group, of.at.utc_day())),
+        announced_in: announcement.map_or(RecordNumber(0), |of| of.record),
         announced_by: id_of(announcement.and_then(|of| of.by)),
         announced_at: announcement.map_or(Timestamp(0), |of| of.at),
         all_muted: settings.speech.all_muted,
@@ -109,6 +114,29 @@ pub(crate) fn get_settings(request: &Request<'_>, get: &GroupV1) -> Result<Reply
         do_not_disturb: oneself.is_some_and(|person| settings.do_not_disturb.contains(&person)),
         hidden: oneself.is_some_and(|person| settings.hidden.contains(&person)),
     })))
+}
+
+/// Every announcement that stands and whose text is not gone: of which group, and in which record it is.
+pub fn announcements(
+    state: &State,
+) -> impl Iterator<Item = (TenantId, GroupId, RecordNumber)> + '_ {
+    let tenants = (1..).map(TenantId).zip(&state.tenants);
+    tenants.flat_map(|(id, tenant)| {
+        let groups = (1..=tenant.groups.len() as u64).map(GroupId);
+        groups.filter_map(move |group| Some((id, group, standing(tenant, group)?)))
+    })
+}
+
+/// The record with the announcement of a group, if one stands and its text is not gone (SPEC A4, A5).
+#[must_use]
+pub fn announcement(state: &State, tenant: TenantId, group: GroupId) -> Option<RecordNumber> {
+    standing(state.tenant(tenant).ok()?, group)
+}
+
+fn standing(tenant: &Tenant, id: GroupId) -> Option<RecordNumber> {
+    let group = tenant.group(tenant.find_group(id)?);
+    let of = group.settings().announcement?;
+    (!content_is_gone(tenant, id, of.at.utc_day())).then_some(of.record)
 }
 
 pub(crate) fn list_members(request: &Request<'_>, list: &ListMembersV1) -> Result<Reply, Refusal> {

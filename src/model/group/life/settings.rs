@@ -9,7 +9,7 @@ use crate::model::command::{InvitePolicy, JoinSource, NewcomerHistory, SettingsC
 use crate::model::event::GroupStatus;
 use crate::model::group::Group;
 use crate::model::state::PersonIndex;
-use crate::wire::Timestamp;
+use crate::wire::{RecordNumber, Timestamp};
 
 use super::speech::Speech;
 
@@ -49,9 +49,11 @@ pub(crate) struct Settings {
     pub(crate) deleted: bool,
 }
 
-/// What is pinned in a group.
+/// What is pinned in a group. Its text is content, which is erased and expires; so it is not here, nor in any
+/// snapshot, but where content is: in the view of the record.
+#[derive(Clone, Copy)]
 pub(crate) struct Announcement {
-    pub(crate) text: String,
+    pub(crate) record: RecordNumber,
     /// None for the enterprise's systems.
     pub(crate) by: Option<PersonIndex>,
     pub(crate) at: Timestamp,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::body::body;
 use crate::model::command::{InvitePolicy, JoinSource, NewcomerHistory};
 use crate::model::state::{GroupIndex, PersonIndex, Tenant};
-use crate::wire::{GroupId, PersonId, Timestamp};
+use crate::wire::{GroupId, PersonId, RecordNumber, Timestamp};
 
 use super::activity::{Activity, Changes, Mark, Past};
 use super::settings::{Announcement, Invitation, Settings, Source};
@@ -48,7 +48,7 @@ body! {
 body! {
     /// What is pinned.
     AnnouncementStateV1 {
-        text: String,
+        record: RecordNumber,
         by: PersonId,
         at: Timestamp,
     }
@@ -189,7 +189,7 @@ fn write_settings(group: GroupId, settings: &Settings) -> SettingsStateV1 {
         receipts: *receipts,
         welcome: welcome.clone(),
         announcement: announcement.as_ref().map(|of| AnnouncementStateV1 {
-            text: of.text.clone(),
+            record: of.record,
             by: id_of(of.by),
             at: of.at,
         }),
@@ -287,7 +287,7 @@ fn read_settings(tenant: &Tenant, v1: SettingsStateV1) -> Option<Settings> {
     };
     let announcement = match v1.announcement {
         Some(of) => Some(Announcement {
-            text: of.text,
+            record: of.record,
             by: known_or_none(of.by)?,
             at: of.at,
         }),

@@ -2,11 +2,11 @@ use super::{invalid, not_permitted};
 use crate::model::command::{
     Actor, JoinSource, NewcomerHistory, RenameGroupV1, SettingsChangeV1, TaggedCommand as T,
 };
-use crate::model::event::{Event, MembersJoinedV2};
+use crate::model::event::{self, Event, MembersJoinedV2};
 use crate::model::town::life::NO_CHANGE;
 use crate::model::town::{ALICE, BOB, CAROL, DAVE, Town, by};
-use crate::model::{Refusal, State};
-use crate::wire::{GroupId, Kind, PersonId, Timestamp};
+use crate::model::{Refusal, State, announcements};
+use crate::wire::{GroupId, Kind, PersonId, RecordNumber, Timestamp};
 
 fn rename(town: &mut Town, actor: Actor, group: GroupId) -> Result<(), Refusal> {
     let name = "New".to_owned();
@@ -136,17 +136,39 @@ fn an_announcement_of_4_kib_is_shown_to_everybody_and_can_be_taken_down() {
     assert_eq!(shown.header().kind(), Kind::Announced);
     assert_eq!(shown.header().sequence(), sequence);
     assert_eq!(shown.body(), text.as_bytes());
+    let record = shown.header().record();
     let settings = town.settings(by(CAROL), group).unwrap();
     assert_eq!(
-        (settings.announcement.len(), settings.announced_by),
-        (4_096, BOB)
+        (settings.announced_in, settings.announced_by),
+        (record, BOB),
+        "the text is asked of its record"
     );
     assert_eq!(settings.announced_at, town.now);
+    assert!(settings.announcement.is_empty() && !settings.announcement_gone);
+    let standing: Vec<_> = announcements(&town.state).collect();
+    assert_eq!(standing, [(town.tenant, group, record)]);
     let longer = town.announce(by(BOB), group, &(text + "a"));
     assert!(invalid(longer, "text"));
     town.announce(by(ALICE), group, "").unwrap();
     let settings = town.settings(by(CAROL), group).unwrap();
     assert_eq!(settings.announced_by, PersonId(0));
+    assert_eq!(settings.announced_in, RecordNumber(0));
+    assert_eq!(announcements(&town.state).count(), 0);
+}
+
+#[test]
+fn no_event_and_no_snapshot_has_the_text_of_an_announcement() {
+    let (mut town, group) = town();
+    let text = "the merger is on Friday";
+    town.announce(by(BOB), group, text).unwrap();
+    let record = town.last.as_ref().unwrap();
+    assert_eq!(record.view, text.as_bytes());
+    let mut events = Vec::new();
+    event::encode_all(&record.events, &mut events);
+    for bytes in [events, town.state.to_snapshot()] {
+        let says = |bytes: &[u8]| bytes.windows(6).any(|some| some == b"merger");
+        assert!(!says(&bytes));
+    }
 }
 
 #[test]

@@ -1,13 +1,15 @@
-use std::collections::BTreeSet;
+//! Custody by its rules: what is kept, held, erased, and who may say so.
 
-use proptest::prelude::*;
+mod announcements;
+mod random;
+mod recorded;
 
+use super::Gone;
 use super::command::*;
-use super::{Gone, changes_what_is_gone};
 use crate::model::command::{Actor, Reply, TaggedCommand as T};
 use crate::model::town::{ALICE, BOB, CAROL, Town, by};
 use crate::model::{Limits, Refusal, State};
-use crate::wire::{ExportId, GroupId, HoldId, PersonId, TenantId, Timestamp};
+use crate::wire::{GroupId, HoldId, TenantId};
 
 const DAY_US: i64 = 86_400_000_000;
 /// The UTC day on which every town begins.
@@ -245,93 +247,6 @@ fn one_person_alone_neither_erases_nor_releases_nor_shortens() {
 }
 
 #[test]
-fn a_search_is_a_record_and_a_person_without_the_right_has_none() {
-    let (mut town, team, _) = town();
-    let admin = town.super_admin();
-    let search = |words: &str| {
-        T::SearchArchive(SearchArchiveV1 {
-            words: words.to_owned(),
-            group: team,
-            person: PersonId(0),
-            from: Timestamp(0),
-            until: town.now,
-            after: 7,
-            hits: 100,
-        })
-    };
-    let (some, long) = (search("合同"), search(&"合".repeat(201)));
-    let before = town.next;
-    let granted = town.ask(by(admin), some.clone());
-    let T::SearchArchive(asked) = some.clone() else {
-        unreachable!("a search");
-    };
-    let search = SearchGrantedV1 {
-        tenant: town.tenant,
-        search: before,
-        asked: asked.clone(),
-    };
-    assert_eq!(granted, Ok(Reply::SearchGranted(Box::new(search))));
-    for hits in [0, 101] {
-        let asked = SearchArchiveV1 {
-            hits,
-            ..asked.clone()
-        };
-        let refused = town.ask(by(admin), T::SearchArchive(asked));
-        let invalid = matches!(refused, Err(Refusal::Invalid { field: "hits", .. }));
-        assert!(invalid, "{refused:?}");
-    }
-    assert_eq!(town.next.0, before.0 + 1);
-    let refused = town.ask(by(ALICE), some);
-    assert!(
-        matches!(refused, Err(Refusal::NotPermitted { .. })),
-        "{refused:?}"
-    );
-    let refused = town.ask(by(admin), long);
-    assert!(matches!(
-        refused,
-        Err(Refusal::Invalid { field: "words", .. })
-    ));
-}
-
-#[test]
-fn an_export_that_was_not_granted_cannot_be_finished_and_one_is_finished_once() {
-    let (mut town, ..) = town();
-    let finish = |export| {
-        T::FinishExport(FinishExportV1 {
-            export,
-            records: 7,
-            manifest: [9; 32],
-        })
-    };
-    let refused = town.ask(Actor::System, finish(ExportId(1)));
-    assert!(matches!(
-        refused,
-        Err(Refusal::Invalid {
-            field: "export",
-            ..
-        })
-    ));
-    let (admin, other) = (town.super_admin(), town.super_admin());
-    let export = T::RequestExport(crate::model::command::RequestExportV1 {
-        scope: crate::model::command::ExportScopeV1 {
-            groups: Vec::new(),
-            from: Timestamp(0),
-            until: town.now,
-        },
-    });
-    let Ok(Reply::ApprovalPending(pending)) = town.ask(by(admin), export) else {
-        panic!("an export waits for approval")
-    };
-    town.decide(by(other), pending.approval, true).unwrap();
-    let by_a_person = town.ask(by(admin), finish(ExportId(1)));
-    assert!(matches!(by_a_person, Err(Refusal::NotPermitted { .. })));
-    town.ask(Actor::System, finish(ExportId(1))).unwrap();
-    let before = town.next;
-    town.ask(Actor::System, finish(ExportId(1))).unwrap();
-    assert_eq!(town.next, before, "once is enough");
-}
-
-#[test]
 fn bounds_are_kept() {
     let (town, team, customers) = town();
     let mut town = town.limited(Limits {
@@ -355,130 +270,6 @@ fn bounds_are_kept() {
     erase(&mut town, team, (TODAY - 2, TODAY - 2)).unwrap();
     let third = erase(&mut town, team, (TODAY - 5, TODAY - 5));
     assert!(matches!(third, Err(Refusal::Invalid { .. })), "{third:?}");
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Retain(usize, u32),
-    /// By which groups: both, the first, the second.
-    Hold(usize, i32, i32),
-    /// One of those placed.
-    Release(usize),
-    Erase(usize, i32, i32),
-    Expire,
-    Wait(i64),
-    /// The state as a snapshot has it.
-    Restart,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let day = -30..12_i32;
-    prop_oneof![
-        2 => (0..3_usize, prop_oneof![Just(0), 1..25_u32]).prop_map(|(of, days)| Step::Retain(of, days)),
-        3 => (0..3_usize, day.clone(), 0..15_i32).prop_map(|(of, first, more)| Step::Hold(of, first, first + more)),
-        2 => (0..6_usize).prop_map(Step::Release),
-        2 => (0..3_usize, day, 0..6_i32).prop_map(|(of, first, more)| Step::Erase(of, first, first + more)),
-        4 => Just(Step::Expire),
-        3 => (1..6_i64).prop_map(Step::Wait),
-        1 => Just(Step::Restart),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
-
-    /// Over random histories: nothing is lost while a hold that found it covers it; what is gone stays
-    /// gone; what was erased is; without holds, exactly what is due and was erased is gone; and only
-    /// the records that say so change it.
-    #[test]
-    fn no_held_day_is_lost_and_no_lost_day_returns(steps in prop::collection::vec(step(), 1..60)) {
-        let (mut town, team, customers) = town();
-        let groups = [team, customers, GroupId(0)];
-        let classes = [ContentClass::Internal, ContentClass::External, ContentClass::Ungrouped];
-        let days = TODAY - 40..TODAY + 40;
-        let mut due = [i32::MIN; 3];
-        let mut retention = [0_u32; 3];
-        let mut erased = BTreeSet::new();
-        let mut gone = BTreeSet::new();
-        // Each with what was there to be held when it was placed.
-        let mut holds: Vec<(HoldId, BTreeSet<(usize, i32)>)> = Vec::new();
-        let mut ever_held = false;
-        for step in steps {
-            let records = town.log.len();
-            match step {
-                Step::Retain(of, days) => {
-                    retain(&mut town, classes[of], days);
-                    retention[of] = days;
-                }
-                Step::Hold(of, first, last) => {
-                    let (first, last) = (TODAY + first, TODAY + last);
-                    let of = [vec![], vec![team], vec![customers]][of].clone();
-                    let covers = |at: usize| of.is_empty() || of.contains(&groups[at]);
-                    let held = (0..3).filter(|at| covers(*at));
-                    let held = held.flat_map(|at| (first..=last).map(move |day| (at, day)));
-                    let held: BTreeSet<_> = held.filter(|unit| !gone.contains(unit)).collect();
-                    if let Ok(hold) = hold(&mut town, &of, (first, last)) {
-                        holds.push((hold, held));
-                        ever_held = true;
-                    } else {
-                        prop_assert!(held.is_empty(), "refused with {held:?} to hold");
-                    }
-                }
-                Step::Release(at) if at < holds.len() => {
-                    let (hold, _) = holds.remove(at);
-                    release(&mut town, hold).unwrap();
-                }
-                Step::Release(_) => {}
-                Step::Erase(of, first, last) => {
-                    let range = (TODAY + first, TODAY + last);
-                    let done = erase(&mut town, groups[of], range).is_ok();
-                    let units = (range.0..=range.1).map(|day| (of, day));
-                    let is_held = units.clone().any(|unit| holds.iter().any(|(_, held)| held.contains(&unit)));
-                    prop_assert!(!(done && is_held), "erased what is held");
-                    prop_assert!(!done || range.1 < town.now.utc_day());
-                    if done {
-                        erased.extend(units);
-                    }
-                }
-                Step::Expire => {
-                    expire(&mut town);
-                    for of in 0..3 {
-                        if retention[of] > 0 {
-                            due[of] = due[of].max(town.now.utc_day() - retention[of] as i32 - 1);
-                        }
-                    }
-                }
-                Step::Wait(days) => town.now = town.now.plus_micros(days * DAY_US),
-                Step::Restart => {
-                    let before = town.state.to_snapshot();
-                    town.state = State::from_snapshot(&before).unwrap();
-                    prop_assert_eq!(town.state.to_snapshot(), before);
-                }
-            }
-            let table = Gone::of(&town.state);
-            let units = (0..3).flat_map(|at| days.clone().map(move |day| (at, day)));
-            let now: BTreeSet<_> = units.filter(|(at, day)| table.has(town.tenant, groups[*at], *day)).collect();
-            prop_assert!(gone.is_subset(&now), "came back: {:?}", gone.difference(&now));
-            for (hold, held) in &holds {
-                let lost: Vec<_> = held.intersection(&now).collect();
-                prop_assert!(lost.is_empty(), "hold {hold} lost {lost:?}");
-            }
-            for unit in &now {
-                prop_assert!(erased.contains(unit) || unit.1 <= due[unit.0], "{unit:?} was not due");
-            }
-            prop_assert!(erased.is_subset(&now));
-            if !ever_held || holds.is_empty() {
-                let missed: Vec<_> = (0..3)
-                    .flat_map(|at| days.clone().map(move |day| (at, day)))
-                    .filter(|unit| unit.1 <= due[unit.0] && !now.contains(unit))
-                    .collect();
-                prop_assert!(missed.is_empty(), "due and not gone: {missed:?}");
-            }
-            let said = town.log[records..].iter().any(|record| changes_what_is_gone(&record.events));
-            prop_assert!(said || now == gone, "nothing said so");
-            gone = now;
-        }
-    }
 }
 
 #[test]
