@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 use enterprise::{Enterprise, TENANT};
 use throng::model::command::*;
 use throng::model::event;
-use throng::model::{Context, Stamp, apply, decide, project, record_kind};
+use throng::model::{
+    Context, Gone, Stamp, State, apply, decide, due_to_expire, project, record_kind,
+};
 use throng::wire::{
     BODY_LEN_MAX, ClientMessageId, DepartmentId, DeviceId, Envelope, GroupId, HeaderFields, Kind,
-    PersonId, Priority, RecordNumber,
+    PersonId, Priority, RecordNumber, TenantId,
 };
 
 /// What one command may take.
@@ -294,5 +296,126 @@ fn the_largest_commands_about_a_whole_company_take_at_most_two_milliseconds() {
         &town,
         "500 messages of another product",
         TaggedCommand::ImportHistory(import),
+    );
+}
+
+/// 1,000 enterprises of 100 groups each, whose content expires after a day.
+fn province() -> Enterprise {
+    let mut province = Enterprise::new();
+    for number in 1..=1_000_u32 {
+        let tenant = TenantId(number);
+        let ask = |of: &mut Enterprise, command: TaggedCommand| {
+            let by_it = Command {
+                tenant,
+                ..by_the_enterprise(command)
+            };
+            of.run(&by_it).outcome.unwrap();
+        };
+        if number > 1 {
+            let create = CreateTenantV1 {
+                name: format!("Town {number}"),
+                zone: "Asia/Shanghai".to_owned(),
+                verified_until: enterprise::NOW.plus_micros(86_400_000_000),
+                succession: Succession::AdminFirst,
+            };
+            let create = Command {
+                tenant: TenantId(0),
+                actor: Actor::Node,
+                ..by_the_enterprise(TaggedCommand::CreateTenant(create))
+            };
+            province.run(&create).outcome.unwrap();
+        }
+        let person = |number: u64| NewPersonV1 {
+            name: format!("员工 {number}"),
+            external_id: format!("E{number:06}"),
+            kind: PersonKind::Employee,
+            role: OrgRole::Employee,
+        };
+        let people = (1..=3).map(person).collect();
+        ask(
+            &mut province,
+            TaggedCommand::AddPeople(AddPeopleV1 { people }),
+        );
+        for _ in 0..100 {
+            let create = CreateGroupV1 {
+                kind: GroupKind::Internal,
+                name: "项目组".to_owned(),
+                owner: PersonId(1),
+                members: vec![PersonId(2), PersonId(3)],
+            };
+            ask(&mut province, TaggedCommand::CreateGroup(create));
+        }
+        let set = SetRetentionV1 {
+            class: ContentClass::Internal,
+            days: 1,
+            reason: "policy".to_owned(),
+        };
+        ask(&mut province, TaggedCommand::SetRetention(set));
+    }
+    province
+}
+
+#[test]
+fn a_midnight_of_a_thousand_enterprises_holds_the_sequencer_two_milliseconds_at_most_at_a_time() {
+    let mut province = province();
+    let mut gone = Gone::of(&province.state);
+    assert!(gone.is_empty());
+    let whole = (0..TRIES).map(|_| {
+        let begun = Instant::now();
+        black_box(Gone::of(&province.state));
+        begun.elapsed()
+    });
+    let whole = whole.min().unwrap();
+    // Each night's steps are the same: of each the quickest.
+    let mut steps = vec![Duration::MAX; 1_000];
+    let mut all = Duration::MAX;
+    for night in 0..TRIES {
+        province.now = province.now.plus_micros(86_400_000_000);
+        let (mut next, mut took) = (Some(TenantId(1)), Duration::ZERO);
+        let mut updates = Vec::new();
+        while let Some(from) = next {
+            let begun = Instant::now();
+            let looked = due_to_expire(&province.state, from, province.now);
+            next = looked.next;
+            let Some(tenant) = looked.due else { continue };
+            let expire = Command {
+                tenant,
+                actor: Actor::System,
+                ..by_the_enterprise(TaggedCommand::ExpireContent(ExpireContentV1 {}))
+            };
+            let decided = province.run(&expire);
+            updates.push(gone.refresh(&province.state, tenant));
+            let step = begun.elapsed();
+            assert_eq!(decided.events.len(), 1);
+            let quickest = &mut steps[tenant.0 as usize - 1];
+            *quickest = step.min(*quickest);
+            took += step;
+        }
+        all = all.min(took);
+        assert_eq!(updates.len(), 1_000, "night {night}");
+        // As whoever follows the table has it.
+        let mut followed = Gone::of(&State::new());
+        for update in &updates {
+            followed.put(update);
+        }
+        let day = province.now.utc_day() - 2;
+        for tenant in [1, 500, 1_000].map(TenantId) {
+            for (table, day, is_gone) in [
+                (&gone, day, true),
+                (&followed, day, true),
+                (&gone, day + 1, false),
+            ] {
+                assert_eq!(table.has(tenant, GroupId(100), day), is_gone);
+            }
+        }
+    }
+    let longest = steps.into_iter().max().unwrap();
+    println!(
+        "a night of 1,000 enterprises: {all:?}, the longest step {longest:?}; the whole table once: {whole:?}"
+    );
+    assert!(longest <= LIMIT, "one expiry takes {longest:?}");
+    assert!(
+        all < whole * 100,
+        "{all:?}: as if the whole table were made for each"
     );
 }

@@ -16,7 +16,7 @@ use super::stats::Counters;
 use crate::log::{self, CompactError, Compactor};
 use crate::model::command::{Actor, Command, ExpireContentV1, TaggedCommand};
 use crate::model::event::Event;
-use crate::model::{self, Gone};
+use crate::model::{self, Changed, Gone};
 use crate::wire::{TenantId, Timestamp};
 
 /// How often there is a look at what is left to be done.
@@ -39,6 +39,16 @@ impl Newest {
         let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         newest.take()
     }
+}
+
+/// The model's table as the log asks it, after one in which these are not gone yet.
+pub(crate) fn as_the_log_asks_next(gone: Gone, changed: Vec<Changed>) -> log::Gone {
+    let changed = changed.into_iter().map(|it| log::Changed {
+        tenant: it.tenant,
+        group: it.group,
+        days: it.days,
+    });
+    as_the_log_asks(gone).with_changed(changed.collect())
 }
 
 /// The model's table as the log asks it.
@@ -193,12 +203,13 @@ impl Expiry {
 }
 
 impl Sequencer {
-    /// Lets what is due of the next tenant expire. What finds no room on the disk is looked at again.
+    /// Lets what is due of the next tenant expire, after a look through some. What finds no room on the disk is looked at again.
     pub(super) fn expire_next(&mut self) {
         let Expiry { now, next, .. } = self.expiry;
-        let tenant = next.and_then(|next| model::due_to_expire(&self.state, next, now));
-        self.expiry.next = tenant.map(|tenant| TenantId(tenant.0.saturating_add(1)));
-        let Some(tenant) = tenant else { return };
+        let Some(next) = next else { return };
+        let looked = model::due_to_expire(&self.state, next, now);
+        self.expiry.next = looked.next;
+        let Some(tenant) = looked.due else { return };
         let command = Command {
             tenant,
             actor: Actor::System,

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::budget::Permit;
 use super::call::Outgoing;
-use super::custody::{Newest, as_the_log_asks};
+use super::custody::{Newest, as_the_log_asks_next};
 use super::options::OnFailure;
 use super::outbox::Outbox;
 use super::port::{Item, PortId};
@@ -19,7 +19,7 @@ use super::sequencer::Asker;
 use super::stats::Counters;
 use crate::log::{AppendError, Entry, Log};
 use crate::model::command::Reply;
-use crate::model::{Gone, OpenCall, Refusal};
+use crate::model::{Gone, GoneUpdate, OpenCall, Refusal};
 use crate::wire::{Envelope, RecordNumber, Take};
 
 /// A batch is closed at this many records or bytes, whichever comes first: past it a larger batch
@@ -44,8 +44,8 @@ pub(crate) struct Pending {
     pub(crate) answer: Option<(Asker, Result<Reply, Refusal>)>,
     /// What it asks of the enterprise's systems.
     pub(crate) calls: Vec<OpenCall>,
-    /// What content is gone, where it changes that.
-    pub(crate) gone: Option<Gone>,
+    /// What content of its tenant is gone, where it changes that.
+    pub(crate) gone: Option<GoneUpdate>,
     /// Its share of the budget, given back when it is released.
     pub(crate) permit: Option<Permit>,
 }
@@ -83,6 +83,8 @@ pub(crate) struct Journal {
     batch: Vec<Pending>,
     /// Where calls go, if anybody makes them.
     outgoing: Option<Outgoing>,
+    /// What is gone as of the last batch.
+    gone: Gone,
     newest_gone: Arc<Newest>,
     counters: Arc<Counters>,
     failed: Arc<AtomicBool>,
@@ -100,7 +102,7 @@ impl Journal {
         log: Log,
         inbox: Receiver<ToJournal>,
         outgoing: Option<Outgoing>,
-        newest_gone: Arc<Newest>,
+        (gone, newest_gone): (Gone, Arc<Newest>),
         counters: Arc<Counters>,
         failed: Arc<AtomicBool>,
     ) -> Self {
@@ -110,6 +112,7 @@ impl Journal {
             ports: Vec::new(),
             batch: Vec::new(),
             outgoing,
+            gone,
             newest_gone,
             counters,
             failed,
@@ -251,14 +254,23 @@ impl Journal {
     }
 
     /// What the batch says is gone is handed to nobody any more and its keys are destroyed, before
-    /// anybody hears of it. Of several tables the last says it all.
+    /// anybody hears of it: once for all of the batch.
     fn forget(&mut self) -> Result<(), AppendError> {
-        let tables = self.batch.iter_mut().rev();
-        let Some(gone) = tables.filter_map(|pending| pending.gone.take()).next() else {
+        let updates: Vec<_> = self
+            .batch
+            .iter_mut()
+            .filter_map(|it| it.gone.take())
+            .collect();
+        if updates.is_empty() {
             return Ok(());
-        };
-        self.log.forget(as_the_log_asks(gone.clone()))?;
-        self.newest_gone.put(gone);
+        }
+        let before = self.gone.clone();
+        for update in &updates {
+            self.gone.put(update);
+        }
+        let (gone, changed) = (self.gone.clone(), self.gone.changed(&before));
+        self.log.forget(as_the_log_asks_next(gone, changed))?;
+        self.newest_gone.put(self.gone.clone());
         Ok(())
     }
 

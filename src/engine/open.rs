@@ -198,7 +198,7 @@ impl Parts {
             compactor: log.compactor(),
             newest: Arc::clone(&newest_gone),
             days: (!gone.is_empty()).then_some(i32::MIN..=i32::MAX),
-            gone,
+            gone: gone.clone(),
             counters: Arc::clone(&counters),
             stop: Arc::clone(&stop_custody),
         };
@@ -234,6 +234,7 @@ impl Parts {
             mass_sends: FxHashMap::default(),
             announcements,
             denials: Denials::default(),
+            gone: gone.apart(),
             expiry: Expiry::new(recovered.last_timestamp.max(clock.wall())),
             minutes: tick(EXPIRY_LOOK_EVERY),
             reader: reader.clone(),
@@ -256,7 +257,7 @@ impl Parts {
             log,
             journal_inbox,
             outgoing,
-            newest_gone,
+            (gone.apart(), newest_gone),
             Arc::clone(&counters),
             Arc::clone(&failed),
         );

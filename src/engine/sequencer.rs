@@ -107,6 +107,8 @@ pub(crate) struct Sequencer {
     /// What is counted for the audit trail instead of being recorded.
     pub(crate) denials: Denials,
     pub(crate) expiry: Expiry,
+    /// What is gone, kept up record by record.
+    pub(crate) gone: Gone,
     /// Wakes an idle sequencer, so that a day that ends is noticed.
     pub(crate) minutes: Receiver<Instant>,
     pub(crate) reader: Reader,
@@ -241,8 +243,7 @@ impl Sequencer {
             Control::Hash(answer) => drop(answer.send((self.next, self.state.hash()))),
             #[cfg(feature = "search")]
             Control::Gone(answer) => {
-                let gone = Gone::of(&self.state);
-                drop(answer.send((self.next, gone)));
+                drop(answer.send((self.next, self.gone.clone())));
             }
             Control::Finish => return true,
         }
@@ -400,7 +401,8 @@ impl Sequencer {
         }
         self.announcements.follow(&envelope, &events);
         let items = self.route(&envelope, &applied.takes, &events);
-        let gone = model::changes_what_is_gone(&events).then(|| Gone::of(&self.state));
+        let gone = model::changes_what_is_gone(&events)
+            .then(|| self.gone.refresh(&self.state, stamp.tenant));
         self.expiry.follow(&events, self.decision_clock.last());
         let calls = OpenCall::opened_by(stamp.tenant, &events).collect();
         if let Some(exports) = &self.exports

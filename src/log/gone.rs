@@ -5,6 +5,7 @@
 //! never comes back: a later answer may only say so of more.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::wire::{GroupId, Header, Take, TenantId};
@@ -20,6 +21,18 @@ type AskTrail = dyn Fn(TenantId, i32) -> bool + Send + Sync;
 pub struct Gone {
     content: Arc<Ask>,
     trail: Option<Arc<AskTrail>>,
+    changed: Option<Arc<[Changed]>>,
+}
+
+/// Content that may be gone and was not by the answer before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Changed {
+    /// Of which tenant.
+    pub tenant: TenantId,
+    /// Of which group; `None` for all, and for what is of none.
+    pub group: Option<GroupId>,
+    /// Of which UTC days.
+    pub days: RangeInclusive<i32>,
 }
 
 impl Gone {
@@ -28,6 +41,30 @@ impl Gone {
         Self {
             content: Arc::new(ask),
             trail: None,
+            changed: None,
+        }
+    }
+
+    /// With all that may be gone by this answer and was not by the one before: nobody needs to look for it
+    /// elsewhere.
+    #[must_use]
+    pub fn with_changed(self, changed: Vec<Changed>) -> Self {
+        Self {
+            changed: Some(changed.into()),
+            ..self
+        }
+    }
+
+    /// Where to look for what was not gone before; `None` for everywhere.
+    pub(crate) fn changed(&self) -> Option<&[Changed]> {
+        self.changed.as_deref()
+    }
+
+    /// The same answer, to be looked for everywhere.
+    pub(crate) fn everywhere(self) -> Self {
+        Self {
+            changed: None,
+            ..self
         }
     }
 

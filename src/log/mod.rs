@@ -42,7 +42,7 @@ pub use compaction::{CompactError, Compacted};
 pub use compactor::Compactor;
 pub use config::{Config, ConfigError};
 pub use format::{Damage, Defect, FRAME_LEN_MAX};
-pub use gone::Gone;
+pub use gone::{Changed, Gone};
 pub(crate) use pass::{Resume, Stored};
 pub(crate) use reader::Unreadable;
 pub use reader::{ReadError, Reader, Record};

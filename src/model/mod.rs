@@ -39,11 +39,14 @@ mod work;
 
 pub use audit::RepeatedDenial;
 pub use call::OpenCall;
-pub use custody::{Gone, changes_what_is_due, changes_what_is_gone, due_to_expire};
+pub use custody::{
+    Changed, Gone, GoneUpdate, LookedThrough, changes_what_is_due, changes_what_is_gone,
+    due_to_expire,
+};
 pub use decide::{decide, decide_counting};
 pub use decision::{Context, Decision};
-pub use group::life::{announcement, announcements};
 pub use directory::{admission, phone};
+pub use group::life::{announcement, announcements};
 pub use limits::Limits;
 pub use project::{MembershipDelta, Projection, WatchWindow, project, record_kind};
 pub use query::{Watched, attach, check_device, memberships, seats, watched};

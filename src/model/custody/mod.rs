@@ -18,14 +18,15 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::RangeInclusive;
 
 pub(crate) use apply::{erase, expire, finish_export, place, release, set_retention};
-pub use decide::due_to_expire;
+pub use decide::{LookedThrough, due_to_expire};
 pub(crate) use decide::{
     decide_erase, decide_expire, decide_finish_export, decide_place, decide_release, decide_search,
     decide_set_retention,
 };
-pub use gone::Gone;
+pub use gone::{Changed, Gone, GoneUpdate};
 pub(crate) use query::{get_retention, list_holds};
 
 use self::command::ContentClass;
@@ -184,13 +185,14 @@ impl Custody {
         expired && !self.holds.iter().any(held)
     }
 
-    /// Ranges of days of which more may be gone than was `before`.
-    fn changed_days(&self, before: &Self) -> Vec<(i32, i32)> {
-        let mut days = Vec::new();
+    /// Of which groups and days more may be gone than was `before`; all groups where none is named.
+    fn changed(&self, before: &Self) -> Vec<(Option<GroupId>, RangeInclusive<i32>)> {
+        let mut changed = Vec::new();
         let texts = self.rules.iter().zip(&before.rules).take(TEXTS);
         for (rule, earlier) in texts {
             if rule.expired_through > earlier.expired_through {
-                days.push((earlier.expired_through, rule.expired_through));
+                let from = earlier.expired_through.saturating_add(1);
+                changed.push((None, from..=rule.expired_through));
             }
         }
         for (group, ranges) in &self.erased.ranges {
@@ -198,12 +200,19 @@ impl Custody {
             let new = ranges
                 .iter()
                 .filter(|range| !earlier.is_some_and(|it| it.contains(range)));
-            days.extend(new);
+            changed.extend(new.map(|(first, last)| (Some(*group), *first..=*last)));
         }
         let ended = before.holds.iter();
         let ended = ended.filter(|hold| !self.holds.iter().any(|it| it.id == hold.id));
-        days.extend(ended.map(|hold| (hold.scope.first, hold.scope.last)));
-        days
+        for Hold { scope, .. } in ended {
+            let days = scope.first..=scope.last;
+            let groups = scope.groups.iter();
+            changed.extend(groups.map(|group| (Some(*group), days.clone())));
+            if scope.groups.is_empty() {
+                changed.push((None, days));
+            }
+        }
+        changed
     }
 
     /// Whether anything is gone at all.
