@@ -164,7 +164,7 @@ impl Log {
         };
         let open_keys = |encryption: &seal::Encryption| {
             let (log, epoch, master) = (meta.log, meta.epoch, &encryption.master);
-            let keyring = Keyring::open(&*storage, keyring, log, epoch, master, &entropy)?;
+            let keyring = Keyring::open(&storage, keyring, log, epoch, master, &entropy)?;
             Sealing::new(encryption.clone(), keyring, next, &entropy)
         };
         let sealing = config.encryption.as_ref().map(open_keys).transpose()?;

@@ -3,6 +3,8 @@
 //! Keeps invariants 2 and 3. After an error nobody knows what is on disk, so every later call fails:
 //! only a new open, which reads what is there, can tell.
 
+mod forget;
+
 use std::io::IoSlice;
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use super::gone::Gone;
 use super::keys::Keys;
 use super::meta_file::MetaFile;
 use super::reader::Reader;
-use super::seal::{Destroyed, Erasure, Sealing};
+use super::seal::Sealing;
 use super::segment::Shared;
 use super::snapshot::Snapshots;
 use super::space::Space;
@@ -195,10 +197,7 @@ impl Log {
             log.top_up()
         })?;
         self.seal_if_asked()?;
-        match self.to_destroy.take() {
-            Some(gone) => self.forget(gone),
-            None => Ok(()),
-        }
+        self.forget_what_is_left()
     }
 
     /// Writes a commit frame and how far the log goes, so that even a missing file is noticed.
@@ -210,44 +209,6 @@ impl Log {
             let next = log.next;
             Ok(log.meta_file.update(|meta| meta.durable = next)?)
         })
-    }
-
-    /// Destroys the keys of a group's messages (SPEC A4) and returns how many there were. Durable on
-    /// return; what is destroyed already stays so, so that it can be done again. What is written of the
-    /// same group and day later has a key of its own.
-    pub fn destroy_keys(&mut self, erasure: &Erasure) -> Result<u32, AppendError> {
-        match self.destroy(&erasure.as_gone())? {
-            // What there was room for is destroyed: the log goes on, and this can be asked for again.
-            Some(destroyed) if destroyed.more => Err(super::seal::no_space().into()),
-            Some(destroyed) => Ok(destroyed.ids.len() as u32),
-            None => Ok(0),
-        }
-    }
-
-    /// Hands out nothing of what is gone from here on, and destroys its keys: durable on return, but for
-    /// what a full disk has no room to write down, which is tried again when the log is idle. All that
-    /// was gone before must be gone still.
-    ///
-    /// What is not sealed is on disk until its segment is compacted ([`Log::compactor`]).
-    pub fn forget(&mut self, gone: Gone) -> Result<(), AppendError> {
-        self.shared.set_gone(gone.clone());
-        let destroyed = self.destroy(&gone)?;
-        let is_left = destroyed.is_some_and(|destroyed| destroyed.more);
-        self.to_destroy = is_left.then_some(gone);
-        Ok(())
-    }
-
-    fn destroy(&mut self, gone: &Gone) -> Result<Option<Destroyed>, AppendError> {
-        let mut destroyed = None;
-        self.guarded(|log| {
-            if let Some(sealing) = &mut log.sealing {
-                sealing.top_up()?;
-                destroyed = Some(sealing.destroy(gone, log.next)?);
-                log.account();
-            }
-            Ok(())
-        })?;
-        Ok(destroyed)
     }
 
     fn seal_if_asked(&mut self) -> Result<(), AppendError> {

@@ -1,6 +1,6 @@
 //! The storage double against a model, with encryption on: at every boundary of a run a crash may
-//! come, between a key and its first record and in the middle of a destruction too. Nothing that was
-//! acknowledged becomes unreadable, and what was destroyed stays so.
+//! come, between a key and its first record and in the middle of a destruction, or of a keyring that is written
+//! anew, too. Nothing that was acknowledged becomes unreadable, and what was destroyed stays so.
 
 use std::collections::BTreeSet;
 
@@ -87,6 +87,9 @@ fn run(disk: &Faulty, seed: u64, model: &mut Model) {
                 return;
             }
             settle(model, key);
+        }
+        if random.below(4) == 0 && log.shrink_keyring().is_err() {
+            return;
         }
         if random.below(3) == 0 && log.idle().is_err() {
             return;
@@ -216,6 +219,99 @@ fn destroying_at_every_boundary_is_done_again_until_nothing_is_left() {
             }
             drop(log);
             check(&disk.restart(), seed ^ 5, &model);
+        }
+    }
+}
+
+/// Records of one group a day each, of which all but every tenth are destroyed: what is left of the keyring,
+/// and how long it was.
+fn shrinkable(seed: u64) -> (Faulty, Log, Model) {
+    let disk = Faulty::new(seed);
+    let (mut log, _) = open(&disk, seed).expect("it opens");
+    let mut random = Random::new(seed);
+    let mut model = Model {
+        attempted: (0..40).map(|number| message(number, &mut random)).collect(),
+        ..Model::default()
+    };
+    let entries: Vec<_> = model.attempted.iter().map(Written::entry).collect();
+    log.append(&entries).expect("it appends");
+    model.acknowledged = 40;
+    let mut keys: Vec<_> = model.attempted.iter().filter_map(key_of).collect();
+    keys.retain(|(_, day)| day % 10 != 0);
+    for key in keys {
+        assert!(destroy(&mut log, key), "nothing is in its way");
+        settle(&mut model, key);
+    }
+    (disk, log, model)
+}
+
+#[test]
+fn a_keyring_without_destroyed_keys_opens_all_that_stays_and_goes_on() {
+    for seed in 0..40 {
+        let (disk, mut log, mut model) = shrinkable(seed);
+        let reader = log.reader();
+        assert!(log.shrink_keyring().expect("there is room"));
+        assert!(
+            !log.shrink_keyring().expect("there is room"),
+            "none is dead"
+        );
+        let read = reader.read(throng::wire::RecordNumber(0), usize::MAX);
+        let read = read.expect("readers go on with the new file");
+        let erased = read.iter().filter(|record| record.erased).count();
+        assert_eq!(erased, model.erased.len());
+        drop(log);
+        let mut log = check(&disk, seed, &model);
+
+        // What comes later stands behind the gaps, is destroyed among them, and is left out in its turn.
+        let from = model.attempted.len();
+        let mut random = Random::new(seed ^ 9);
+        let later = (40..50).map(|number| message(number, &mut random));
+        model.attempted.extend(later);
+        let entries: Vec<_> = model.attempted[from..].iter().map(Written::entry).collect();
+        log.append(&entries).expect("it appends");
+        model.acknowledged = 50;
+        let all: BTreeSet<_> = model.attempted.iter().filter_map(key_of).collect();
+        for (number, key) in all.into_iter().enumerate() {
+            if number % 2 == 0 {
+                assert!(destroy(&mut log, key), "nothing is in its way");
+                settle(&mut model, key);
+            }
+        }
+        drop(log);
+        let mut log = check(&disk, seed ^ 7, &model);
+        assert!(log.shrink_keyring().expect("there is room"));
+        drop(log);
+        drop(check(&disk, seed ^ 8, &model));
+        let master = MasterKey::new([9; 32]);
+        throng::log::rewrap(&disk, &master, &MasterKey::new([8; 32]), [1; 32]).expect("other keys");
+        throng::log::rewrap(&disk, &MasterKey::new([8; 32]), &master, [2; 32]).expect("and back");
+        drop(check(&disk, seed ^ 10, &model));
+    }
+}
+
+#[test]
+fn shrinking_at_every_boundary_loses_no_key_and_brings_none_back() {
+    for seed in 0..20 {
+        let mut boundary = 0;
+        loop {
+            let (disk, mut log, model) = shrinkable(seed);
+            let last = disk.boundaries();
+            disk.plan(last + boundary, Fault::Crash);
+            let shrunk = log.shrink_keyring().is_ok();
+            let boundaries = disk.boundaries() - last;
+            drop(log);
+            let disk = disk.restart();
+            drop(check(&disk, seed, &model));
+            let names = throng::log::Storage::names(&disk).expect("names");
+            let is_left = names
+                .iter()
+                .any(|name| name == "keyring.before" || name == "keyring.new");
+            assert!(!is_left, "{names:?}");
+            if shrunk {
+                assert!(boundaries > 5, "{boundaries}: nothing was written");
+                break;
+            }
+            boundary += 1;
         }
     }
 }

@@ -12,7 +12,10 @@ use crate::log::storage::{Memory, read_whole};
 fn sealed() -> Chunked {
     let storage = Arc::new(Memory::new());
     let keyring = storage.create("keyring").unwrap();
-    let vault = Vault::new(keyring, MasterKey::new([1; 32]).cipher());
+    let vault = Vault::new(
+        (keyring, Default::default()),
+        MasterKey::new([1; 32]).cipher(),
+    );
     let algorithm = Algorithm::Aes256Gcm;
     vault.keep(7, cipher(algorithm, &Zeroizing::new([7; 32])));
     let keys = SnapshotKeys {

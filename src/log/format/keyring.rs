@@ -11,6 +11,8 @@ use super::Defect;
 
 /// The file's name.
 pub(crate) const KEYRING: &str = "keyring";
+/// The name of the one before while it is replaced.
+pub(crate) const KEYRING_BEFORE: &str = "keyring.before";
 /// Bytes of the header.
 pub(crate) const KEYRING_HEADER_LEN: usize = 128;
 /// Bytes of an entry: a quarter of a sector.
@@ -31,8 +33,10 @@ pub(crate) struct KeyringHeader {
     pub(crate) log: [u8; 16],
     /// The master key that wraps every key in it.
     pub(crate) master: [u8; 8],
-    /// Keys it held when it was written.
+    /// The last entry's id when it was written.
     pub(crate) settled: u32,
+    /// How many entries up to that one were left out, as their keys are destroyed.
+    pub(crate) dropped: u32,
 }
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -44,7 +48,8 @@ struct RawHeader {
     log: [u8; 16],
     master: [u8; 8],
     settled: U32,
-    reserved: [u8; 80],
+    dropped: U32,
+    reserved: [u8; 76],
     checksum: U32,
 }
 
@@ -59,7 +64,8 @@ impl KeyringHeader {
             log: self.log,
             master: self.master,
             settled: self.settled.into(),
-            reserved: [0; 80],
+            dropped: self.dropped.into(),
+            reserved: [0; 76],
             checksum: U32::ZERO,
         };
         raw.checksum = checksum(raw.as_bytes()).into();
@@ -84,7 +90,7 @@ impl KeyringHeader {
                 expected: VERSION,
             });
         }
-        if raw.reserved != [0; 80] {
+        if raw.reserved != [0; 76] || raw.dropped.get() > raw.settled.get() {
             return Err(Defect::Reserved);
         }
         Ok(Self {
@@ -92,6 +98,7 @@ impl KeyringHeader {
             log: raw.log,
             master: raw.master,
             settled: raw.settled.get(),
+            dropped: raw.dropped.get(),
         })
     }
 }
@@ -135,7 +142,7 @@ pub(crate) enum Secret {
 /// One entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct KeyEntry {
-    /// Its place in the file, from 1.
+    /// From 1; its place in the file where nothing was left out.
     pub(crate) id: u32,
     pub(crate) purpose: Purpose,
     /// As in a frame; 0 in an erasure.
@@ -184,9 +191,9 @@ const _: () = assert!(size_of::<RawName>() == SECRET_FROM);
 const _: () = assert!(size_of::<RawSecret>() == SECRET_LEN);
 
 impl KeyEntry {
-    /// Where entry `id` is in the file.
-    pub(crate) fn offset(id: u32) -> u64 {
-        KEYRING_HEADER_LEN as u64 + u64::from(id.saturating_sub(1)) * KEY_ENTRY_LEN as u64
+    /// Where the entry at a place, from 1, is in the file.
+    pub(crate) fn offset(place: u32) -> u64 {
+        KEYRING_HEADER_LEN as u64 + u64::from(place.saturating_sub(1)) * KEY_ENTRY_LEN as u64
     }
 
     /// The half that stays, which is also what the key is authenticated with.
@@ -240,6 +247,17 @@ impl KeyEntry {
 
     /// Reads and checks the entry at the place of `id`; only its secret may be torn.
     pub(crate) fn decode(bytes: &[u8], id: u32) -> Result<Self, Defect> {
+        let entry = Self::decode_any(bytes)?;
+        // An entry stands in its own place.
+        if entry.id == id {
+            Ok(entry)
+        } else {
+            Err(Defect::Reserved)
+        }
+    }
+
+    /// Likewise, whatever its id.
+    pub(crate) fn decode_any(bytes: &[u8]) -> Result<Self, Defect> {
         let truncated = |_| Defect::Truncated {
             need: KEY_ENTRY_LEN as u64,
             have: bytes.len() as u64,
@@ -274,8 +292,8 @@ impl KeyEntry {
             master: raw.master,
             secret: Secret::read(secret),
         };
-        // Whatever has no meaning here is zero, and an entry stands in its own place.
-        if entry.id != id || entry.name()[..] != raw.as_bytes()[..] {
+        // Whatever has no meaning here is zero.
+        if entry.name()[..] != raw.as_bytes()[..] {
             return Err(Defect::Reserved);
         }
         Ok(entry)

@@ -17,8 +17,8 @@ pub(crate) use frame::{
     listed as listed_takes,
 };
 pub(crate) use keyring::{
-    KEY_ENTRY_LEN, KEYRING, KEYRING_HEADER_LEN, KeyEntry, KeyringHeader, Purpose, SECRET_FROM,
-    SECRET_LEN, Secret, Wrapped,
+    KEY_ENTRY_LEN, KEYRING, KEYRING_BEFORE, KEYRING_HEADER_LEN, KeyEntry, KeyringHeader, Purpose,
+    SECRET_FROM, SECRET_LEN, Secret, Wrapped,
 };
 pub(crate) use meta::{META, META_LEN, Meta};
 pub(crate) use segment::{SEGMENT_HEADER_LEN, SegmentHeader, segment_first, segment_name};

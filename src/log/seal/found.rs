@@ -5,9 +5,12 @@ use std::io::IoSlice;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use super::live::Live;
 use super::master::{MasterKey, MasterKeyId};
+use super::places::Places;
 use crate::log::format::{
-    Defect, KEY_ENTRY_LEN, KEYRING, KEYRING_HEADER_LEN, KeyEntry, KeyringHeader, Purpose, Secret,
+    Defect, KEY_ENTRY_LEN, KEYRING, KEYRING_BEFORE, KEYRING_HEADER_LEN, KeyEntry, KeyringHeader,
+    Purpose, Secret,
 };
 use crate::log::scan::Window;
 use crate::log::storage::{File, Storage, StorageError};
@@ -66,12 +69,18 @@ pub enum KeyringError {
 pub(crate) struct FoundKeyring {
     pub(super) file: Arc<dyn File>,
     pub(super) header: KeyringHeader,
-    /// Entries that stand.
+    /// It was being replaced when power failed: it stands under the name of the one before.
+    pub(super) is_before: bool,
+    /// The last entry that stands.
     pub(super) keys: u32,
+    /// Keys that are not destroyed nor to be.
+    pub(super) live: Live,
+    /// Entries that stand and are no key of a group and day, nor an erasure.
+    pub(super) lasting: u32,
     /// Where the last byte behind them ends that is not zero.
     used_len: u64,
-    /// Keys whose destruction was begun.
-    pub(super) unfinished: Vec<u32>,
+    /// Places of keys whose destruction was begun.
+    pub(super) unfinished: Vec<u64>,
 }
 
 /// Looks at the keyring without changing anything; `named` is the highest key that a record names.
@@ -80,13 +89,15 @@ pub(crate) fn find(
     names: &[String],
     named: u32,
 ) -> Result<Option<FoundKeyring>, KeyringError> {
-    if !names.iter().any(|name| name == KEYRING) {
+    let is_there = |wanted| names.iter().any(|name| name == wanted);
+    let is_before = !is_there(KEYRING) && is_there(KEYRING_BEFORE);
+    if !is_before && !is_there(KEYRING) {
         return match named {
             0 => Ok(None),
             key => Err(KeyringError::Missing { key }),
         };
     }
-    let file = storage.open(KEYRING)?;
+    let file = storage.open(if is_before { KEYRING_BEFORE } else { KEYRING })?;
     // What an earlier process wrote but never synced must not vanish after it was used here.
     file.sync()?;
     file.forget_cached();
@@ -97,68 +108,86 @@ pub(crate) fn find(
         offset: 0,
         defect,
     })?;
-    let (mut keys, mut proven, mut first_damage) = (0, header.settled.max(named), None);
+    let places = Places::of(&header);
+    // The first place that does not hold what it should.
+    let mut first_damage: Option<(u32, Defect)> = None;
+    let (mut keys, mut id_before, mut proven) = (0, 0, header.settled.max(named));
     let mut used_len = KEYRING_HEADER_LEN as u64;
     let (mut erasures, mut gone) = (Erasures::default(), Vec::new());
-    each_entry(&*file, |id, bytes| {
+    each_entry(&*file, |place, bytes| {
         if bytes.iter().any(|byte| *byte != 0) {
-            used_len = KeyEntry::offset(id) + bytes.len() as u64;
+            used_len = KeyEntry::offset(place) + bytes.len() as u64;
         }
-        match KeyEntry::decode(bytes, id) {
+        match places.decode(place, bytes, id_before) {
             Ok(entry) => {
                 proven = proven.max(entry.settled);
                 if first_damage.is_none() {
-                    keys = id;
+                    (keys, id_before) = (places.last_id(place, &entry), entry.id);
                     erasures.note(&entry);
                     let is_erasure = matches!(entry.purpose, Purpose::Erasure { .. });
                     if !is_erasure && !matches!(entry.secret, Secret::Wrapped(_)) {
-                        gone.push(entry);
+                        gone.push((place, entry));
                     }
                 }
             }
-            Err(defect) => drop(first_damage.get_or_insert(defect)),
+            Err(defect) => drop(first_damage.get_or_insert((place, defect))),
         }
         Ok(())
     })?;
     let mut unfinished = Vec::new();
-    for entry in gone {
+    for (place, entry) in gone {
         if erasures.cover(&entry) {
             if entry.secret == Secret::Torn {
-                unfinished.push(entry.id);
+                unfinished.push(KeyEntry::offset(place));
             }
         } else {
             // Nobody asked for it. The others behind it fall with it.
-            (keys, first_damage) = (entry.id - 1, Some(Defect::SealBroken));
+            (keys, first_damage) = (entry.id - 1, Some((place, Defect::SealBroken)));
             break;
         }
     }
     if keys < proven {
-        let offset = KeyEntry::offset(keys + 1);
+        let damaged = first_damage.as_ref();
+        let next = damaged.map_or_else(|| places.up_to(keys) + 1, |(place, _)| *place);
+        let offset = KeyEntry::offset(next);
         return Err(KeyringError::Damaged {
             key: keys + 1,
             offset,
-            defect: first_damage.unwrap_or(Defect::Truncated {
-                need: offset + KEY_ENTRY_LEN as u64,
-                have: file.len()?,
-            }),
+            defect: match first_damage {
+                Some((_, defect)) => defect,
+                None => Defect::Truncated {
+                    need: offset + KEY_ENTRY_LEN as u64,
+                    have: file.len()?,
+                },
+            },
         });
     }
-    if !erasures.0.is_empty() {
-        each_entry(&*file, |id, bytes| {
-            if id <= keys
-                && let Ok(entry) = KeyEntry::decode(bytes, id)
-                && matches!(entry.secret, Secret::Wrapped(_))
-                && erasures.cover(&entry)
-            {
-                unfinished.push(id);
+    let (mut live, mut lasting, mut id_before) = (Live::default(), 0, 0);
+    each_entry(&*file, |place, bytes| {
+        if let Ok(entry) = places.decode(place, bytes, id_before)
+            && entry.id <= keys
+        {
+            id_before = entry.id;
+            let is_whole = matches!(entry.secret, Secret::Wrapped(_));
+            if is_whole && erasures.cover(&entry) {
+                unfinished.push(KeyEntry::offset(place));
+            } else {
+                live.note(&entry);
+                lasting += u32::from(matches!(
+                    entry.purpose,
+                    Purpose::Node | Purpose::Tenant { .. }
+                ));
             }
-            Ok(())
-        })?;
-    }
+        }
+        Ok(())
+    })?;
     Ok(Some(FoundKeyring {
         file,
         header,
+        is_before,
         keys,
+        live,
+        lasting,
         used_len,
         unfinished,
     }))
@@ -203,13 +232,13 @@ pub(super) fn each_entry(
 ) -> Result<(), StorageError> {
     let len = file.len()?;
     let mut window = Window::new(file, CHUNK_LEN);
-    for id in 1.. {
-        let offset = KeyEntry::offset(id);
+    for place in 1.. {
+        let offset = KeyEntry::offset(place);
         if offset >= len {
             break;
         }
         let bytes = window.bytes(offset, KEY_ENTRY_LEN)?;
-        each(id, bytes)?;
+        each(place, bytes)?;
     }
     Ok(())
 }
@@ -244,14 +273,16 @@ impl FoundKeyring {
         })
     }
 
-    pub(crate) fn into_file(self) -> Arc<dyn File> {
-        self.file
+    /// The file, and where entries stand in it.
+    pub(crate) fn into_file(self) -> (Arc<dyn File>, Places) {
+        let places = Places::of(&self.header);
+        (self.file, places)
     }
 }
 
 /// Overwrites what a crash left behind the last entry that stands.
 pub(super) fn cut(found: &FoundKeyring) -> Result<(), StorageError> {
-    let end = KeyEntry::offset(found.keys + 1);
+    let end = Places::of(&found.header).offset(found.keys + 1);
     if found.used_len <= end {
         return Ok(());
     }

@@ -12,14 +12,16 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::cipher::{Algorithm, Cipher, KeyBytes, cipher};
-use super::found::{FoundKeyring, cut, each_entry};
+use super::found::{CHUNK_LEN, FoundKeyring, cut, each_entry};
+use super::live::Live;
 use super::master::{Draws, MasterKey};
+use super::places::{Found, Places};
 use crate::log::format::{
-    KEY_ENTRY_LEN, KEYRING, KEYRING_HEADER_LEN, KeyEntry, KeyringHeader, Purpose, SECRET_FROM,
-    SECRET_LEN, Secret, Wrapped,
+    KEY_ENTRY_LEN, KEYRING, KEYRING_BEFORE, KEYRING_HEADER_LEN, KeyEntry, KeyringHeader, Purpose,
+    SECRET_FROM, SECRET_LEN, Secret, Wrapped,
 };
-use crate::log::gone::Gone;
-use crate::log::storage::{File, Storage, StorageError, replace};
+use crate::log::gone::{Changed, Gone};
+use crate::log::storage::{File, Storage, StorageError, replace, unfinished};
 use crate::wire::{GroupId, TenantId};
 
 /// Entries preallocated at a time.
@@ -50,7 +52,13 @@ impl Erasure {
             group,
             days,
         } = self.clone();
+        let changed = Changed {
+            tenant,
+            group: Some(group),
+            days: days.clone(),
+        };
         Gone::new(move |of, at, day| (of, at) == (tenant, group) && days.contains(&day))
+            .with_changed(vec![changed])
     }
 }
 
@@ -62,22 +70,21 @@ pub(crate) struct Destroyed {
     pub(crate) more: bool,
 }
 
-/// Live keys of days in a row.
-struct Run {
-    tenant: u32,
-    group: u64,
-    first: i32,
-    last: i32,
-    ids: Vec<u32>,
-}
-
 /// The keyring of a log that is open.
 pub(crate) struct Keyring {
+    storage: Arc<dyn Storage>,
     file: Arc<dyn File>,
+    places: Places,
+    log: [u8; 16],
+    /// Keys of messages that are not destroyed.
+    live: Live,
+    /// Keys that are never destroyed.
+    lasting: u32,
     master: Arc<dyn Cipher>,
     master_id: [u8; 8],
     draws: Draws,
     epoch: u32,
+    /// The last entry's id.
     keys: u32,
     /// Entries that the file has room for.
     room: u32,
@@ -88,18 +95,20 @@ pub(crate) struct Keyring {
 impl Keyring {
     /// Takes over what was found, or begins one: the torn end is cut.
     pub(crate) fn open(
-        storage: &dyn Storage,
+        storage: &Arc<dyn Storage>,
         found: Option<FoundKeyring>,
         log: [u8; 16],
         epoch: u32,
         master: &MasterKey,
         entropy: &[u8; 32],
     ) -> Result<Self, StorageError> {
-        let (file, keys) = match found {
+        let (file, places, keys, live, lasting) = match found {
             Some(found) => {
                 cut(&found)?;
                 shred(&*found.file, &found.unfinished)?;
-                (found.file, found.keys)
+                settle(&**storage, found.is_before)?;
+                let places = Places::of(&found.header);
+                (found.file, places, found.keys, found.live, found.lasting)
             }
             None => {
                 let header = KeyringHeader {
@@ -107,14 +116,21 @@ impl Keyring {
                     log,
                     master: master.id().0,
                     settled: 0,
+                    dropped: 0,
                 };
-                replace(storage, KEYRING, &mut [IoSlice::new(&header.encode())])?;
-                (storage.open(KEYRING)?, 0)
+                replace(&**storage, KEYRING, &mut [IoSlice::new(&header.encode())])?;
+                let (places, live) = (Places::of(&header), Live::default());
+                (storage.open(KEYRING)?, places, 0, live, 0)
             }
         };
         let room = file.len()?.saturating_sub(KEYRING_HEADER_LEN as u64) / KEY_ENTRY_LEN as u64;
         let mut keyring = Self {
+            storage: Arc::clone(storage),
             file,
+            places,
+            log,
+            live,
+            lasting,
             master: master.cipher(),
             master_id: master.id().0,
             draws: Draws::new(entropy, b"data keys"),
@@ -132,8 +148,9 @@ impl Keyring {
         self.keys.saturating_add(1)
     }
 
-    pub(crate) fn file(&self) -> Arc<dyn File> {
-        self.file.clone()
+    /// The file, and where entries stand in it.
+    pub(crate) fn file(&self) -> (Arc<dyn File>, Places) {
+        (self.file.clone(), self.places)
     }
 
     pub(crate) fn master(&self) -> Arc<dyn Cipher> {
@@ -150,6 +167,7 @@ impl Keyring {
         let first = self.next_id();
         let mut bytes = Vec::with_capacity(wanted.len() * KEY_ENTRY_LEN);
         let mut ciphers = Vec::with_capacity(wanted.len());
+        let mut entries = Vec::with_capacity(wanted.len());
         for (id, (purpose, algorithm)) in (first..).zip(wanted) {
             let mut entry = KeyEntry {
                 id,
@@ -165,8 +183,13 @@ impl Keyring {
             entry.secret = wrap(&*self.master, &entry, &key, self.draws.nonce());
             bytes.extend_from_slice(&entry.encode());
             ciphers.push(cipher(*algorithm, &key));
+            entries.push(entry);
         }
         self.append(&bytes)?;
+        for entry in &entries {
+            self.live.note(entry);
+            self.lasting += u32::from(!matches!(entry.purpose, Purpose::GroupDay { .. }));
+        }
         Ok((first, ciphers))
     }
 
@@ -174,10 +197,10 @@ impl Keyring {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         let count = u32::try_from(bytes.len() / KEY_ENTRY_LEN).unwrap_or(u32::MAX);
         let last = self.keys.checked_add(count).ok_or_else(no_space)?;
-        while last > self.room {
+        while self.places.up_to(last) > self.room {
             self.extend()?;
         }
-        let at = KeyEntry::offset(self.next_id());
+        let at = self.places.offset(self.next_id());
         self.file.write_at(&mut [IoSlice::new(bytes)], at)?;
         self.file.sync()?;
         self.keys = last;
@@ -187,7 +210,7 @@ impl Keyring {
     /// Destroys what is gone, durably; what is destroyed already stays so. On a full disk, as much as there
     /// is room to write down.
     pub(crate) fn destroy(&mut self, gone: &Gone, record: u64) -> Result<Destroyed, StorageError> {
-        let mut runs = self.live_runs(gone)?;
+        let mut runs = self.live.gone(gone, GAP_DAYS_MAX);
         self.make_room(runs.len())?;
         let mut fitting = usize::try_from(self.left()).unwrap_or(usize::MAX);
         if self.is_full {
@@ -197,7 +220,7 @@ impl Keyring {
         let more = runs.len() > fitting;
         runs.truncate(fitting);
         let (mut bytes, mut ids) = (Vec::new(), Vec::new());
-        for (id, run) in (self.next_id()..).zip(runs) {
+        for (id, run) in (self.next_id()..).zip(&runs) {
             let entry = KeyEntry {
                 id,
                 purpose: Purpose::Erasure {
@@ -214,59 +237,22 @@ impl Keyring {
                 secret: Secret::Destroyed,
             };
             bytes.extend_from_slice(&entry.encode());
-            ids.extend(run.ids);
+            ids.extend(&run.ids);
         }
         ids.sort_unstable();
         if !ids.is_empty() {
             self.append(&bytes)?;
-            shred(&*self.file, &ids)?;
+            let mut at = Vec::with_capacity(ids.len());
+            for id in &ids {
+                // What is not there any more needs no overwriting.
+                if let Found::Entry(offset, _) = self.places.find(&*self.file, *id)? {
+                    at.push(offset);
+                }
+            }
+            shred(&*self.file, &at)?;
+            self.live.forget_runs(&runs);
         }
         Ok(Destroyed { ids, more })
-    }
-
-    /// Keys that are gone and not destroyed, as days in a row of one group: an erasure names all days
-    /// between its first and its last, and those that stay must not be among them.
-    fn live_runs(&self, gone: &Gone) -> Result<Vec<Run>, StorageError> {
-        let (mut found, keys) = (Vec::new(), self.keys);
-        each_entry(&*self.file, |id, bytes| {
-            if id <= keys
-                && let Ok(entry) = KeyEntry::decode(bytes, id)
-                && entry.secret != Secret::Destroyed
-                && let Purpose::GroupDay { tenant, group, day } = entry.purpose
-                && gone.has(TenantId(tenant), GroupId(group), day)
-            {
-                found.push((tenant, group, day, id));
-            }
-            Ok(())
-        })?;
-        found.sort_unstable();
-        let mut runs: Vec<Run> = Vec::new();
-        for (tenant, group, day, id) in found {
-            match runs.last_mut() {
-                Some(run)
-                    if (run.tenant, run.group) == (tenant, group)
-                        && Self::is_gone_between(gone, run, day) =>
-                {
-                    run.last = day;
-                    run.ids.push(id);
-                }
-                _ => runs.push(Run {
-                    tenant,
-                    group,
-                    first: day,
-                    last: day,
-                    ids: vec![id],
-                }),
-            }
-        }
-        Ok(runs)
-    }
-
-    /// Whether no day between the last of a run and this one stays.
-    fn is_gone_between(gone: &Gone, run: &Run, day: i32) -> bool {
-        let (tenant, group) = (TenantId(run.tenant), GroupId(run.group));
-        let between = run.last.saturating_add(1)..day;
-        between.len() < GAP_DAYS_MAX && between.into_iter().all(|day| gone.has(tenant, group, day))
     }
 
     /// Room for so many entries, unless the disk is full.
@@ -293,7 +279,8 @@ impl Keyring {
     }
 
     fn extend(&mut self) -> Result<(), StorageError> {
-        let room = self.room.max(self.keys).checked_add(ROOM_STEP);
+        let used = self.places.up_to(self.keys);
+        let room = self.room.max(used).checked_add(ROOM_STEP);
         let room = room.ok_or_else(no_space)?;
         self.file.allocate(KeyEntry::offset(room + 1))?;
         self.file.sync()?;
@@ -302,7 +289,84 @@ impl Keyring {
     }
 
     fn left(&self) -> u32 {
-        self.room.saturating_sub(self.keys)
+        self.room.saturating_sub(self.places.up_to(self.keys))
+    }
+
+    /// Entries in the file that are of destroyed keys, or of the erasures that did it.
+    fn dead(&self) -> u32 {
+        let alive = u32::try_from(self.live.len()).unwrap_or(u32::MAX);
+        let used = self.places.up_to(self.keys);
+        used.saturating_sub(alive.saturating_add(self.lasting))
+    }
+
+    /// Whether so many entries are dead, and more than half.
+    pub(crate) fn is_mostly_dead(&self, dead_min: u32) -> bool {
+        let dead = self.dead();
+        dead >= dead_min && dead > self.places.up_to(self.keys) / 2
+    }
+
+    /// Writes the file anew without the entries that are dead, if there are any. Durable on return; the one
+    /// before is there until [`Keyring::settle`]. On a full disk nothing is changed.
+    pub(crate) fn shrink(&mut self) -> Result<bool, StorageError> {
+        let dropped = self.dead();
+        if dropped == 0 {
+            return Ok(false);
+        }
+        let header = KeyringHeader {
+            epoch: self.epoch,
+            log: self.log,
+            master: self.master_id,
+            settled: self.keys,
+            dropped: self.keys - (self.places.up_to(self.keys) - dropped),
+        };
+        let room = header.settled - header.dropped + ROOM_STEP;
+        let new_name = unfinished(KEYRING);
+        let new = self.storage.create(&new_name)?;
+        match new.allocate(KeyEntry::offset(room + 1)) {
+            Err(error) if error.is_no_space() => {
+                drop(new);
+                self.storage.remove(&new_name)?;
+                return Ok(false);
+            }
+            result => result?,
+        }
+        new.write_at(&mut [IoSlice::new(&header.encode())], 0)?;
+        self.copy_alive(&*new)?;
+        new.sync()?;
+        self.storage.rename(KEYRING, KEYRING_BEFORE)?;
+        self.storage.sync()?;
+        self.storage.rename(&new_name, KEYRING)?;
+        self.storage.sync()?;
+        (self.file, self.places) = (new, Places::of(&header));
+        (self.room, self.is_full) = (room, false);
+        Ok(true)
+    }
+
+    /// Overwrites the file before, which nobody reads any more, and removes it.
+    pub(crate) fn settle(&self) -> Result<(), StorageError> {
+        settle(&*self.storage, false)
+    }
+
+    /// Writes what is not dead behind the header of another file.
+    fn copy_alive(&self, new: &dyn File) -> Result<(), StorageError> {
+        let (mut bytes, mut at, mut before) = (Vec::new(), KeyEntry::offset(1), 0);
+        each_entry(&*self.file, |place, entry| {
+            if let Ok(decoded) = self.places.decode(place, entry, before)
+                && decoded.id <= self.keys
+            {
+                before = decoded.id;
+                if decoded.secret != Secret::Destroyed {
+                    bytes.extend_from_slice(entry);
+                }
+            }
+            if bytes.len() >= CHUNK_LEN {
+                new.write_at(&mut [IoSlice::new(&bytes)], at)?;
+                at += bytes.len() as u64;
+                bytes.clear();
+            }
+            Ok(())
+        })?;
+        new.write_at(&mut [IoSlice::new(&bytes)], at)
     }
 
     /// Keys that can still be made on a disk that is full; `None` while it is not.
@@ -319,13 +383,44 @@ pub(crate) fn no_space() -> StorageError {
     }
 }
 
-/// Overwrites the wrapped keys of these entries, in place.
-pub(super) fn shred(file: &dyn File, ids: &[u32]) -> Result<(), StorageError> {
-    for id in ids {
-        let at = KeyEntry::offset(*id) + SECRET_FROM as u64;
+/// Ends the replacement of a keyring: the one before is overwritten, as its keys may be destroyed later,
+/// and removed; or it is the keyring again, where the new one was not in its place yet.
+pub(super) fn settle(storage: &dyn Storage, is_before: bool) -> Result<(), StorageError> {
+    if is_before {
+        storage.rename(KEYRING_BEFORE, KEYRING)?;
+        return storage.sync();
+    }
+    let before = match storage.open(KEYRING_BEFORE) {
+        Err(error) if error.is_not_found() => return Ok(()),
+        before => before?,
+    };
+    overwrite(&*before)?;
+    drop(before);
+    storage.remove(KEYRING_BEFORE)?;
+    storage.sync()
+}
+
+/// Overwrites all of a keyring that another has replaced.
+pub(super) fn overwrite(file: &dyn File) -> Result<(), StorageError> {
+    let (zeros, len) = (vec![0; CHUNK_LEN], file.len()?);
+    for at in (0..len).step_by(CHUNK_LEN) {
+        let some = CHUNK_LEN.min((len - at) as usize);
+        file.write_at(&mut [IoSlice::new(&zeros[..some])], at)?;
+    }
+    file.sync()
+}
+
+/// Overwrites the wrapped keys of the entries at these offsets, in place.
+pub(super) fn shred(file: &dyn File, entries: &[u64]) -> Result<(), StorageError> {
+    for at in entries {
+        let at = at + SECRET_FROM as u64;
         file.write_at(&mut [IoSlice::new(&[0; SECRET_LEN])], at)?;
     }
-    if ids.is_empty() { Ok(()) } else { file.sync() }
+    if entries.is_empty() {
+        Ok(())
+    } else {
+        file.sync()
+    }
 }
 
 pub(super) fn wrap(
@@ -360,11 +455,16 @@ pub(crate) enum Loaded {
 }
 
 /// Reads key `id`.
-pub(crate) fn load(file: &dyn File, master: &dyn Cipher, id: u32) -> Result<Loaded, StorageError> {
-    let mut bytes = [0; KEY_ENTRY_LEN];
-    let read = file.read_at(&mut bytes, KeyEntry::offset(id))?;
-    let Ok(entry) = KeyEntry::decode(&bytes[..read], id) else {
-        return Ok(Loaded::Unusable);
+pub(super) fn load(
+    file: &dyn File,
+    places: Places,
+    master: &dyn Cipher,
+    id: u32,
+) -> Result<Loaded, StorageError> {
+    let entry = match places.find(file, id)? {
+        Found::Entry(_, entry) => entry,
+        Found::LeftOut => return Ok(Loaded::Destroyed),
+        Found::Unusable => return Ok(Loaded::Unusable),
     };
     let wrapped = match (&entry.secret, entry.purpose) {
         (_, Purpose::Erasure { .. }) | (Secret::Torn, _) => return Ok(Loaded::Unusable),

@@ -12,7 +12,9 @@
 mod cipher;
 mod found;
 mod keyring;
+mod live;
 mod master;
+mod places;
 mod rewrap;
 mod sealing;
 #[cfg(test)]

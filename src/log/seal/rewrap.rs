@@ -3,8 +3,9 @@
 use std::io::IoSlice;
 
 use super::found::{CHUNK_LEN, KeyringError, each_entry, find};
-use super::keyring::{shred, unwrap, wrap};
+use super::keyring::{overwrite, settle, shred, unwrap, wrap};
 use super::master::{Draws, MasterKey};
+use super::places::Places;
 use crate::log::format::{Defect, KEYRING, KeyEntry, KeyringHeader, Secret};
 use crate::log::storage::{Storage, unfinished};
 use crate::log::survey::{Scope, survey};
@@ -34,6 +35,7 @@ pub fn rewrap(
     }
     found.check_master(Some(old))?;
     shred(&*found.file, &found.unfinished)?;
+    settle(storage, found.is_before)?;
     let (old, cipher, mut draws) = (old.cipher(), new.cipher(), Draws::new(&entropy, b"rewrap"));
     let target = storage.create(&unfinished(KEYRING))?;
     let header = KeyringHeader {
@@ -43,19 +45,21 @@ pub fn rewrap(
     };
     target.write_at(&mut [IoSlice::new(&header.encode())], 0)?;
     let (mut bytes, mut at, mut lost) = (Vec::new(), KeyEntry::offset(1), None);
-    each_entry(&*found.file, |id, entry| {
-        let Ok(mut entry) = KeyEntry::decode(entry, id) else {
+    let (places, mut before) = (Places::of(&found.header), 0);
+    each_entry(&*found.file, |place, entry| {
+        let Ok(mut entry) = places.decode(place, entry, before) else {
             return Ok(());
         };
-        if id > found.keys {
+        if entry.id > found.keys {
             return Ok(());
         }
+        before = entry.id;
         if let Secret::Wrapped(wrapped) = entry.secret {
             let key = unwrap(&*old, &entry, &wrapped);
             entry.master = new.id().0;
             match key {
                 Some(key) => entry.secret = wrap(&*cipher, &entry, &key, draws.nonce()),
-                None => drop(lost.get_or_insert(id)),
+                None => drop(lost.get_or_insert((place, entry.id))),
             }
         }
         bytes.extend_from_slice(&entry.encode());
@@ -66,11 +70,11 @@ pub fn rewrap(
         }
         Ok(())
     })?;
-    if let Some(key) = lost {
+    if let Some((place, key)) = lost {
         storage.remove(&unfinished(KEYRING))?;
         return Err(KeyringError::Damaged {
             key,
-            offset: KeyEntry::offset(key),
+            offset: KeyEntry::offset(place),
             defect: Defect::SealBroken,
         });
     }
@@ -78,13 +82,5 @@ pub fn rewrap(
     target.sync()?;
     storage.rename(&unfinished(KEYRING), KEYRING)?;
     storage.sync()?;
-    let zeros = vec![0; CHUNK_LEN];
-    let len = found.file.len()?;
-    for at in (0..len).step_by(CHUNK_LEN) {
-        let some = CHUNK_LEN.min((len - at) as usize);
-        found
-            .file
-            .write_at(&mut [IoSlice::new(&zeros[..some])], at)?;
-    }
-    Ok(found.file.sync()?)
+    Ok(overwrite(&*found.file)?)
 }

@@ -180,6 +180,23 @@ impl Sealing {
         Ok(destroyed)
     }
 
+    /// Writes the keyring anew without what is dead; readers go on with the new file.
+    pub(crate) fn shrink(&mut self) -> Result<bool, StorageError> {
+        // Asked of the first entry, which a reader must not look for in a file that is overwritten.
+        self.vault.sealed_from()?;
+        let shrunk = self.keyring.shrink()?;
+        if shrunk {
+            self.vault.replace(self.keyring.file());
+            self.keyring.settle()?;
+        }
+        Ok(shrunk)
+    }
+
+    /// Whether so many entries of the keyring, and more than half, are of destroyed keys.
+    pub(crate) fn is_mostly_dead(&self, dead_min: u32) -> bool {
+        self.keyring.is_mostly_dead(dead_min)
+    }
+
     /// For when nobody waits: preallocates what is missing, on a disk that was full too.
     pub(crate) fn top_up(&mut self) -> Result<(), StorageError> {
         self.keyring.top_up()

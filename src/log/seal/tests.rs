@@ -1,5 +1,7 @@
 //! Sealed bytes as docs/log.md has them, and what becomes of them when any bit changes.
 
+mod many;
+
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex};
 
@@ -8,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::cipher::cipher;
 use super::master::Draws;
+use super::places::Places;
 use super::*;
 use crate::log::format::{
     Defect, Frame, FrameKeys, FrameSeal, KeyEntry, KeyringHeader, Purpose, Secret, Wrapped,
@@ -104,7 +107,7 @@ fn vault(entries: &[KeyEntry]) -> Vault {
         file.write_at(&mut [IoSlice::new(&entry.encode())], at)
             .expect("it is written");
     }
-    Vault::new(file, master().cipher())
+    Vault::new((file, Places::default()), master().cipher())
 }
 
 fn entries(algorithm: Algorithm) -> [KeyEntry; 2] {
@@ -147,6 +150,12 @@ fn sealed_bytes_are_those_of_the_documentation() {
         log: [0x10; 16],
         master: master().id().0,
         settled: 1,
+        dropped: 0,
+    };
+    let shrunk = KeyringHeader {
+        settled: 5,
+        dropped: 3,
+        ..keyring
     };
     let live = entries(Algorithm::Aes256Gcm)[1];
     let destroyed = KeyEntry {
@@ -169,6 +178,10 @@ fn sealed_bytes_are_those_of_the_documentation() {
         ("AES-256-GCM frame", sealed(Algorithm::Aes256Gcm)),
         ("SM4-GCM frame", sealed(Algorithm::Sm4Gcm)),
         ("keyring header", keyring.encode().to_vec()),
+        (
+            "header of a keyring with entries left out",
+            shrunk.encode().to_vec(),
+        ),
         ("key entry", live.encode().to_vec()),
         ("destroyed key entry", destroyed.encode().to_vec()),
         ("erasure entry", erasure.encode().to_vec()),
@@ -346,6 +359,7 @@ fn every_bit_of_a_key_entry_is_checked() {
         log: [2; 16],
         master: [3; 8],
         settled: 4,
+        dropped: 3,
     };
     assert_eq!(KeyringHeader::decode(&header.encode()), Ok(header));
     for bit in 0..header.encode().len() * 8 {
@@ -397,7 +411,7 @@ fn a_frame_whose_view_key_is_destroyed_keeps_its_events_and_its_leaf() {
 #[test]
 fn a_vault_forgets_keys_that_are_destroyed() {
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
-    let keyring = Keyring::open(&*storage, None, [1; 16], 1, &master(), &[2; 32]);
+    let keyring = Keyring::open(&storage, None, [1; 16], 1, &master(), &[2; 32]);
     let encryption = Encryption::new(master());
     let keyring = keyring.expect("memory does not fail");
     let mut sealing = Sealing::new(encryption, keyring, 0, &[2; 32]).expect("a node key");

@@ -10,6 +10,7 @@ use super::cipher::{Cipher, Part, nonce};
 use super::found::{KeyringError, find};
 use super::keyring::{Loaded, load};
 use super::master::MasterKey;
+use super::places::Places;
 use crate::log::format::{Defect, Frame, FrameLock, KEY_ENTRY_LEN, KeyEntry};
 use crate::log::storage::{File, Storage, StorageError};
 
@@ -25,24 +26,26 @@ pub(crate) struct Unsealed {
 
 /// Where keys are opened.
 pub(crate) struct Vault {
-    file: Arc<dyn File>,
     master: Arc<dyn Cipher>,
     open: Mutex<Open>,
     sealed_from: OnceLock<u64>,
 }
 
 struct Open {
+    file: Arc<dyn File>,
+    places: Places,
     keys: LruCache<u32, Arc<dyn Cipher>>,
     /// Raised when keys are destroyed: what was loaded before must not be kept after.
     destructions: u64,
 }
 
 impl Vault {
-    pub(crate) fn new(file: Arc<dyn File>, master: Arc<dyn Cipher>) -> Self {
+    pub(crate) fn new((file, places): (Arc<dyn File>, Places), master: Arc<dyn Cipher>) -> Self {
         Self {
-            file,
             master,
             open: Mutex::new(Open {
+                file,
+                places,
                 keys: LruCache::new(OPEN_MAX),
                 destructions: 0,
             }),
@@ -57,7 +60,9 @@ impl Vault {
             return Ok(*record);
         }
         let mut bytes = [0; KEY_ENTRY_LEN];
-        let read = self.file.read_at(&mut bytes, KeyEntry::offset(1))?;
+        // The node's first key is never left out.
+        let file = self.lock().file.clone();
+        let read = file.read_at(&mut bytes, KeyEntry::offset(1))?;
         match KeyEntry::decode(&bytes[..read], 1) {
             Ok(first) => Ok(*self.sealed_from.get_or_init(|| first.record)),
             // None was made yet.
@@ -81,6 +86,12 @@ impl Vault {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Reads from another file from here on.
+    pub(crate) fn replace(&self, (file, places): (Arc<dyn File>, Places)) {
+        let mut open = self.lock();
+        (open.file, open.places) = (file, places);
+    }
+
     /// Keeps a key that was just made.
     pub(crate) fn keep(&self, id: u32, cipher: Arc<dyn Cipher>) {
         self.lock().keys.put(id, cipher);
@@ -97,21 +108,27 @@ impl Vault {
 
     /// Key `id`, open.
     pub(crate) fn key(&self, id: u32) -> Result<Loaded, StorageError> {
-        let before = {
+        loop {
+            let (file, places, before) = {
+                let mut open = self.lock();
+                if let Some(cipher) = open.keys.get(&id) {
+                    return Ok(Loaded::Open(cipher.clone()));
+                }
+                (open.file.clone(), open.places, open.destructions)
+            };
+            let loaded = load(&*file, places, &*self.master, id)?;
             let mut open = self.lock();
-            if let Some(cipher) = open.keys.get(&id) {
-                return Ok(Loaded::Open(cipher.clone()));
+            if !Arc::ptr_eq(&open.file, &file) {
+                // It was replaced meanwhile, and may have been read when it was overwritten.
+                continue;
             }
-            open.destructions
-        };
-        let loaded = load(&*self.file, &*self.master, id)?;
-        if let Loaded::Open(cipher) = &loaded {
-            let mut open = self.lock();
-            if open.destructions == before {
+            if let Loaded::Open(cipher) = &loaded
+                && open.destructions == before
+            {
                 open.keys.put(id, cipher.clone());
             }
+            return Ok(loaded);
         }
-        Ok(loaded)
     }
 
     /// Opens both parts of a frame, or only the events where the view is not wanted.
