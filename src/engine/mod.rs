@@ -29,6 +29,7 @@ mod pull;
 mod record;
 mod recovery;
 mod removal;
+mod route;
 #[cfg(feature = "search")]
 mod search;
 mod searches;

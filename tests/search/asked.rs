@@ -14,8 +14,8 @@ use throng::engine::{
 use throng::log::storage::Faulty;
 use throng::log::{Chunked, Config, Log, Memory, Storage};
 use throng::model::command::{
-    Actor, ArchiveFoundV1, DeleteMessageV1, EraseContentV1, PlaceHoldV1, Reply, SearchArchiveV1,
-    SearchGrantedV1, TaggedCommand,
+    Actor, AnnounceV1, ArchiveFoundV1, DeleteMessageV1, EraseContentV1, PlaceHoldV1, Reply,
+    SearchArchiveV1, SearchGrantedV1, TaggedCommand,
 };
 use throng::model::event::{self, Event};
 use throng::wire::{DeviceId, GroupId, PersonId, Timestamp};
@@ -223,8 +223,12 @@ fn erased_content_leaves_the_index_and_what_is_held_stays() {
     for (id, group) in [(1, gone), (2, held)] {
         let text = format!("机密 secretof{}", group.0);
         town.say(group, town.people[0], id, &text).unwrap();
+        let text = format!("公告 noticeof{}", group.0);
+        let announce = AnnounceV1 { group, text };
+        town.call(TaggedCommand::Announce(announce)).unwrap();
     }
     indexed(&town.engine);
+    assert_eq!(found(&town, "公告").len(), 2);
     town.clock.advance(DAY_US as u64);
     town.say(gone, town.people[0], 3, "tomorrow").unwrap();
     let reason = || "a request of the person concerned".to_owned();
@@ -247,6 +251,7 @@ fn erased_content_leaves_the_index_and_what_is_held_stays() {
     let _ = town.call(erase(held));
     indexed(&town.engine);
     assert_eq!(found(&town, "机密"), [format!("机密 secretof{}", held.0)]);
+    assert_eq!(found(&town, "公告"), [format!("公告 noticeof{}", held.0)]);
     assert_eq!(found(&town, "tomorrow"), ["tomorrow"]);
     let tenant = town.tenant;
     town.engine.close().unwrap();
@@ -254,6 +259,7 @@ fn erased_content_leaves_the_index_and_what_is_held_stays() {
     let knows = |word: &str| index.knows(tenant, word).unwrap();
     assert!(!knows(&format!("secretof{}", gone.0)) && knows("tomorrow"));
     assert!(knows(&format!("secretof{}", held.0)));
+    assert!(!knows(&format!("noticeof{}", gone.0)) && knows(&format!("noticeof{}", held.0)));
 }
 
 #[test]

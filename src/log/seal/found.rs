@@ -172,7 +172,7 @@ pub(crate) fn find(
             if is_whole && erasures.cover(&entry) {
                 unfinished.push(KeyEntry::offset(place));
             } else {
-                live.note(&entry);
+                live.note(place, &entry);
                 lasting += u32::from(matches!(
                     entry.purpose,
                     Purpose::Node | Purpose::Tenant { .. }

@@ -187,7 +187,7 @@ impl Keyring {
         }
         self.append(&bytes)?;
         for entry in &entries {
-            self.live.note(entry);
+            self.live.note(self.places.up_to(entry.id), entry);
             self.lasting += u32::from(!matches!(entry.purpose, Purpose::GroupDay { .. }));
         }
         Ok((first, ciphers))
@@ -237,20 +237,15 @@ impl Keyring {
                 secret: Secret::Destroyed,
             };
             bytes.extend_from_slice(&entry.encode());
-            ids.extend(&run.ids);
+            ids.extend(run.keys.iter().map(|key| key.id));
         }
         ids.sort_unstable();
         if !ids.is_empty() {
             self.append(&bytes)?;
-            let mut at = Vec::with_capacity(ids.len());
-            for id in &ids {
-                // What is not there any more needs no overwriting.
-                if let Found::Entry(offset, _) = self.places.find(&*self.file, *id)? {
-                    at.push(offset);
-                }
-            }
+            let keys = runs.iter().flat_map(|run| &run.keys);
+            let at: Vec<_> = keys.map(|key| KeyEntry::offset(key.place)).collect();
             shred(&*self.file, &at)?;
-            self.live.forget_runs(&runs);
+            self.live.forget(&runs);
         }
         Ok(Destroyed { ids, more })
     }
@@ -331,13 +326,19 @@ impl Keyring {
             result => result?,
         }
         new.write_at(&mut [IoSlice::new(&header.encode())], 0)?;
-        self.copy_alive(&*new)?;
+        let (copied, live) = self.copy_alive(&*new)?;
+        if copied != header.settled - header.dropped {
+            // Some entry has changed under us: the next open names it.
+            drop(new);
+            self.storage.remove(&new_name)?;
+            return Ok(false);
+        }
         new.sync()?;
         self.storage.rename(KEYRING, KEYRING_BEFORE)?;
         self.storage.sync()?;
         self.storage.rename(&new_name, KEYRING)?;
         self.storage.sync()?;
-        (self.file, self.places) = (new, Places::of(&header));
+        (self.file, self.places, self.live) = (new, Places::of(&header), live);
         (self.room, self.is_full) = (room, false);
         Ok(true)
     }
@@ -347,16 +348,20 @@ impl Keyring {
         settle(&*self.storage, false)
     }
 
-    /// Writes what is not dead behind the header of another file.
-    fn copy_alive(&self, new: &dyn File) -> Result<(), StorageError> {
+    /// Writes what is not dead behind the header of another file: how many entries, and which keys of
+    /// messages where.
+    fn copy_alive(&self, new: &dyn File) -> Result<(u32, Live), StorageError> {
         let (mut bytes, mut at, mut before) = (Vec::new(), KeyEntry::offset(1), 0);
+        let (mut copied, mut live) = (0, Live::default());
         each_entry(&*self.file, |place, entry| {
             if let Ok(decoded) = self.places.decode(place, entry, before)
                 && decoded.id <= self.keys
             {
                 before = decoded.id;
-                if decoded.secret != Secret::Destroyed {
+                if matches!(decoded.secret, Secret::Wrapped(_)) {
                     bytes.extend_from_slice(entry);
+                    copied += 1;
+                    live.note(copied, &decoded);
                 }
             }
             if bytes.len() >= CHUNK_LEN {
@@ -366,7 +371,8 @@ impl Keyring {
             }
             Ok(())
         })?;
-        new.write_at(&mut [IoSlice::new(&bytes)], at)
+        new.write_at(&mut [IoSlice::new(&bytes)], at)?;
+        Ok((copied, live))
     }
 
     /// Keys that can still be made on a disk that is full; `None` while it is not.
@@ -462,7 +468,7 @@ pub(super) fn load(
     id: u32,
 ) -> Result<Loaded, StorageError> {
     let entry = match places.find(file, id)? {
-        Found::Entry(_, entry) => entry,
+        Found::Entry(entry) => entry,
         Found::LeftOut => return Ok(Loaded::Destroyed),
         Found::Unusable => return Ok(Loaded::Unusable),
     };

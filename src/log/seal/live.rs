@@ -1,7 +1,7 @@
 //! Which keys of messages are not destroyed, in memory: what an expiry takes follows from what it destroys,
 //! not from how many keys there are.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::log::format::{KeyEntry, Purpose, Secret};
 use crate::log::gone::Gone;
@@ -10,9 +10,9 @@ use crate::wire::{GroupId, TenantId};
 /// One key: its tenant, UTC day, group and id. In this order, so that what expires stands together.
 type Key = (u32, i32, u64, u32);
 
-/// The live keys of groups and days; about 40 bytes each.
+/// The live keys of groups and days, and at which place of the file each stands; about 40 bytes each.
 #[derive(Default, Debug)]
-pub(super) struct Live(BTreeSet<Key>);
+pub(super) struct Live(BTreeMap<Key, u32>);
 
 /// Live keys of one group, of days in a row.
 #[derive(PartialEq, Eq, Debug)]
@@ -21,27 +21,33 @@ pub(super) struct Run {
     pub(super) group: u64,
     pub(super) first: i32,
     pub(super) last: i32,
-    pub(super) ids: Vec<u32>,
+    pub(super) keys: Vec<Placed>,
+}
+
+/// One of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Placed {
+    day: i32,
+    pub(super) id: u32,
+    /// Where it stands in the file.
+    pub(super) place: u32,
 }
 
 impl Live {
     /// Notes a key that can be opened.
-    pub(super) fn note(&mut self, entry: &KeyEntry) {
+    pub(super) fn note(&mut self, place: u32, entry: &KeyEntry) {
         if let (Purpose::GroupDay { tenant, group, day }, Secret::Wrapped(_)) =
             (entry.purpose, entry.secret)
         {
-            self.0.insert((tenant, day, group, entry.id));
+            self.0.insert((tenant, day, group, entry.id), place);
         }
     }
 
     /// Runs whose keys are destroyed.
-    pub(super) fn forget_runs(&mut self, runs: &[Run]) {
+    pub(super) fn forget(&mut self, runs: &[Run]) {
         for run in runs {
-            let (tenant, group) = (run.tenant, run.group);
-            let found = self.of_group(tenant, group, run.first, run.last);
-            let destroyed = found.filter(|key| run.ids.contains(&key.3));
-            for key in destroyed.collect::<Vec<_>>() {
-                self.0.remove(&key);
+            for key in &run.keys {
+                self.0.remove(&(run.tenant, key.day, run.group, key.id));
             }
         }
     }
@@ -57,14 +63,14 @@ impl Live {
         group: u64,
         first: i32,
         last: i32,
-    ) -> impl Iterator<Item = Key> + '_ {
+    ) -> impl Iterator<Item = (Key, u32)> + '_ {
         let mut from = Some((tenant, first, group, 0));
         let until = (tenant, last, group, u32::MAX);
         std::iter::from_fn(move || {
             loop {
                 let start = from.filter(|start| *start <= until)?;
-                let found = *self.0.range(start..=until).next()?;
-                let (_, day, of, id) = found;
+                let (found, place) = self.0.range(start..=until).next()?;
+                let (_, day, of, id) = *found;
                 let next_day = day.checked_add(1).map(|day| (tenant, day, group, 0));
                 match of.cmp(&group) {
                     std::cmp::Ordering::Less => from = Some((tenant, day, group, 0)),
@@ -74,7 +80,7 @@ impl Live {
                             Some(id) => Some((tenant, day, group, id)),
                             None => next_day,
                         };
-                        return Some(found);
+                        return Some((*found, *place));
                     }
                 }
             }
@@ -87,15 +93,16 @@ impl Live {
     pub(super) fn gone(&self, gone: &Gone, gap_days_max: usize) -> Vec<Run> {
         let is_gone =
             |(tenant, day, group, _): &Key| gone.has(TenantId(*tenant), GroupId(*group), *day);
-        let mut found: Vec<(u32, u64, i32, u32)> = Vec::new();
-        let mut add = |key: Key| {
+        let mut found: Vec<(u32, u64, i32, u32, u32)> = Vec::new();
+        let mut add = |(key, place): (Key, u32)| {
             let (tenant, day, group, id) = key;
             if is_gone(&key) {
-                found.push((tenant, group, day, id));
+                found.push((tenant, group, day, id, place));
             }
         };
+        let pair = |(key, place): (&Key, &u32)| (*key, *place);
         match gone.changed() {
-            None => self.0.iter().copied().for_each(&mut add),
+            None => self.0.iter().map(pair).for_each(&mut add),
             Some(changed) => {
                 for of in changed {
                     let (tenant, first, last) = (of.tenant.0, *of.days.start(), *of.days.end());
@@ -109,7 +116,7 @@ impl Live {
                         }
                         None => {
                             let days = (tenant, first, 0, 0)..=(tenant, last, u64::MAX, u32::MAX);
-                            self.0.range(days).copied().for_each(&mut add);
+                            self.0.range(days).map(pair).for_each(&mut add);
                         }
                     }
                 }
@@ -118,21 +125,22 @@ impl Live {
         found.sort_unstable();
         found.dedup();
         let mut runs: Vec<Run> = Vec::new();
-        for (tenant, group, day, id) in found {
+        for (tenant, group, day, id, place) in found {
+            let key = Placed { day, id, place };
             match runs.last_mut() {
                 Some(run)
                     if (run.tenant, run.group) == (tenant, group)
                         && is_gone_between(gone, run, day, gap_days_max) =>
                 {
                     run.last = day;
-                    run.ids.push(id);
+                    run.keys.push(key);
                 }
                 _ => runs.push(Run {
                     tenant,
                     group,
                     first: day,
                     last: day,
-                    ids: vec![id],
+                    keys: vec![key],
                 }),
             }
         }

@@ -72,7 +72,7 @@ impl Places {
         if self.dropped == 0 || id > self.settled {
             let offset = self.offset(id);
             let entry = at(offset)?.filter(|entry| entry.id == id);
-            return Ok(entry.map_or(Found::Unusable, |entry| Found::Entry(offset, entry)));
+            return Ok(entry.map_or(Found::Unusable, Found::Entry));
         }
         let (mut low, mut high) = (1, self.kept());
         while low <= high {
@@ -84,7 +84,7 @@ impl Places {
             match entry.id.cmp(&id) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle - 1,
-                std::cmp::Ordering::Equal => return Ok(Found::Entry(offset, entry)),
+                std::cmp::Ordering::Equal => return Ok(Found::Entry(entry)),
             }
         }
         Ok(Found::LeftOut)
@@ -93,8 +93,8 @@ impl Places {
 
 /// An entry that was looked for.
 pub(super) enum Found {
-    /// Where it stands.
-    Entry(u64, KeyEntry),
+    /// Itself.
+    Entry(KeyEntry),
     /// It was left out: destroyed.
     LeftOut,
     /// Not there, or damaged.

@@ -163,7 +163,7 @@ tagged_enum! {
         InvitationDeclined(InvitationDeclinedV1) = 0x142,
         /// A group has other settings.
         GroupConfigured(GroupConfiguredV1) = 0x143,
-        /// A group has another announcement.
+        /// A group has another announcement: its text is the record's view.
         Announced(AnnouncedV1) = 0x144,
         /// A member is silent, or is not any more.
         MemberMuted(MemberMutedV1) = 0x145,

@@ -139,8 +139,8 @@ fn erased_history_is_a_gap_and_its_mails_say_nothing() {
         bytes.any(|bytes| bytes.windows(text.len()).any(|it| it == text.as_bytes()))
     };
     let before = exported();
-    // As a line has it, and as a mail does.
-    let said = ["旧消息", "b2xkZXI="];
+    // As a line has it, and as a mail does; and an announcement.
+    let said = ["旧消息", "b2xkZXI=", "公告"];
     assert!(said.iter().all(|text| is_in(&before, text)));
     let before = read(&before);
 

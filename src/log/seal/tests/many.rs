@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::super::found::{each_entry, find};
 use super::super::keyring::{Keyring, Loaded};
-use super::super::live::Live;
+use super::super::live::{Live, Run};
 use super::super::{Algorithm, Vault};
 use super::master;
 use crate::log::format::{KeyEntry, Purpose, Secret, Wrapped};
@@ -158,7 +158,7 @@ proptest! {
         let ranges: Vec<Range> = ranges.into_iter().map(|(of, group, first, more)| (of, group, first, first + more)).collect();
         let mut live = Live::default();
         for (id, key) in (1..).zip(&keys) {
-            live.note(&entry(id, *key));
+            live.note(id, &entry(id, *key));
         }
         let changed = ranges.iter().map(|(tenant, group, first, last)| Changed {
             tenant: TenantId(*tenant),
@@ -179,7 +179,12 @@ proptest! {
         let everywhere = live.gone(&gone, 1_000);
         let runs = live.gone(&gone.with_changed(changed), 1_000);
         prop_assert_eq!(&runs, &everywhere);
-        let ids: BTreeSet<u32> = runs.iter().flat_map(|run| run.ids.iter().copied()).collect();
+        let keys_of = |runs: &[Run]| -> Vec<(u32, u32)> {
+            let keys = runs.iter().flat_map(|run| &run.keys);
+            keys.map(|key| (key.id, key.place)).collect()
+        };
+        prop_assert!(keys_of(&runs).iter().all(|(id, place)| id == place), "each in its place");
+        let ids: BTreeSet<u32> = keys_of(&runs).into_iter().map(|(id, _)| id).collect();
         prop_assert_eq!(&ids, &naive);
         for (id, (tenant, group, day)) in (1..).zip(&keys) {
             let covered = runs.iter().any(|run| {
@@ -187,10 +192,10 @@ proptest! {
             });
             prop_assert_eq!(covered, naive.contains(&id));
         }
-        live.forget_runs(&runs);
+        live.forget(&runs);
         prop_assert_eq!(live.len(), keys.len() - naive.len());
         let left = live.gone(&Gone::new(|_, _, _| true), 1_000);
-        let mut left = left.iter().flat_map(|run| &run.ids);
-        prop_assert!(left.all(|id| !naive.contains(id)), "destroyed and live");
+        let left = keys_of(&left);
+        prop_assert!(left.iter().all(|(id, _)| !naive.contains(id)), "destroyed and live");
     }
 }
