@@ -88,7 +88,7 @@ fn run(disk: &Faulty, seed: u64, model: &mut Model) {
             }
             settle(model, key);
         }
-        if random.below(4) == 0 && log.shrink_keyring().is_err() {
+        if random.below(12) == 0 && log.shrink_keyring().is_err() {
             return;
         }
         if random.below(3) == 0 && log.idle().is_err() {
