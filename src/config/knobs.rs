@@ -446,6 +446,15 @@ sections! {
         /// Where they are written, each to a folder of its own. From the data directory unless
         /// absolute. Empty to write none: `throng archive export` does then, while no server runs.
         directory: PathBuf = "exports", costs "room for what is exported, in plain text: in JSON Lines and once more as mail";
+        /// What stays free on their disk, which is often the log's own: an export that would leave less
+        /// stops, is logged and counted as a failure, and goes on by itself once there is room. 0 lets
+        /// exports fill the disk, and then the log refuses what everybody says.
+        disk_margin_bytes: ByteSize = "1 GiB" in "0 B" to "100 TiB",
+        costs "so much of the disk that no export uses";
+        /// Records between two times that it is made durable how far an export has got: what a restart
+        /// does again at most.
+        durable_every_records: u64 = "50000" in "100" to "100000000",
+        costs "the less, the more syncs of the exports' disk, about five each time";
     }
 
     /// Search in the archive by those entitled (docs/archive.md). Needs a build with `--features search`.

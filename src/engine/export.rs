@@ -70,6 +70,7 @@ pub(super) enum ExporterError {
 
 pub(crate) struct Exporter {
     pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) settings: Settings,
     /// What is published of the log, where it is.
     pub(crate) published: Option<(Arc<dyn Storage>, VerifyingKey)>,
     pub(crate) reader: Reader,
@@ -180,7 +181,7 @@ impl Exporter {
                 storage: &**storage,
                 key,
             }),
-            settings: Settings::default(),
+            settings: self.settings,
         };
         let exported = job.run(&mut |progress| self.note(progress));
         self.counters.export_permille.store(0, Ordering::Relaxed);

@@ -305,6 +305,7 @@ impl Parts {
         });
         let exporter = options.exports.map(|storage| Exporter {
             storage,
+            settings: options.export,
             published,
             reader: reader.clone(),
             door: door.clone(),

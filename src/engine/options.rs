@@ -63,6 +63,8 @@ pub struct Options {
     /// Where granted exports go, each to a folder `tenant-<T>-export-<N>/`; without it they wait for
     /// `throng archive export`, or for an engine that has it.
     pub exports: Option<Arc<dyn Storage>>,
+    /// How they are made.
+    pub export: crate::archive::export::Settings,
     /// Indexes the archive, to be searched by those entitled; without it nothing is indexed.
     #[cfg(feature = "search")]
     pub search: Option<super::Searching>,
@@ -88,6 +90,7 @@ impl Default for Options {
             call_timeout: Duration::from_secs(10),
             transparency: None,
             exports: None,
+            export: crate::archive::export::Settings::default(),
             #[cfg(feature = "search")]
             search: None,
             on_failure: None,

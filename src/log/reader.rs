@@ -170,6 +170,27 @@ impl Reader {
     /// Records from `from` on, in order, of about `bytes_max` together: at least one, and none only
     /// where nothing more is durable.
     pub fn read(&self, from: RecordNumber, bytes_max: usize) -> Result<Vec<Record>, ReadError> {
+        self.read_noting(from, bytes_max, &mut |_| {})
+    }
+
+    /// As [`Self::read`], each record with its commitment, which costs hashing it.
+    pub(crate) fn read_committed(
+        &self,
+        from: RecordNumber,
+        bytes_max: usize,
+    ) -> Result<(Vec<Record>, Vec<[u8; 32]>), ReadError> {
+        let mut commitments = Vec::new();
+        let note = &mut |frame: &Frame<'_>| commitments.push(frame.commitment());
+        let records = self.read_noting(from, bytes_max, note)?;
+        Ok((records, commitments))
+    }
+
+    fn read_noting(
+        &self,
+        from: RecordNumber,
+        bytes_max: usize,
+        note: &mut dyn FnMut(&Frame<'_>),
+    ) -> Result<Vec<Record>, ReadError> {
         let (mut records, mut bytes, mut next) = (Vec::new(), 0, from.0);
         let (durable, opener) = (self.shared.durable(), self.opener());
         while next < durable && (records.is_empty() || bytes < bytes_max) {
@@ -179,7 +200,7 @@ impl Reader {
                 walk.skip()?;
             }
             while next < end.min(durable) && (records.is_empty() || bytes < bytes_max) {
-                let record = walk.record(&opener)?;
+                let record = walk.record(&opener, note)?;
                 bytes += record.len();
                 records.push(record);
                 next += 1;
@@ -353,9 +374,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn record(&mut self, opener: &Opener<'_>) -> Result<Record, ReadError> {
+    fn record(
+        &mut self,
+        opener: &Opener<'_>,
+        note: &mut dyn FnMut(&Frame<'_>),
+    ) -> Result<Record, ReadError> {
         let (segment, place) = (self.segment, self.place);
         let frame = self.frame()?;
+        note(&frame);
         let record = opener.open(&frame);
         record.map_err(|why| why.at(segment, place.offset.into(), place.record))
     }

@@ -19,7 +19,8 @@ use throng::model::command::{
     Actor, AddPeopleV1, Command, CreateGroupV1, DecideApprovalV1, ExportScopeV1, GroupKind,
     NewPersonV1, OrgRole, PersonKind, Reply, RequestExportV1, TaggedCommand as T,
 };
-use throng::wire::{ClientMessageId, DeviceId, PersonId, TenantId, Timestamp};
+use throng::model::event::{Event, decode_all};
+use throng::wire::{ClientMessageId, DeviceId, PersonId, RecordNumber, TenantId, Timestamp};
 
 const TENANT: TenantId = TenantId(1);
 
@@ -60,6 +61,10 @@ fn open(data: &Path) -> Engine {
 
 /// A group that talks, and one export of everything that two super admins have agreed on.
 fn granted(data: &Path) {
+    granted_after(data, 40);
+}
+
+fn granted_after(data: &Path, messages: u128) {
     bootstrapped(data);
     let engine = open(data);
     let add = AddPeopleV1 {
@@ -80,10 +85,14 @@ fn granted(data: &Path) {
     let Reply::GroupCreated(created) = ask(&engine, first, T::CreateGroup(create)) else {
         panic!("a group")
     };
-    for id in 1..=40 {
+    let said = (1..=messages).map(|id| {
         let said = format!("message number {id} of them");
         let message = Message::text(created.group, first, ClientMessageId(id), &said);
-        engine.publish(TENANT, &message).unwrap().wait().unwrap();
+        engine.publish(TENANT, &message).unwrap()
+    });
+    // All at once, then each is waited for.
+    for ticket in said.collect::<Vec<_>>() {
+        ticket.wait().unwrap();
     }
     let scope = ExportScopeV1 {
         groups: Vec::new(),
@@ -249,4 +258,90 @@ fn a_server_exports_by_itself_what_was_granted_and_records_it() {
         "log/lock/x",
     ]);
     assert_eq!(refused.status.code(), Some(CANNOT_RUN));
+}
+
+/// Up to which record an export is durably written, as its state says; 0 before there is any.
+fn written_up_to(folder: &Path) -> u64 {
+    let Ok(state) = fs::read(folder.join("export.state")) else {
+        return 0;
+    };
+    let state: serde_json::Value = serde_json::from_slice(&state).unwrap();
+    state["next"].as_u64().unwrap()
+}
+
+#[test]
+fn a_server_killed_in_the_middle_of_an_export_goes_on_to_the_same_bytes() {
+    let data = place();
+    let data = data.path();
+    granted_after(data, 6_000);
+    let folder = data.join("exports/tenant-1-export-1");
+    let often = ["--export-durable-every-records", "100"];
+    let mut before = 0;
+    for _ in 0..3 {
+        let serving = Serving::start(&mut serve(data, &often));
+        let began = Instant::now();
+        while written_up_to(&folder) <= before {
+            assert!(began.elapsed() < Duration::from_secs(60), "{before}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        serving.signal(nix::sys::signal::Signal::SIGKILL);
+        assert!(!serving.end().0.success());
+        before = written_up_to(&folder);
+        assert!((1..6_000).contains(&before), "in the middle: {before}");
+        assert!(!folder.join("manifest.json").exists());
+    }
+
+    let serving = Serving::start(&mut serve(data, &often));
+    let began = Instant::now();
+    while !serving
+        .get("/metrics")
+        .1
+        .contains("throng_exports_finished_total 1")
+    {
+        assert!(began.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(serving.stop().0.success());
+    let to = data.join("undisturbed");
+    run_well(&[
+        "archive",
+        "export",
+        text(data),
+        "--export",
+        "1",
+        "--to",
+        text(&to),
+    ]);
+    // All but what a later checkpoint says.
+    let told = |folder: &Path| {
+        let (_, mut manifest) = manifest(folder);
+        manifest["transparency"].take();
+        let files = manifest["files"].as_array_mut().unwrap();
+        files.retain(|file| !file["name"].as_str().unwrap().starts_with("proofs/"));
+        manifest
+    };
+    let killed = told(&folder);
+    assert_eq!(killed, told(&to));
+    assert_eq!(killed["actual"]["messages"], 6_000);
+    for file in killed["files"].as_array().unwrap() {
+        let name = file["name"].as_str().unwrap();
+        let of = |folder: &Path| fs::read(folder.join(name)).unwrap();
+        assert!(of(&folder) == of(&to), "{name}");
+    }
+    assert!(!folder.join("export.state").exists());
+
+    let engine = open(data);
+    let (reader, mut next, mut finished) = (engine.reader(), RecordNumber(0), 0);
+    loop {
+        let records = reader.read(next, 1 << 20).unwrap();
+        let Some(last) = records.last() else { break };
+        next = RecordNumber(last.envelope.header().record().0 + 1);
+        let events = records
+            .iter()
+            .flat_map(|record| decode_all(&record.private).unwrap());
+        finished += events
+            .filter(|event| matches!(event, Event::ExportFinished(_)))
+            .count();
+    }
+    assert_eq!(finished, 1, "that it is complete is recorded once");
 }

@@ -8,6 +8,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::ExportError;
+use super::room::Room;
 use crate::log::Storage;
 use crate::log::storage::File;
 use crate::model::event::DeletedBy;
@@ -86,13 +87,14 @@ impl Deletions {
         &mut self,
         deletion: Deletion,
         rows_max: usize,
-        (out, folder): (&dyn Storage, &str),
+        (room, folder): (Room<'_>, &str),
     ) -> Result<(), ExportError> {
         self.rows.push(deletion);
         if self.rows.len() >= rows_max.max(1) {
             self.settle();
             let name = run_name(folder, self.runs.len());
-            let file = out.create(&name)?;
+            room.check(self.rows.len() * ROW_LEN)?;
+            let file = room.out.create(&name)?;
             let (mut bytes, mut firsts, mut at) = (Vec::new(), Vec::new(), 0);
             for block in self.rows.chunks(BLOCK_ROWS) {
                 firsts.extend(block.first().map(Deletion::key));
@@ -168,6 +170,10 @@ mod tests {
     use super::*;
     use crate::log::Memory;
 
+    fn room(out: &Memory) -> Room<'_> {
+        Room { out, margin: 1 }
+    }
+
     fn deletion(group: u64, sequence: u64) -> Deletion {
         Deletion {
             group: GroupId(group),
@@ -188,7 +194,7 @@ mod tests {
                     let sequence = sequence * 7 % 1_000;
                     if sequence % 3 == 0 {
                         deletions
-                            .add(deletion(group, sequence), rows_max, (&out, "x/"))
+                            .add(deletion(group, sequence), rows_max, (room(&out), "x/"))
                             .unwrap();
                     }
                 }

@@ -203,7 +203,7 @@ fn remove_state(job: &Job<'_>) -> Result<(), ExportError> {
 
 /// A line for each group, each compared with the plan.
 fn write_groups(job: &Job<'_>, plan: &Plan, written: &Written) -> Result<(), ExportError> {
-    let mut out = Output::open(job.out, job.name(GROUPS), 0)?;
+    let mut out = Output::open(job.room(), job.name(GROUPS), 0)?;
     for (group, extent) in &plan.groups {
         let found = written.sequences.get(group);
         let (first, last, count) = found.copied().unwrap_or_default();
@@ -228,7 +228,7 @@ fn write_groups(job: &Job<'_>, plan: &Plan, written: &Written) -> Result<(), Exp
         line.push(b'\n');
         out.write(&line)?;
     }
-    out.end(job.out)
+    out.end()
 }
 
 /// A file as a manifest has it.

@@ -2,8 +2,8 @@
 //! manifest that says what should be there and what is.
 //!
 //! A [`Job`] passes over the log twice. The first pass (`plan`) counts what there should be by the
-//! sequences and ordinals of groups and by record numbers, and remembers what was deleted later; the
-//! second writes. Then everything written is read back, counted, hashed and compared. What cannot be
+//! sequences and ordinals of groups and by record numbers, remembers what was deleted later, and hashes all
+//! up to the grant; the second writes. Then everything written is read back, counted, hashed and compared. What cannot be
 //! read, or is missing, ends the job with an error that names it: nothing is passed over in silence.
 //! Same grant and same log give the same bytes, in one go or in many (docs/archive.md, byte by byte).
 //! Keeps invariant 9: no record of another tenant is written.
@@ -18,6 +18,7 @@ mod names;
 mod output;
 mod plan;
 mod proofs;
+mod room;
 mod scope;
 mod walk;
 mod writing;
@@ -30,6 +31,7 @@ use std::ops::ControlFlow;
 
 use self::gone::Gone;
 use self::output::Progressed;
+use self::room::Room;
 use crate::archive::{BaseError, tlog};
 use crate::log::{ReadError, Reader, Storage, StorageError};
 use crate::model::event::EventsError;
@@ -56,6 +58,11 @@ pub struct Settings {
     ///
     /// Default 262,144. Costs 32 bytes each.
     pub deletions_in_memory: usize,
+    /// Bytes that stay free on the disk of the export, which is often the log's own: a write that would
+    /// leave less ends the job with [`ExportError::NoRoom`].
+    ///
+    /// Default 1 GiB, eight segments of the log. 0 fills the disk.
+    pub disk_margin_bytes: u64,
 }
 
 impl Default for Settings {
@@ -65,6 +72,7 @@ impl Default for Settings {
             durable_every_records: 50_000,
             messages_per_archive: 10_000,
             deletions_in_memory: 262_144,
+            disk_margin_bytes: 1024 * 1024 * 1024,
         }
     }
 }
@@ -80,7 +88,8 @@ pub enum Phase {
     Explaining,
     /// The second pass: records looked at, and written where they are in scope.
     Writing,
-    /// The records are compared with what was signed of them: records.
+    /// What was signed is compared with the records; of those that were removed, what was published is
+    /// read: records.
     Proving,
     /// What was written is read back: bytes.
     Checking,
@@ -155,6 +164,18 @@ pub enum ExportError {
     /// The disk of the export failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The disk of the export is as full as it may be. What was written is kept, and gone on from.
+    #[error(
+        "the disk of the export has {free} bytes free, and {needed} are to be written while {margin} stay free for the log: free some there, or set a smaller margin, and the export goes on where it is"
+    )]
+    NoRoom {
+        /// Bytes free.
+        free: u64,
+        /// Bytes of the next write.
+        needed: u64,
+        /// Bytes that are to stay free ([`Settings::disk_margin_bytes`]).
+        margin: u64,
+    },
     /// The log ends before its own end, or has another record there.
     #[error("record {expected} is missing: run `throng archive verify`")]
     MissingRecord {
@@ -272,6 +293,13 @@ impl Job<'_> {
     /// The first record that is not looked at: what came after the grant was not granted.
     fn end(&self) -> u64 {
         self.grant.record.0 + 1
+    }
+
+    fn room(&self) -> Room<'_> {
+        Room {
+            out: self.out,
+            margin: self.settings.disk_margin_bytes,
+        }
     }
 
     fn name(&self, file: &str) -> String {

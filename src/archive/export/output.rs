@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::room::Room;
 use super::{ExportError, Job};
-use crate::log::Storage;
 use crate::log::storage::{File, read_whole, replace, unfinished};
 
 /// The file that says how far an export has got; gone once it is whole.
@@ -19,7 +19,8 @@ const BUFFER_LEN: usize = 256 * 1024;
 
 /// A file that is appended to.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(super) struct Output<'a> {
+    room: Room<'a>,
     name: String,
     file: Arc<dyn File>,
     /// Bytes written.
@@ -27,17 +28,18 @@ pub(super) struct Output {
     buffer: Vec<u8>,
 }
 
-impl Output {
+impl<'a> Output<'a> {
     /// The file as far as `len` says; what is behind that is written again.
-    pub(super) fn open(out: &dyn Storage, name: String, len: u64) -> Result<Self, ExportError> {
+    pub(super) fn open(room: Room<'a>, name: String, len: u64) -> Result<Self, ExportError> {
         let file = match len {
-            0 => out.create(&name)?,
-            _ => out.open(&name)?,
+            0 => room.out.create(&name)?,
+            _ => room.out.open(&name)?,
         };
         if file.len()? < len {
             return Err(ExportError::Changed { file: name });
         }
         Ok(Self {
+            room,
             name,
             file,
             at: len,
@@ -59,6 +61,7 @@ impl Output {
 
     fn flush(&mut self) -> Result<(), ExportError> {
         if !self.buffer.is_empty() {
+            self.room.check(self.buffer.len())?;
             self.file
                 .write_at(&mut [IoSlice::new(&self.buffer)], self.at)?;
             self.at += self.buffer.len() as u64;
@@ -75,8 +78,9 @@ impl Output {
 
     /// Ends the file here. What a run before this one has left behind the end goes: there can be some
     /// where content was erased between the two.
-    pub(super) fn end(mut self, out: &dyn Storage) -> Result<(), ExportError> {
+    pub(super) fn end(mut self) -> Result<(), ExportError> {
         self.sync()?;
+        let out = self.room.out;
         if self.file.len()? == self.at {
             return Ok(());
         }
@@ -89,6 +93,7 @@ impl Output {
             if read == 0 {
                 return Err(ExportError::Changed { file: self.name });
             }
+            self.room.check(read)?;
             copy.write_at(&mut [IoSlice::new(&buffer[..read])], at)?;
             at += read as u64;
         }

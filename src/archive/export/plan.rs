@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, HashSet};
 use super::deletions::{Deletion, Deletions};
 use super::gone::Gone;
 use super::names::{Base, Names};
+use super::proofs::removed;
 use super::scope::Scope;
 use super::walk::{Walk, events_of};
 use super::{ExportError, Job, OnProgress, Phase, tell};
+use crate::archive::tlog::{Edge, leaf_hash};
 use crate::log::Record;
 use crate::model::event::Event;
 use crate::model::project;
@@ -105,6 +107,9 @@ pub(super) struct Plan {
     pub(super) deletions: Deletions,
     /// Who has left the company since.
     pub(super) departed: HashSet<PersonId>,
+    /// Of all records up to the grant, those that were removed included; what the proofs are of. `None`
+    /// where the log is not published.
+    pub(super) edge: Option<Edge>,
 }
 
 impl Plan {
@@ -140,8 +145,10 @@ pub(super) fn plan(
         imported: 0,
         deletions: Deletions::default(),
         departed: base.departed,
+        edge: removed(job, begin)?,
     };
     let mut walk = Walk::from(job.reader, begin, job.end(), job.settings.read_bytes);
+    walk.committed = plan.edge.is_some();
     // Records in its time, from the first to behind the last, and how many of them are not in scope.
     let (mut time, mut others) = (None, 0);
     loop {
@@ -149,6 +156,11 @@ pub(super) fn plan(
         let records = walk.read()?;
         if records.is_empty() {
             break;
+        }
+        if let Some(edge) = &mut plan.edge {
+            for commitment in &walk.commitments {
+                edge.push(leaf_hash(commitment), |_, _| {});
+            }
         }
         for record in &records {
             let header = record.envelope.header();
@@ -199,7 +211,7 @@ fn look_at(plan: &mut Plan, job: &Job<'_>, record: &Record) -> Result<bool, Expo
                     record: header.record(),
                     by: deleted.by,
                 };
-                let place = (job.out, job.folder);
+                let place = (job.room(), job.folder);
                 let rows_max = job.settings.deletions_in_memory;
                 plan.deletions.add(deletion, rows_max, place)?;
             }

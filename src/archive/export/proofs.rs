@@ -41,13 +41,14 @@ pub(super) fn prove(
     plan: &Plan,
     progress: OnProgress<'_>,
 ) -> Result<Proved, ExportError> {
-    let Some(published) = job.published else {
+    let (Some(published), Some(edge)) = (job.published, &plan.edge) else {
         return Ok(Proved {
             files: Vec::new(),
             said: Value::Null,
         });
     };
-    let root = root_of(job, plan.begin, published, progress)?;
+    tell(progress, Phase::Proving, edge.size(), job.end())?;
+    let root = edge.root();
     let mut tries = TRIES;
     loop {
         tries -= 1;
@@ -61,14 +62,12 @@ pub(super) fn prove(
     }
 }
 
-/// The root over the records up to the grant, from the records; of those that were removed, from what was
-/// published of them.
-fn root_of(
-    job: &Job<'_>,
-    begin: u64,
-    published: Published<'_>,
-    progress: OnProgress<'_>,
-) -> Result<Hash, ExportError> {
+/// The right edge of the records before `begin`, which are removed: from what was published of them. Where
+/// nothing is published there is none.
+pub(super) fn removed(job: &Job<'_>, begin: u64) -> Result<Option<Edge>, ExportError> {
+    let Some(published) = job.published else {
+        return Ok(None);
+    };
     let mut edge = Edge::default();
     while edge.size() < begin {
         let Some(signed) = read_checkpoint(published.storage, published.key)? else {
@@ -84,19 +83,7 @@ fn root_of(
             edge.push(leaf_hash(&commitment), |_, _| {});
         }
     }
-    while edge.size() < job.end() {
-        tell(progress, Phase::Proving, edge.size(), job.end())?;
-        let left = usize::try_from(job.end() - edge.size()).unwrap_or(CHUNK);
-        let next = RecordNumber(edge.size());
-        let some = job.reader.commitments(next, left.min(CHUNK))?;
-        if some.is_empty() {
-            return Err(ExportError::MissingRecord { expected: next });
-        }
-        for commitment in &some {
-            edge.push(leaf_hash(commitment), |_, _| {});
-        }
-    }
-    Ok(edge.root())
+    Ok(Some(edge))
 }
 
 fn prove_under(

@@ -11,6 +11,10 @@ pub(super) struct Walk<'a> {
     next: u64,
     end: u64,
     read_bytes: usize,
+    /// Whether commitments are wanted, which cost hashing the records.
+    pub(super) committed: bool,
+    /// Of the records that were read last, where they are wanted.
+    pub(super) commitments: Vec<[u8; 32]>,
 }
 
 impl<'a> Walk<'a> {
@@ -21,6 +25,8 @@ impl<'a> Walk<'a> {
             next,
             end,
             read_bytes,
+            committed: false,
+            commitments: Vec::new(),
         }
     }
 
@@ -36,11 +42,17 @@ impl<'a> Walk<'a> {
         let expected = |next| ExportError::MissingRecord {
             expected: RecordNumber(next),
         };
-        let mut records = self
-            .reader
-            .read(RecordNumber(self.next), self.read_bytes.max(1))?;
+        let (from, bytes_max) = (RecordNumber(self.next), self.read_bytes.max(1));
+        let mut records = if self.committed {
+            let (records, commitments) = self.reader.read_committed(from, bytes_max)?;
+            self.commitments = commitments;
+            records
+        } else {
+            self.reader.read(from, bytes_max)?
+        };
         let left = usize::try_from(self.end - self.next).unwrap_or(usize::MAX);
         records.truncate(left);
+        self.commitments.truncate(left);
         for record in &records {
             if record.envelope.header().record().0 != self.next {
                 return Err(expected(self.next));

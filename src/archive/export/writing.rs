@@ -49,9 +49,9 @@ struct Writer<'a> {
     names: Names,
     written: Written,
     state: Progressed,
-    records: Output,
-    gaps: Output,
-    archive: Option<Output>,
+    records: Output<'a>,
+    gaps: Output<'a>,
+    archive: Option<Output<'a>>,
 }
 
 /// Writes everything in scope, from where it was left.
@@ -69,11 +69,11 @@ pub(super) fn write(
         gone,
         names: plan.names.clone(),
         written: Written::default(),
-        records: Output::open(job.out, job.name(RECORDS), state.records_len)?,
-        gaps: Output::open(job.out, job.name(GAPS), state.gaps_len)?,
+        records: Output::open(job.room(), job.name(RECORDS), state.records_len)?,
+        gaps: Output::open(job.room(), job.name(GAPS), state.gaps_len)?,
         archive: match state.archive_len {
             0 => None,
-            len => Some(Output::open(job.out, archive_name, len)?),
+            len => Some(Output::open(job.room(), archive_name, len)?),
         },
         state,
     };
@@ -184,7 +184,7 @@ impl Writer<'_> {
             Some(archive) => archive,
             none => {
                 let name = self.job.name(&archive_name(self.state.archive));
-                none.insert(Output::open(self.job.out, name, 0)?)
+                none.insert(Output::open(self.job.room(), name, 0)?)
             }
         };
         archive.write(&message.entry(&self.names))?;
@@ -198,7 +198,7 @@ impl Writer<'_> {
     fn end_archive(&mut self) -> Result<(), ExportError> {
         if let Some(mut archive) = self.archive.take() {
             archive.write(&ARCHIVE_END)?;
-            archive.end(self.job.out)?;
+            archive.end()?;
             self.state.archive += 1;
             self.state.archive_messages = 0;
         }
@@ -272,8 +272,8 @@ impl Writer<'_> {
             self.make_durable(end)?;
         }
         let out = self.job.out;
-        self.records.end(out)?;
-        self.gaps.end(out)?;
+        self.records.end()?;
+        self.gaps.end()?;
         out.sync()?;
         let groups = self.written.sequences.keys();
         let names = groups.map(|group| (*group, self.names.group(*group).map(str::to_owned)));

@@ -13,6 +13,7 @@ use throng::archive::export::{
 };
 use throng::archive::tlog::VerifyingKey;
 use throng::archive::{self, BaseError, OfflineError};
+use throng::config::ByteSize;
 use throng::log::{Directory, OpenError, ReadError};
 use throng::wire::{ExportId, TenantId};
 
@@ -41,6 +42,9 @@ pub(in super::super) struct Export {
     /// The transparency log's key, either half; `keys/tlog.key` of the data directory otherwise.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// What stays free on the disk of that directory, which may be the log's own; 0 fills it.
+    #[arg(long, value_name = "SIZE", default_value = "1 GiB")]
+    disk_margin: ByteSize,
     #[command(flatten)]
     encryption: KeyFlags,
 }
@@ -99,6 +103,8 @@ impl Export {
         let grant = Grant::find(&reader, tenant, export, &mut show)?;
         let out = Directory::open(&self.to)
             .with_context(|| format!("cannot write to {}", self.to.display()))?;
+        let mut settings = Settings::default();
+        settings.disk_margin_bytes = self.disk_margin.bytes();
         let job = Job {
             reader: &reader,
             grant: &grant,
@@ -107,7 +113,7 @@ impl Export {
             published: published
                 .as_ref()
                 .map(|(storage, key)| Published { storage, key }),
-            settings: Settings::default(),
+            settings,
         };
         let exported = job.run(&mut show)?;
         bar.finish_and_clear();

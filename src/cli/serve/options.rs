@@ -36,6 +36,8 @@ pub(super) fn engine(
     options.calls_at_once_per_tenant_max = usize::from(hook.calls_at_once_per_tenant_max);
     options.calls_waiting_max = usize::try_from(hook.calls_waiting_max).unwrap_or(usize::MAX);
     options.call_timeout = hook.timeout.duration() + CALL_GRACE;
+    options.export.disk_margin_bytes = config.export.disk_margin_bytes.bytes();
+    options.export.durable_every_records = config.export.durable_every_records;
     options.on_failure = Some(Box::new(move |error| events.log_failed(error.to_string())));
     options
 }
@@ -213,6 +215,7 @@ mod tests {
             theirs.calls_at_once_per_tenant_max
         );
         assert_eq!(ours.calls_waiting_max, theirs.calls_waiting_max);
+        assert_eq!(ours.export, theirs.export);
     }
 
     #[test]

@@ -239,6 +239,12 @@ impl Storage for Directory {
             .and_then(|()| self.directory.sync_all())
             .map_err(self.error(Operation::Sync, ""))
     }
+
+    fn free_bytes(&self) -> Result<Option<u64>, StorageError> {
+        let system = rustix::fs::fstatvfs(&self.directory).map_err(io::Error::from);
+        let system = system.map_err(self.error(Operation::Measure, ""))?;
+        Ok(Some(system.f_bavail.saturating_mul(system.f_frsize)))
+    }
 }
 
 #[derive(Debug)]

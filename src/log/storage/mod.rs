@@ -43,6 +43,10 @@ pub trait Storage: Send + Sync + fmt::Debug {
     }
     /// Makes names durable: creations, renames and removals so far.
     fn sync(&self) -> Result<(), StorageError>;
+    /// Bytes that this process may still write before the disk is full; `None` where nobody can say.
+    fn free_bytes(&self) -> Result<Option<u64>, StorageError> {
+        Ok(None)
+    }
 }
 
 /// One file. Positions are absolute; nothing depends on a file offset, so readers share it.
@@ -88,6 +92,8 @@ pub enum Operation {
     Allocate,
     /// Making bytes or names durable.
     Sync,
+    /// Asking how much room there is.
+    Measure,
 }
 
 impl fmt::Display for Operation {
@@ -103,6 +109,7 @@ impl fmt::Display for Operation {
             Self::Write => "write",
             Self::Allocate => "reserve space for",
             Self::Sync => "sync",
+            Self::Measure => "measure the free space of",
         })
     }
 }

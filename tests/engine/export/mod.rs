@@ -10,4 +10,5 @@ mod gone;
 mod proofs;
 mod resuming;
 mod scopes;
+mod small_disk;
 pub(crate) mod world;
