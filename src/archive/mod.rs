@@ -14,6 +14,7 @@ mod repair;
 #[cfg(feature = "search")]
 pub mod search;
 pub mod tlog;
+pub(crate) mod trail;
 mod verify;
 
 pub use base::BaseError;

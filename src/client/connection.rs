@@ -18,7 +18,8 @@ use super::pull::Pulling;
 use super::search::Finding;
 use super::session::Session;
 use super::settings::{Credentials, Settings};
-use crate::model::command::{PullRecordsV1, Reply, SearchArchiveV1, TaggedCommand};
+use super::trail::Trail;
+use crate::model::command::{PullRecordsV1, ReadAuditV1, Reply, SearchArchiveV1, TaggedCommand};
 use crate::wire::{Envelope, GroupId, Hello, Priority, Published, SkipBody, Welcome};
 
 /// One connection to a server. Clones speak on the same connection; requests are pipelined, so many
@@ -90,6 +91,14 @@ impl Client {
     #[must_use]
     pub fn search(&self, asked: SearchArchiveV1) -> Finding {
         Finding::new(self.clone(), asked)
+    }
+
+    /// Reads the audit trail, the latest record first; `before` 0 begins there, `entries` is how many a page has.
+    ///
+    /// Nothing is asked before the first [`Trail::next`]. Each page is a record of the archive.
+    #[must_use]
+    pub fn audit(&self, asked: ReadAuditV1) -> Trail {
+        Trail::new(self.clone(), asked)
     }
 
     /// Asks for one page of the archive, which comes whether somebody waits for it or not.

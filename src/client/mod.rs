@@ -20,6 +20,7 @@ mod search;
 mod session;
 mod settings;
 mod tickets;
+mod trail;
 
 pub use backoff::Backoff;
 pub use connection::{Client, Deliveries, Delivery};
@@ -33,6 +34,7 @@ pub use pull::{PullError, Pulled, Pulling};
 pub use search::Finding;
 pub use session::{Limits, Session};
 pub use settings::{Credentials, Settings};
+pub use trail::Trail;
 
 /// Streams a server may open: normal deliveries, urgent ones, and one to spare.
 pub const DELIVERY_STREAMS_MAX: u32 = 3;

@@ -128,6 +128,10 @@ sections! {
         /// its next request is not read. 256 KiB is 1,000 publishes or 8 other commands at a time.
         answer_bytes_max: ByteSize = "256 KiB" in "64 KiB" to "16 MiB",
         costs "up to this much memory per connection that does not read its answers";
+        /// Pages of the archive that a connection may have asked for and not read; one more is answered
+        /// `Busy`.
+        pulls_max: u32 = "4" in "1" to "64",
+        costs "a page of `model.pull_page_bytes_max` each, for a connection that does not read";
         /// People attached through one gateway's connection; more are refused.
         gateway_people_max: u32 = "200000" in "1" to "10000000",
         costs "about 400 bytes a person, and 150 for each further group they are in";
@@ -268,6 +272,15 @@ sections! {
         /// Denials of one tenant that are recorded one by one within a window; more are counted.
         denials_recorded_max: u32 = "100" in "1" to "1000",
         costs "up to this many records of 500 bytes a window and tenant";
+        /// For how long one record says that the archive is pulled, whatever pages of that pull are asked
+        /// for; a pull that reads further back or for something else is a record by itself.
+        pull_window: TimeSpan = "24 h" in "1 min" to "30 d",
+        costs "where shorter, more records while somebody keeps pulling";
+        /// Records of one page of a pull; who asks for more gets as many.
+        pull_page_records_max: u32 = "1000" in "1" to "100000", costs "nothing beside the page's bytes";
+        /// Bytes of one page of a pull; who asks for more gets as many, or one longer record.
+        pull_page_bytes_max: ByteSize = "256 KiB" in "4 KiB" to "16 MiB",
+        costs "up to this much memory for each of `limits.pulls_max` of a connection that does not read";
         /// Messages in one command that imports history; their bodies are at most 64 KiB together.
         history_messages_per_command_max: u32 = "500" in "1" to "4096", costs "nothing";
         /// Imports of history that one tenant has going on within 30 days.
@@ -390,6 +403,13 @@ sections! {
         /// Threads that read the log for sessions that are behind.
         readers: u16 = "2" in "1" to "16",
         costs "a thread each, and disk bandwidth that the log wants too";
+        /// Pages of the audit trail under way at once; more are answered Busy. They are made one after the
+        /// other.
+        audits_at_once_max: u32 = "16" in "1" to "1024", costs "up to 100 KiB of memory each";
+        /// Bytes of the log that one page of a pull, or of the audit trail, looks through; where little of it is asked for, a page
+        /// is short or empty and the next goes on.
+        pull_pass_bytes: ByteSize = "8 MiB" in "64 KiB" to "1 GiB",
+        costs "the other pulls a wait of about a millisecond for each 2 MiB: pages are made one after the other";
         /// Records between two snapshots: about how many a start replays at most.
         snapshot_every_records: u64 = "1000000" in "1000" to "1000000000",
         costs "a second state in memory while one is made; more records, a longer start";

@@ -10,6 +10,7 @@
 //! the data directory can be opened again.
 
 mod announcements;
+mod audits;
 mod budget;
 mod call;
 mod clock;
@@ -70,10 +71,11 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
 
+use self::audits::Audits;
 use self::door::Door;
 use self::fetch::FetchJob;
 use self::outbox::Outbox;
-use self::pull::PullJob;
+use self::pull::PageJob;
 use self::sequencer::{Asker, Control};
 use self::stats::Counters;
 use crate::log::{AppendError, Reader};
@@ -91,7 +93,8 @@ struct Inner {
     door: Door,
     control: Sender<Control>,
     fetches: Sender<FetchJob>,
-    pulls: Sender<PullJob>,
+    pulls: Sender<PageJob>,
+    audits: Audits,
     reader: Reader,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::announcements::Announcements;
+use super::audits::{Audits, Trail};
 use super::budget::{Budget, COMMAND_BYTES_MIN};
 use super::call::{Bounds, Dispatcher, Outgoing};
 use super::clock::{Clock, DecisionClock, SystemClock};
@@ -126,6 +127,7 @@ pub(super) struct Parts {
     readers: usize,
     fetches: Receiver<FetchJob>,
     pages: Pages,
+    trail: Trail,
     secrets: Secrets,
     pulls: Receiver<PullJob>,
     on_failure: OnFailure,
@@ -279,6 +281,15 @@ impl Parts {
             counters: Arc::clone(&counters),
             stop: Arc::clone(&stop_tlog),
         });
+        let trail = Trail {
+            reader: reader.clone(),
+            pass_bytes: options.pull_pass_bytes,
+        };
+        let audits = Audits {
+            trail: trail.clone(),
+            open: Arc::default(),
+            at_once_max: options.audits_at_once_max,
+        };
         let door = Door {
             commands,
             control: control.clone(),
@@ -336,6 +347,7 @@ impl Parts {
             control,
             fetches,
             pulls,
+            audits,
             reader,
             clock,
             counters,
@@ -359,7 +371,12 @@ impl Parts {
             threads: Mutex::default(),
         };
         Ok(Self {
-            pages: Pages::new(inner.reader.clone(), recovered.incarnation),
+            pages: Pages::new(
+                inner.reader.clone(),
+                recovered.incarnation,
+                options.pull_pass_bytes,
+            ),
+            trail,
             secrets: Secrets::of(&entropy),
             inner,
             sequencer,
@@ -396,6 +413,7 @@ impl Parts {
             readers,
             fetches,
             pages,
+            trail,
             secrets,
             pulls,
             on_failure,
@@ -406,7 +424,9 @@ impl Parts {
             let (reader, jobs) = (inner.reader.clone(), fetches.clone());
             spawn("throng-read", move || fetch::run(&reader, &jobs))?;
         }
-        spawn("throng-pull", move || pull::run(pages, secrets, &pulls))?;
+        spawn("throng-pull", move || {
+            pull::run(pages, &trail, secrets, &pulls);
+        })?;
         *inner
             .threads
             .get_mut()

@@ -35,6 +35,15 @@ pub struct Options {
     ///
     /// Default 2. Range 1 to 16.
     pub readers: usize,
+    /// Bytes of the log that one page of a pull, or of the audit trail, looks through.
+    ///
+    /// Default 8 MiB. Range 64 KiB to 1 GiB. Costs the others a wait of a few milliseconds.
+    pub pull_pass_bytes: u64,
+    /// Pages of the audit trail under way that are asked for through ports; another is answered `Busy`. They
+    /// are made one after the other.
+    ///
+    /// Default 16. Range 1 to 1,024. Costs up to 100 KiB each.
+    pub audits_at_once_max: usize,
     /// Records between two snapshots: how many a start replays at most, about.
     ///
     /// Default 1,000,000. Range 1,000 to 1,000,000,000. A snapshot costs a second state in memory
@@ -82,6 +91,8 @@ impl Default for Options {
             attaches_max: 16_384,
             outbox_bytes: 32 * 1024 * 1024,
             readers: 2,
+            pull_pass_bytes: 8 * 1024 * 1024,
+            audits_at_once_max: 16,
             snapshot_every_records: 1_000_000,
             callee: None,
             calls_at_once_max: 16,

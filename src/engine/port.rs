@@ -15,7 +15,7 @@ use super::Busy;
 use super::door::Door;
 use super::fetch::FetchJob;
 use super::outbox::{Outbox, Released};
-use super::pull::PullJob;
+use super::pull::{PageJob, PullJob};
 use super::searches::SearchJob;
 use super::sequencer::Control;
 use super::sign_in::SignIn;
@@ -193,7 +193,7 @@ pub struct Port {
     pub(super) lost_records: u64,
     pub(super) released_at: Option<Instant>,
     pub(super) fetches_open: Cell<usize>,
-    pub(super) pulls: Sender<PullJob>,
+    pub(super) pulls: Sender<PageJob>,
     pub(super) pulls_open: Cell<usize>,
     pub(super) searches: Sender<SearchJob>,
 }
@@ -281,7 +281,8 @@ impl Port {
             granted,
             outbox,
         };
-        self.pulls.send(job).map_err(|_| Busy::soon())?;
+        let sent = self.pulls.send(PageJob::Pull(job));
+        sent.map_err(|_| Busy::soon())?;
         self.pulls_open.set(self.pulls_open.get() + 1);
         Ok(())
     }
@@ -313,7 +314,7 @@ impl Port {
                     self.pulls_open.set(self.pulls_open.get() - 1);
                     out.push(item);
                 }
-                // Of a search; the room it took is given back already.
+                // Of a search or the audit trail; the room it took is given back already.
                 Item::Answer { .. } => out.push(item),
                 other => {
                     self.fetches_open.set(self.fetches_open.get() - 1);

@@ -1,4 +1,4 @@
-//! Pulls of the archive (SPEC A6): one thread makes their pages, one at a time.
+//! Pulls of the archive (SPEC A6), and pages of the audit trail: one thread makes them, one at a time.
 //!
 //! Sessions that are behind are served by other threads, so that no number of pulls delays a member
 //! (invariant 5). What a page holds is bounded by what was granted; how many wait, by the ports.
@@ -8,12 +8,20 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 use sha2::{Digest, Sha256};
 
+use super::audits::Trail;
 use super::outbox::Outbox;
 use super::port::Item;
+use super::searches::SearchRoom;
 use crate::archive::pull::Pages;
-use crate::model::command::PullGrantedV1;
+use crate::model::command::{AuditGrantedV1, PullGrantedV1, Reply};
 
 /// A page to be made.
+pub(crate) enum PageJob {
+    Pull(PullJob),
+    Audit(AuditJob),
+}
+
+/// A page of the archive.
 pub(crate) struct PullJob {
     /// The owner's number for it.
     pub(crate) request: u64,
@@ -21,6 +29,18 @@ pub(crate) struct PullJob {
     pub(crate) granted: Box<PullGrantedV1>,
     /// Who asked.
     pub(crate) outbox: Arc<Outbox>,
+}
+
+/// A page of the audit trail.
+pub(crate) struct AuditJob {
+    /// The owner's number for it.
+    pub(crate) request: u64,
+    /// What may be read.
+    pub(crate) granted: Box<AuditGrantedV1>,
+    /// Who asked.
+    pub(crate) outbox: Arc<Outbox>,
+    /// Given back when the page is made.
+    pub(crate) room: SearchRoom,
 }
 
 /// A secret for each page, from one that nobody else has.
@@ -51,10 +71,20 @@ impl Secrets {
 }
 
 /// Makes pages until every port and the engine are gone.
-pub(crate) fn run(mut pages: Pages, mut secrets: Secrets, jobs: &Receiver<PullJob>) {
+pub(crate) fn run(mut pages: Pages, trail: &Trail, mut secrets: Secrets, jobs: &Receiver<PageJob>) {
     for job in jobs {
-        let result = pages.page(&job.granted, secrets.next());
-        let request = job.request;
-        job.outbox.fetched(Item::Pulled { request, result });
+        match job {
+            PageJob::Pull(job) => {
+                let result = pages.page(&job.granted, secrets.next());
+                let request = job.request;
+                job.outbox.fetched(Item::Pulled { request, result });
+            }
+            PageJob::Audit(job) => {
+                let result = Ok(Reply::AuditPage(Box::new(trail.page(&job.granted))));
+                let request = job.request;
+                drop(job.room);
+                job.outbox.fetched(Item::Answer { request, result });
+            }
+        }
     }
 }

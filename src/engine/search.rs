@@ -20,8 +20,8 @@ use crate::archive::search::{
     Cursor, HITS_MAX, Index, IndexError, MEMORY_MIN, Page, Query, QueryRefused, Search,
 };
 use crate::log::{Chunked, Reader, Storage};
-use crate::model::Gone;
 use crate::model::command::{Actor, Command, Reply, SearchArchiveV1, TaggedCommand};
+use crate::model::{Gone, Refusal};
 use crate::wire::{GroupId, PersonId, RecordNumber, Timestamp};
 
 /// Bytes of records read at a time.
@@ -284,18 +284,28 @@ impl Engine {
         second_factor: bool,
         query: &Query,
     ) -> Result<Searched, SearchError> {
-        let running = self.inner.searching.as_ref().ok_or(SearchError::Off)?;
-        query.check()?;
-        let search = open(&running.slot).clone().ok_or(SearchError::NotYet)?;
-        let asked = TaggedCommand::SearchArchive(SearchArchiveV1 {
-            words: query.words.clone(),
-            group: query.group.unwrap_or(GroupId(0)),
-            person: query.person.unwrap_or(PersonId(0)),
-            from: query.from.unwrap_or(Timestamp(i64::MIN)),
-            until: query.until.unwrap_or(Timestamp(i64::MAX)),
-            after: query.after.map_or(0, Cursor::number),
-            hits: query.hits_max.clamp(1, HITS_MAX) as u32,
-        });
+        let search = match self.searchable(query) {
+            Ok(search) => search,
+            Err(why) => {
+                // Who may not search is told that first, and it is on record (SPEC P3).
+                let whether = SearchArchiveV1 {
+                    hits: 0,
+                    ..as_command(query)
+                };
+                let ticket = self.execute(Command {
+                    tenant: query.tenant,
+                    actor,
+                    second_factor,
+                    body: TaggedCommand::SearchArchive(whether).into(),
+                });
+                return match ticket.map_err(ExecuteError::from)?.wait() {
+                    Err(ExecuteError::Refused(Refusal::Invalid { .. })) => Err(why),
+                    Err(refused) => Err(refused.into()),
+                    Ok(_) => Err(why),
+                };
+            }
+        };
+        let asked = TaggedCommand::SearchArchive(as_command(query));
         let granted = self.execute(Command {
             tenant: query.tenant,
             actor,
@@ -316,5 +326,24 @@ impl Engine {
             }
             other => unreachable!("a search is answered by its record, not {other:?}"),
         }
+    }
+
+    /// What searches, where it could be done at all.
+    fn searchable(&self, query: &Query) -> Result<Search, SearchError> {
+        let running = self.inner.searching.as_ref().ok_or(SearchError::Off)?;
+        query.check()?;
+        open(&running.slot).clone().ok_or(SearchError::NotYet)
+    }
+}
+
+fn as_command(query: &Query) -> SearchArchiveV1 {
+    SearchArchiveV1 {
+        words: query.words.clone(),
+        group: query.group.unwrap_or(GroupId(0)),
+        person: query.person.unwrap_or(PersonId(0)),
+        from: query.from.unwrap_or(Timestamp(i64::MIN)),
+        until: query.until.unwrap_or(Timestamp(i64::MAX)),
+        after: query.after.map_or(0, Cursor::number),
+        hits: query.hits_max.clamp(1, HITS_MAX) as u32,
     }
 }

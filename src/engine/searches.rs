@@ -15,11 +15,21 @@ use crate::model::command::{SearchArchiveV1, SearchGrantedV1};
 use crate::model::{NotSearched, Refusal};
 
 /// When trying again is likely to work, in microseconds: some searches take a few milliseconds each.
-const RETRY_US: u64 = 20_000;
+pub(super) const RETRY_US: u64 = 20_000;
 
-/// Room for one search; it is given back when this is dropped.
+/// Room for one search, or one page of the audit trail; it is given back when this is dropped.
 #[derive(Debug)]
 pub struct SearchRoom(Arc<AtomicUsize>);
+
+impl SearchRoom {
+    /// Room for one more, where fewer than `max` are open.
+    pub(super) fn of(open: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
+        let taken = open.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
+            (count < max).then_some(count + 1)
+        });
+        taken.ok().map(|_| Self(Arc::clone(open)))
+    }
+}
 
 impl Drop for SearchRoom {
     fn drop(&mut self) {
@@ -63,16 +73,6 @@ pub(super) struct Searches {
     pub(super) at_once_max: usize,
 }
 
-impl Searches {
-    fn room(&self) -> Option<SearchRoom> {
-        let open = Arc::clone(&self.open);
-        let taken = open.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
-            (count < self.at_once_max).then_some(count + 1)
-        });
-        taken.ok().map(|_| SearchRoom(open))
-    }
-}
-
 impl Engine {
     /// Takes room for a search, which is then submitted as any command and, once granted, made by
     /// [`Port::search`]. Refuses what can find nothing.
@@ -84,7 +84,8 @@ impl Engine {
         self.check_search(asked)?;
         #[cfg(not(feature = "search"))]
         let _ = asked;
-        let room = self.inner.searches.room();
+        let searches = &self.inner.searches;
+        let room = SearchRoom::of(&searches.open, searches.at_once_max);
         room.ok_or(TurnedAway::Busy(Busy {
             retry_after_us: RETRY_US,
         }))

@@ -157,6 +157,7 @@ pub(super) fn decide_tagged<'a>(
         }
         T::WithdrawApproval(withdraw) => approval::decide_withdraw(&request?, withdraw),
         T::CountDenials(count) => audit::decide_count(&request?, count),
+        T::ReadAudit(read) => audit::decide_read(&request?, command.tenant, read),
         // Quotas
         T::ReleaseFreeze(release) => quota::decide_release(&request?, release),
         T::SetQuota(set) => quota::decide_set_quota(&request?, set),
@@ -233,8 +234,6 @@ pub(super) fn decide_tagged<'a>(
             mass_send::list_targets(&request?, list).map(Decision::answered)
         }
         // ... the archive
-        T::PullRecords(asked) => {
-            pull::grant(&request?, command.tenant, asked).map(Decision::answered)
-        }
+        T::PullRecords(asked) => pull::decide(&request?, command.tenant, asked),
     }
 }

@@ -233,6 +233,19 @@ pub struct Limits {
     ///
     /// Default 100. Range 1 to 1,000. A window costs at most this many records and one more.
     pub denials_recorded_max: u32,
+    // The pull of the archive
+    /// For how long one record covers all pages of the same pull, in microseconds (SPEC A1).
+    ///
+    /// Default 24 h. Range 1 min to 30 d. Shorter costs more records while somebody keeps pulling.
+    pub pull_window_us: i64,
+    /// Records of one page of a pull.
+    ///
+    /// Default 1,000. Range 1 to 100,000.
+    pub pull_page_records_max: u32,
+    /// Bytes of one page of a pull; one longer record is a page all the same.
+    ///
+    /// Default 256 KiB. Range 4 KiB to 16 MiB. Costs up to this much memory for each page under way.
+    pub pull_page_bytes_max: u32,
     // History from elsewhere
     /// Messages in one command that imports history (SPEC D10); their bodies are at most 64 KiB together.
     ///
@@ -314,6 +327,9 @@ impl Default for Limits {
             export_groups_max: 1_000,
             denial_window_us: 600_000_000,
             denials_recorded_max: 100,
+            pull_window_us: 24 * 3_600_000_000,
+            pull_page_records_max: 1_000,
+            pull_page_bytes_max: 256 * 1024,
             history_messages_per_command_max: 500,
             imports_max: 100,
             holds_max: 1_000,

@@ -330,8 +330,9 @@ fn apply_to_tenant(
         Event::ContentErased(erased) => custody::erase(tenant, erased),
         Event::ContentExpired(expired) => custody::expire(tenant, expired),
         Event::ExportFinished(finished) => custody::finish_export(tenant, finished),
+        Event::ArchivePulled(pulled) => pull::note(tenant, pulled, stamp.timestamp),
         // For the trail alone.
-        Event::ArchiveSearched(_) => {}
+        Event::ArchiveSearched(_) | Event::AuditRead(_) => {}
         // Applied to the whole state, above.
         Event::TenantCreated(_)
         | Event::LogRepaired(_)

@@ -24,6 +24,7 @@ use crate::model::history::Imports;
 use crate::model::limits::Limits;
 use crate::model::mass_send::MassSends;
 use crate::model::message::Remembered;
+use crate::model::pull::Pulls;
 use crate::model::quota::Quotas;
 use crate::model::refusal::Refusal;
 use crate::wire::{DepartmentId, DeviceId, GroupId, JoinCodeId, PersonId, TenantId, Timestamp};
@@ -162,6 +163,7 @@ pub(crate) struct Tenant {
     // Approvals and the audit trail
     pub(crate) approvals: Approvals,
     pub(crate) denials: Denials,
+    pub(crate) pulls: Pulls,
     // History from elsewhere
     pub(crate) imports: Imports,
     pub(crate) custody: Custody,
@@ -202,6 +204,7 @@ impl Tenant {
             creation: Creation::default(),
             approvals: Approvals::default(),
             denials: Denials::default(),
+            pulls: Pulls::default(),
             imports: Imports::default(),
             custody: Custody::default(),
             codes: Codes::default(),

@@ -1,7 +1,8 @@
 //! Requests on their way to the engine, and its answers on their way back.
 //!
 //! Most are one question and one answer. A pull is answered by its permission first and then by its page; so
-//! is a search of the archive, whose room is taken before it is asked, as asking is a record.
+//! are a search of the archive and a page of the audit trail, whose room is taken before they are asked, as
+//! asking is a record.
 
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use super::requests::{Pending, ToEngine};
 use super::visit::answer;
 use crate::engine::{Busy, SearchRoom, TurnedAway};
 use crate::model::Refusal;
-use crate::model::command::{Command, Reply, SearchArchiveV1};
+use crate::model::command::{Command, CommandBody, Reply, SearchArchiveV1, TaggedCommand};
 use crate::wire::{Draft, Frame};
 
 impl Shard {
@@ -21,24 +22,31 @@ impl Shard {
         &mut self,
         index: u32,
         frame: &Frame,
-        command: Command,
+        mut command: Command,
         draft: Option<Draft>,
     ) {
-        let is_pull = protocol::is_pull(&command);
-        let search = match protocol::search_of(&command) {
-            None => None,
-            Some(asked) => match self.search_room(index, asked) {
-                Ok(room) => Some(room),
-                Err(away) => {
-                    self.turn_away(index, frame.request, &away);
-                    return;
-                }
-            },
+        let is_pull = is_pull(&command);
+        let room = match looked_for(&command) {
+            None => Ok(None),
+            Some(LookedFor::Said(asked)) => self.engine.search_room(asked).map(Some),
+            Some(LookedFor::Trail) => self.engine.audit_room().map(Some).map_err(Into::into),
         };
-        let Some(link) = self.links.get(index) else {
+        let (search, instead) = match room.and_then(|room| self.room_to_answer(index, room)) {
+            Ok(room) => (room, None),
+            // Who may not search is told that first, and it is on record (SPEC P3).
+            Err(TurnedAway::Refused(refusal)) => {
+                ask_only_whether(&mut command);
+                (None, Some(refusal))
+            }
+            Err(away) => {
+                self.turn_away(index, frame.request, &away);
+                return;
+            }
+        };
+        let Some((link, limits)) = self.links.get_with_limits(index) else {
             return;
         };
-        if is_pull && !link.pulls.has_room() {
+        if is_pull && !link.pulls.has_room(limits.pulls_max) {
             let busy = Busy {
                 retry_after_us: PULL_RETRY_US,
             };
@@ -60,6 +68,7 @@ impl Shard {
             },
             reserved,
             search,
+            instead,
         });
         match self.port.submit(number, command, draft) {
             Ok(()) => {
@@ -74,13 +83,15 @@ impl Shard {
         }
     }
 
-    /// Room for a search: the engine's, and among the answers this connection has not read.
-    fn search_room(
+    /// What needs room in the engine needs some among the answers this connection has not read, too.
+    fn room_to_answer(
         &mut self,
         index: u32,
-        asked: &SearchArchiveV1,
-    ) -> Result<SearchRoom, TurnedAway> {
-        let room = self.engine.search_room(asked)?;
+        room: Option<SearchRoom>,
+    ) -> Result<Option<SearchRoom>, TurnedAway> {
+        if room.is_none() {
+            return Ok(None);
+        }
         let has_room = self
             .links
             .get_with_limits(index)
@@ -110,6 +121,10 @@ impl Shard {
         let Some(mut pending) = self.requests.remove(number) else {
             return;
         };
+        let result = match (pending.instead.take(), result) {
+            (Some(instead), Ok(_) | Err(Refusal::Invalid { .. })) => Err(instead),
+            (_, result) => result,
+        };
         if pending.asked == ToEngine::SignIn {
             self.signed_in(&pending, result.as_ref().err(), now);
             return;
@@ -122,6 +137,13 @@ impl Shard {
             (_, Some(room), Ok(Reply::SearchGranted(granted))) => {
                 let number = self.requests.insert(pending);
                 if let Err(refusal) = self.port.search(number, granted, room) {
+                    self.on_answer(number, Err(refusal), now);
+                }
+                return;
+            }
+            (_, Some(room), Ok(Reply::AuditGranted(granted))) => {
+                let number = self.requests.insert(pending);
+                if let Err(refusal) = self.port.audit(number, granted, room) {
                     self.on_answer(number, Err(refusal), now);
                 }
                 return;
@@ -141,5 +163,42 @@ impl Shard {
             protocol::write_answer(pending.request, &result, out);
         });
         self.links.mark_dirty(pending.index);
+    }
+}
+
+/// Whether a command is a pull of the archive, whose answer is no reply but a page.
+fn is_pull(command: &Command) -> bool {
+    let CommandBody::Tagged(tagged) = &command.body else {
+        return false;
+    };
+    matches!(**tagged, TaggedCommand::PullRecords(_))
+}
+
+/// What is looked for in the archive, answered by a page that is made elsewhere.
+enum LookedFor<'a> {
+    /// What was said.
+    Said(&'a SearchArchiveV1),
+    /// What happened.
+    Trail,
+}
+
+/// What a command looks for, where it does.
+fn looked_for(command: &Command) -> Option<LookedFor<'_>> {
+    let CommandBody::Tagged(tagged) = &command.body else {
+        return None;
+    };
+    match &**tagged {
+        TaggedCommand::SearchArchive(asked) => Some(LookedFor::Said(asked)),
+        TaggedCommand::ReadAudit(_) => Some(LookedFor::Trail),
+        _ => None,
+    }
+}
+
+/// Makes a search one that can only be refused: for whom it is permitted, as one of no hits.
+fn ask_only_whether(command: &mut Command) {
+    if let CommandBody::Tagged(tagged) = &mut command.body
+        && let TaggedCommand::SearchArchive(asked) = &mut **tagged
+    {
+        asked.hits = 0;
     }
 }

@@ -91,6 +91,9 @@ pub struct Limits {
     /// its next request is not read. Default 256 KiB: about 900 publishes or 8 other commands at a
     /// time. Costs up to this much memory per connection that does not read.
     pub answer_bytes_max: usize,
+    /// Pages of the archive that a connection has asked for and not read; one more is answered `Busy`.
+    /// Default 4. Range 1 to 64. Each costs a page, by default 256 KiB.
+    pub pulls_max: u32,
     /// People attached through one gateway; more are refused.
     /// Default 200,000. Each costs about 400 bytes, and 150 more for each further group.
     pub gateway_people_max: u32,
@@ -123,6 +126,7 @@ impl Default for Limits {
             acknowledgement_delay: Duration::from_millis(200),
             coalesce_max: Duration::from_millis(50),
             answer_bytes_max: 256 * 1024,
+            pulls_max: 4,
             gateway_people_max: 200_000,
             gateway_attaches_max: 1024,
             socket_buffer_bytes: 8 * 1024 * 1024,

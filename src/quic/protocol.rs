@@ -16,7 +16,7 @@ use super::auth::Identity;
 use super::close::{ClientStream, CloseReason};
 use crate::model::Refusal;
 use crate::model::command::{
-    Actor, Command, CommandBody, Publish, PublishedV1, Reply, SearchArchiveV1, TaggedCommand,
+    Actor, Command, CommandBody, Publish, PublishedV1, Reply, TaggedCommand,
 };
 use crate::wire::{
     Ack, AckItem, Attach, AttachEntry, Attached, AttachedGroup, Busy, Cursor, Detach, DeviceId,
@@ -409,25 +409,6 @@ fn write_published(request: u64, published: &PublishedV1, out: &mut Vec<u8>) {
         duplicate: published.duplicate,
     };
     encode_frame(FrameKind::Published, request, &published.encode(), out);
-}
-
-/// Whether a command is a pull of the archive, whose answer is no reply but a page.
-pub(super) fn is_pull(command: &Command) -> bool {
-    let CommandBody::Tagged(tagged) = &command.body else {
-        return false;
-    };
-    matches!(**tagged, TaggedCommand::PullRecords(_))
-}
-
-/// What a search of the archive looks for, where the command is one.
-pub(super) fn search_of(command: &Command) -> Option<&SearchArchiveV1> {
-    let CommandBody::Tagged(tagged) = &command.body else {
-        return None;
-    };
-    match &**tagged {
-        TaggedCommand::SearchArchive(asked) => Some(asked),
-        _ => None,
-    }
 }
 
 /// Appends the part of a page that begins at `offset`; where the next one does, none behind the last.

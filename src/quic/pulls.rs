@@ -15,8 +15,6 @@ use super::visit::answer;
 use crate::model::Refusal;
 use crate::model::command::PullGrantedV1;
 
-/// Pulls a connection may have open. Each holds a page of 256 KiB at most, or of one longer record.
-const PULLS_MAX: u32 = 4;
 /// When trying one more is likely to work, in microseconds: about a page's way to the client.
 pub(super) const PULL_RETRY_US: u64 = 20_000;
 
@@ -37,8 +35,8 @@ struct Page {
 
 impl Pulls {
     /// Whether one more may be asked for.
-    pub(super) fn has_room(&self) -> bool {
-        self.open < PULLS_MAX
+    pub(super) fn has_room(&self, pulls_max: u32) -> bool {
+        self.open < pulls_max
     }
 
     /// Whether every page has been handed to QUIC; one that is still being made is awaited elsewhere.
@@ -145,11 +143,11 @@ mod tests {
         for len in [0, 1, PULLED_PART_LEN, PULLED_PART_LEN + 1, 100_000] {
             let page: Vec<u8> = (0..len).map(|at| at as u8).collect();
             let mut pulls = Pulls::default();
-            for _ in 0..PULLS_MAX {
-                assert!(pulls.has_room());
+            for _ in 0..4 {
+                assert!(pulls.has_room(4));
                 pulls.note_asked(true);
             }
-            assert!(!pulls.has_room());
+            assert!(!pulls.has_room(4));
             pulls.push(7, page.clone().into());
             let (mut back, mut ended) = (Vec::new(), false);
             let mut out = Vec::new();
@@ -162,7 +160,7 @@ mod tests {
                 assert!(part.bytes.len() <= PULLED_PART_LEN && !ended);
                 back.extend_from_slice(part.bytes);
                 ended = part.last;
-                assert_eq!(pulls.has_room(), ended);
+                assert_eq!(pulls.has_room(4), ended);
                 out.clear();
             }
             assert!(ended && back == page && pulls.is_empty());

@@ -1,6 +1,7 @@
 //! Requests the engine has not answered yet: whose they are and what they are called there.
 
 use crate::engine::SearchRoom;
+use crate::model::Refusal;
 
 /// What the engine was asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,8 +27,10 @@ pub(super) struct Pending {
     pub(super) asked: ToEngine,
     /// Bytes its answer may take.
     pub(super) reserved: usize,
-    /// Of a search of the archive, until it is permitted: the room it is made in.
+    /// Of a search of the archive or the audit trail, until it is permitted: the room it is made in.
     pub(super) search: Option<SearchRoom>,
+    /// What whoever may ask is told, as it cannot be made here: the engine says only whether they may.
+    pub(super) instead: Option<Refusal>,
 }
 
 /// Pending requests by the number the engine knows them by. It grows with the most that were ever
@@ -71,6 +74,7 @@ mod tests {
             asked: ToEngine::Command,
             reserved: 4,
             search: None,
+            instead: None,
         };
         let mut requests = Requests::default();
         let first = requests.insert(pending(3));

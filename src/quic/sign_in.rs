@@ -70,6 +70,7 @@ impl Shard {
             asked: ToEngine::SignIn,
             reserved: 0,
             search: None,
+            instead: None,
         });
         let sign_in = SignIn {
             tenant: identity.tenant,

@@ -1,6 +1,7 @@
 //! The `throng` command as operators run it: a process, its output and its exit code.
 #![allow(clippy::unwrap_used)] // A test that cannot go on says where.
 
+mod audit;
 #[path = "../support/command.rs"]
 mod command;
 mod config;

@@ -4,6 +4,7 @@
 mod admission;
 mod announcements;
 mod approvals;
+mod audit;
 mod calls;
 #[path = "../support/crash.rs"]
 mod crashes;

@@ -2,6 +2,7 @@
 #![cfg(all(feature = "server", feature = "client"))]
 #![allow(clippy::unwrap_used)] // A test that cannot go on says where.
 
+mod audit;
 mod client;
 mod client_gateway;
 mod gateway;

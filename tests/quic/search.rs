@@ -27,25 +27,50 @@ fn asked() -> SearchArchiveV1 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_search_is_told_so_where_nothing_is_searched_and_it_is_on_record() {
+    const NOT_PERMITTED: u16 = 11;
+    let house = House::open();
+    house.with_a_group(3).await;
+    let mut raw = house.enter(&token_of(2)).await;
+    let body = T::SearchArchive(asked()).encode();
+    let kind = FrameKind::command(SEARCH_ARCHIVE);
+    raw.requests.send(kind, 7, &body).await;
+    let frame = raw.requests.frame().await;
+    let refused = Refused::read(frame.payload()).unwrap();
+    assert_eq!(refused.code, NOT_PERMITTED, "{}", refused.text);
+    let reader = house.engine.reader();
+    let records = reader.read(RecordNumber(0), usize::MAX).unwrap();
+    let events = records
+        .iter()
+        .flat_map(|record| decode_all(&record.private).unwrap());
+    let denied: Vec<_> = events
+        .filter_map(|event| match event {
+            Event::OperationDenied(it) => Some((it.person, it.operation, it.refusal)),
+            Event::ArchiveSearched(it) => panic!("{it:?}"),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(denied, [(PersonId(2), 196, NOT_PERMITTED)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_keeps_no_index_refuses_a_search_by_its_own_rule_and_records_none() {
     let house = House::open();
     house.with_a_group(3).await;
-    for token in [BACKEND, &token_of(2)] {
-        let mut raw = house.enter(token).await;
-        let kind = FrameKind::command(SEARCH_ARCHIVE);
-        let body = T::SearchArchive(asked()).encode();
-        raw.requests.send(kind, 7, &body).await;
-        let frame = raw.requests.frame().await;
-        assert_eq!((frame.kind, frame.request), (FrameKind::Refused, 7));
-        let refused = Refused::read(frame.payload()).unwrap();
-        assert_eq!(
-            (refused.code, refused.retry_at),
-            (NOT_SEARCHED, Timestamp(0))
-        );
-        assert!(refused.text.contains("search.enabled"), "{}", refused.text);
-        let get = T::GetGroup(throng::model::command::GroupV1 { group: GroupId(1) });
-        raw.command(&get).await;
-    }
+    let mut raw = house.enter(BACKEND).await;
+    let kind = FrameKind::command(SEARCH_ARCHIVE);
+    let body = T::SearchArchive(asked()).encode();
+    raw.requests.send(kind, 7, &body).await;
+    let frame = raw.requests.frame().await;
+    assert_eq!((frame.kind, frame.request), (FrameKind::Refused, 7));
+    let refused = Refused::read(frame.payload()).unwrap();
+    assert_eq!(
+        (refused.code, refused.retry_at),
+        (NOT_SEARCHED, Timestamp(0))
+    );
+    assert!(refused.text.contains("search.enabled"), "{}", refused.text);
+    let get = T::GetGroup(throng::model::command::GroupV1 { group: GroupId(1) });
+    raw.command(&get).await;
 
     let mut roots = rustls::RootCertStore::empty();
     roots.add(house.certificate.clone()).unwrap();

@@ -86,9 +86,10 @@ pub(super) fn write(
         }
         for record in &records {
             writer.record(record, progress)?;
-        }
-        if walk.done() >= writer.state.next + job.settings.durable_every_records {
-            writer.make_durable(walk.done())?;
+            let done = record.envelope.header().record().0 + 1;
+            if done >= writer.state.next + job.settings.durable_every_records {
+                writer.make_durable(done)?;
+            }
         }
     }
     writer.finish()

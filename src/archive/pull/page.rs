@@ -15,8 +15,6 @@ use crate::wire::{
 };
 use zerocopy::IntoBytes;
 
-/// Bytes of the log that one page looks through at most: a few milliseconds.
-const PASS_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Ends of pages that are remembered, so that the next page is not looked for: about 40 bytes each.
 const RESUMES_MAX: NonZeroUsize = NonZeroUsize::new(256).expect("it is not 0");
 /// What a record takes in a page beyond its frame in the log, at most.
@@ -26,14 +24,17 @@ const OVERHEAD: usize = 64;
 pub(crate) struct Pages {
     reader: Reader,
     incarnation: u64,
+    /// Bytes of the log that one page looks through at most.
+    pass_bytes: u64,
     resumes: LruCache<RecordNumber, Resume>,
 }
 
 impl Pages {
-    pub(crate) fn new(reader: Reader, incarnation: u64) -> Self {
+    pub(crate) fn new(reader: Reader, incarnation: u64, pass_bytes: u64) -> Self {
         Self {
             reader,
             incarnation,
+            pass_bytes,
             resumes: LruCache::new(RESUMES_MAX),
         }
     }
@@ -64,7 +65,7 @@ impl Pages {
         let resume = self.resumes.get(&from).copied();
         let passed = self
             .reader
-            .pass((from, end), PASS_BYTES_MAX, resume, &mut |stored| {
+            .pass((from, end), self.pass_bytes, resume, &mut |stored| {
                 page.show(stored)
             });
         if let Some(resume) = passed.resume {

@@ -1,6 +1,7 @@
 //! `throng archive`: what an auditor, or whoever is called at night, asks of a log that no server
 //! writes; and what is asked of a running server about how long it is kept and what is in it.
 
+mod audit;
 mod custody;
 mod export;
 mod inspect;
@@ -21,7 +22,7 @@ use throng::log::Directory;
 
 use super::directory::DataDirectory;
 
-/// Check, read or repair a log while no server has it; hold, release, retain, search what a server keeps.
+/// Check, read or repair a log while no server has it; hold, release, retain, search and audit what a server keeps.
 #[derive(Subcommand)]
 pub(super) enum Archive {
     Verify(verify::Verify),
@@ -35,6 +36,7 @@ pub(super) enum Archive {
     Retention(custody::Retention),
     Export(export::Export),
     Search(search::Search),
+    Audit(audit::Audit),
 }
 
 impl Archive {
@@ -51,6 +53,7 @@ impl Archive {
             Self::Retention(retention) => retention.run(),
             Self::Export(export) => export.run(),
             Self::Search(search) => search.run(),
+            Self::Audit(audit) => audit.run(),
         }
     }
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use throng::client::Pulled;
-use throng::model::event;
+use throng::model::event::{self, Event};
 use throng::wire::{PulledContent, PulledHeader};
 
 /// The record; what it says, or what whoever has the key opens.
@@ -55,13 +55,44 @@ fn said(content: &PulledContent) -> Map<String, Value> {
         "device": header.device().0,
         "client_message_id": format!("{:032x}", header.client_message_id().0),
         "takes": takes.collect::<Vec<_>>(),
-        "body": body(&content.view),
-        "events": events(&content.private),
     });
-    match said {
-        Value::Object(said) => said,
-        _ => Map::new(),
+    let Value::Object(mut said) = said else {
+        return Map::new();
+    };
+    let (view, events) = match event::decode_all(&content.private) {
+        Ok(events) => {
+            // Of imported history, message by message in the event.
+            let view = match event::content_of(&events) {
+                Some(_) => Value::Null,
+                None => body(&content.view),
+            };
+            let events = events.iter().map(|it| event_json(it, &content.view));
+            (view, events.collect())
+        }
+        // As they are where this build does not know them.
+        Err(_) => (
+            body(&content.view),
+            json!({ "base64": STANDARD.encode(&content.private) }),
+        ),
+    };
+    said.insert("body".to_owned(), view);
+    said.insert("events".to_owned(), events);
+    said
+}
+
+/// An event; messages of imported history each with what they say, where that is not gone.
+fn event_json(event: &Event, view: &[u8]) -> Value {
+    let mut value = serde_json::to_value(event).unwrap_or_default();
+    if let Event::HistoryImported(imported) = event
+        && !view.is_empty()
+    {
+        let messages = value.pointer_mut("/history-imported/messages");
+        let messages = messages.and_then(Value::as_array_mut).into_iter().flatten();
+        for (message, (_, said)) in messages.zip(imported.said(view)) {
+            message["body"] = body(said);
+        }
     }
+    value
 }
 
 /// As text where it is text.
@@ -72,16 +103,74 @@ fn body(bytes: &[u8]) -> Value {
     }
 }
 
-/// As they are where this build does not know them.
-fn events(private: &[u8]) -> Value {
-    let known = event::decode_all(private).ok();
-    let known = known.and_then(|events| serde_json::to_value(events).ok());
-    known.unwrap_or_else(|| json!({ "base64": STANDARD.encode(private) }))
-}
-
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
         write!(hex, "{byte:02x}").expect("a String takes everything");
         hex
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use throng::model::event::{HistoryImportedV1, ImportedV1, PublishedV1, encode_all};
+    use throng::wire::{GroupId, Header, HeaderFields, Kind, PersonId, Timestamp};
+
+    use super::*;
+
+    fn content(event: Event, view: &[u8]) -> PulledContent {
+        let mut private = Vec::new();
+        encode_all(&[event], &mut private);
+        PulledContent {
+            header: Header::new(&HeaderFields::default()),
+            takes: Vec::new(),
+            view: view.to_vec().into(),
+            private: private.into(),
+        }
+    }
+
+    #[test]
+    fn what_imported_history_says_stands_message_by_message_in_its_event() {
+        let message = |body_len| ImportedV1 {
+            sender: PersonId(4),
+            sender_name: "王".to_owned(),
+            sent_at: Timestamp(7),
+            offset_s: 0,
+            kind: Kind::Text as u8,
+            body_len,
+        };
+        let imported = || {
+            Event::HistoryImported(HistoryImportedV1 {
+                import: 1,
+                chunk: 2,
+                group: GroupId(7),
+                messages: vec![message(3), message(2), message(0)],
+            })
+        };
+        let line = said(&content(imported(), b"one\xff\xfe"));
+        assert_eq!(line["body"], Value::Null);
+        let messages = &line["events"][0]["history-imported"]["messages"];
+        let bodies: Vec<_> = (0..3).map(|at| messages[at]["body"].clone()).collect();
+        let expected = [
+            json!({ "text": "one" }),
+            json!({ "base64": "//4=" }),
+            json!({ "text": "" }),
+        ];
+        assert_eq!(bodies, expected);
+        assert_eq!(messages[0]["sender"], 4);
+
+        let gone = said(&content(imported(), b""));
+        let messages = &gone["events"][0]["history-imported"]["messages"];
+        assert!(messages[0].get("body").is_none() && messages[0]["body_len"] == 3);
+    }
+
+    #[test]
+    fn a_message_has_its_body_beside_its_events() {
+        let published = Event::Published(PublishedV1 {
+            group: GroupId(7),
+            body_digest: 9,
+        });
+        let line = said(&content(published, "你好".as_bytes()));
+        assert_eq!(line["body"], json!({ "text": "你好" }));
+        assert_eq!(line["events"][0]["published"]["group"], 7);
+    }
 }

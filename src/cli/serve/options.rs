@@ -29,6 +29,8 @@ pub(super) fn engine(
     options.attaches_max = knobs.attaches_max;
     options.outbox_bytes = bytes(knobs.outbox_bytes);
     options.readers = usize::from(knobs.readers);
+    options.audits_at_once_max = usize::try_from(knobs.audits_at_once_max).unwrap_or(usize::MAX);
+    options.pull_pass_bytes = knobs.pull_pass_bytes.bytes();
     options.snapshot_every_records = knobs.snapshot_every_records;
     let hook = &config.hook;
     options.callee = callee;
@@ -106,6 +108,9 @@ fn model(knobs: &throng::config::Model) -> model::Limits {
         export_groups_max: knobs.export_groups_max,
         denial_window_us: micros(knobs.denial_window),
         denials_recorded_max: knobs.denials_recorded_max,
+        pull_window_us: micros(knobs.pull_window),
+        pull_page_records_max: knobs.pull_page_records_max,
+        pull_page_bytes_max: bytes_u32(knobs.pull_page_bytes_max),
         history_messages_per_command_max: knobs.history_messages_per_command_max,
         imports_max: knobs.imports_max,
         holds_max: knobs.holds_max,
@@ -154,6 +159,7 @@ fn limits(config: &Config) -> Limits {
         acknowledgement_delay: knobs.acknowledgement_delay.duration(),
         coalesce_max: knobs.coalesce_max.duration(),
         answer_bytes_max: bytes(knobs.answer_bytes_max),
+        pulls_max: knobs.pulls_max,
         gateway_people_max: knobs.gateway_people_max,
         gateway_attaches_max: knobs.gateway_attaches_max,
         socket_buffer_bytes: bytes(config.server.socket_buffer_bytes),
@@ -216,6 +222,8 @@ mod tests {
         );
         assert_eq!(ours.calls_waiting_max, theirs.calls_waiting_max);
         assert_eq!(ours.export, theirs.export);
+        assert_eq!(ours.audits_at_once_max, theirs.audits_at_once_max);
+        assert_eq!(ours.pull_pass_bytes, theirs.pull_pass_bytes);
     }
 
     #[test]

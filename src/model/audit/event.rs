@@ -2,7 +2,7 @@
 
 use crate::model::audit::command::DenialCountV1;
 use crate::model::body::{body, code};
-use crate::wire::{DeviceId, PersonId, Timestamp};
+use crate::wire::{DeviceId, GroupId, PersonId, RecordNumber, Timestamp};
 
 code! {
     /// What a denied operation was about.
@@ -44,5 +44,24 @@ body! {
         counts: Vec<DenialCountV1>,
         /// How many more there were.
         others: u64,
+    }
+}
+body! {
+    /// Somebody reads the audit trail.
+    AuditReadV1 {
+        /// Only what this person did; 0 for everybody.
+        actor: PersonId,
+        /// Only what is about this person; 0 for anybody.
+        person: PersonId,
+        /// Only what is about this group; 0 for any.
+        group: GroupId,
+        /// Only events of these tags; none is all but messages.
+        kinds: Vec<u16>,
+        /// From this time on.
+        from: Timestamp,
+        /// Until before this.
+        until: Timestamp,
+        /// Only records before this one; 0 for the first page.
+        before: RecordNumber,
     }
 }

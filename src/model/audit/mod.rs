@@ -1,4 +1,4 @@
-//! The audit trail of what was denied (SPEC P3): the first denial of a person and operation is a
+//! The audit trail: who may read it, and that they did; and what was denied (SPEC P3): the first denial of a person and operation is a
 //! record at once, repeats within a window are one count, so that nobody fills the disk by being refused.
 //!
 //! State holds only which denials were recorded lately, a bounded number; repeats are counted beside
@@ -9,12 +9,16 @@ mod apply;
 pub(crate) mod command;
 mod decide;
 pub(crate) mod event;
+mod read;
+#[cfg(test)]
+mod read_tests;
 pub(crate) mod snapshot;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use apply::note;
 pub(crate) use decide::{decide_count, record};
+pub(crate) use read::decide_read;
 
 use crate::model::permission::{Operation, Subject};
 use crate::wire::{PersonId, TenantId, Timestamp};

@@ -29,7 +29,8 @@ pub use crate::model::code::command::*;
 use crate::wire::tagged::tagged_enum;
 
 tagged_enum! {
-    /// Commands and queries with a tagged body. Tags below 0x100 change state, others only read.
+    /// Commands and queries with a tagged body. Tags below 0x100 change state, others only
+    /// read, though a pull of the archive is on record.
     pub enum TaggedCommand {
         /// A new enterprise; answered by `TenantCreated`. Only [`Actor::Node`].
         CreateTenant(CreateTenantV1) = 0x001,
@@ -198,6 +199,9 @@ tagged_enum! {
         WithdrawApproval(ApprovalIdV1) = 0x0a2,
         /// Throng's own: denials that were counted instead of recorded (SPEC P3); `Done`.
         CountDenials(CountDenialsV1) = 0x0a3,
+        /// A page of the audit trail, on record before it is read (SPEC A1); `AuditGranted`, and on the wire what
+        /// was found, `AuditPage`.
+        ReadAudit(ReadAuditV1) = 0x0a4,
         // 0x0b0 Quotas
         /// A policy, or what changes of it from its next window on (SPEC Q1, Q5); `Done`.
         SetPolicy(SetPolicyV1) = 0x0b0,
@@ -442,6 +446,10 @@ tagged_enum! {
         ApprovalDecided(ApprovalDecidedV1) = 0x174,
         /// An export that was granted.
         ExportGranted(ExportGrantedV1) = 0x175,
+        /// A page of the audit trail may be read.
+        AuditGranted(Box<AuditGrantedV1>) = 0x176,
+        /// A page of the audit trail.
+        AuditPage(Box<AuditPageV1>) = 0x177,
         // 0x180 Quotas
         /// What is left under every policy that concerns somebody.
         QuotasV2(QuotasV2) = 0x180,

@@ -18,6 +18,7 @@ pub use crate::model::group::life::event::*;
 pub use crate::model::history::event::*;
 pub use crate::model::mass_send::event::*;
 pub use crate::model::message::event::*;
+pub use crate::model::pull::event::*;
 pub use crate::model::quota::event::*;
 pub use bodies::*;
 // Directory
@@ -225,6 +226,8 @@ tagged_enum! {
         OperationDenied(OperationDeniedV1) = 0x174,
         /// How often operations were denied beside those recorded one by one. Changes nothing.
         DenialsCounted(DenialsCountedV1) = 0x175,
+        /// Somebody reads the audit trail (SPEC A1).
+        AuditRead(AuditReadV1) = 0x176,
         // 0x180 Quotas
         /// What the record's other events cost (invariant 10).
         Charged(ChargedV1) = 0x180,
@@ -265,6 +268,8 @@ tagged_enum! {
         ExportFinished(ExportFinishedV1) = 0x1b5,
         /// Somebody searches the archive (SPEC A1).
         ArchiveSearched(ArchiveSearchedV1) = 0x1b6,
+        /// The enterprise's systems pull the archive (SPEC A1).
+        ArchivePulled(ArchivePulledV1) = 0x1b8,
     }
 }
 /// Whether a record with these events has a message as its view.

@@ -18,9 +18,10 @@ body! {
         since: Timestamp,
         /// Only until before this; the greatest time for no end.
         until: Timestamp,
-        /// At most this many records a page, from 1 to 1,000.
+        /// At most this many records a page, at least 1; no more than the server allows, by default 1,000.
         records: u32,
-        /// At most about this many bytes a page, from 4,096 to 262,144; a longer record is a page of its own.
+        /// At most about this many bytes a page, at least 4,096; no more than the server allows, by default
+        /// 262,144. A longer record is a page of its own.
         bytes: u32,
         /// Seals each record to this X25519 key of 32 bytes (RFC 9180); empty for records as they are.
         public_key: Vec<u8>,

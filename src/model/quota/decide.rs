@@ -276,7 +276,7 @@ pub(crate) fn metered(
         return decision;
     }
     let mut demands = groups_created(request.tenant, &decision.events);
-    if request.actor == Actor::Enterprise && !changes_quotas(command) {
+    if request.actor == Actor::Enterprise && !is_free(command) {
         demands.push(Demand::api_call());
     }
     match admit(request, &demands) {
@@ -302,7 +302,8 @@ fn groups_created(tenant: &Tenant, events: &[Event]) -> Vec<Demand> {
     vec![Demand::groups_created(tenant.find_person(creator), groups)]
 }
 
-fn changes_quotas(command: &TaggedCommand) -> bool {
+/// What changes quotas, and what changes nothing but that it is on record.
+fn is_free(command: &TaggedCommand) -> bool {
     use TaggedCommand as T;
     matches!(
         command,
@@ -311,5 +312,6 @@ fn changes_quotas(command: &TaggedCommand) -> bool {
             | T::RemovePolicy(_)
             | T::ReleaseFreeze(_)
             | T::ReleaseFreezeV2(_)
+            | T::PullRecords(_)
     )
 }

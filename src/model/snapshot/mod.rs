@@ -6,7 +6,9 @@
 mod v1;
 mod v2;
 mod v3;
+mod v4;
 
+use crate::model::pull;
 use crate::model::state::{State, Tenant};
 use crate::wire::tagged::{self, TaggedError};
 use crate::wire::{ALIGNMENT, Sequence, TenantId, Timestamp};
@@ -14,10 +16,12 @@ use crate::wire::{ALIGNMENT, Sequence, TenantId, Timestamp};
 use self::v1::StateV1;
 use self::v2::StateV2;
 use self::v3::StateV3;
+use self::v4::StateV4;
 
 const STATE_V1: u16 = 1;
 const STATE_V2: u16 = 2;
 const STATE_V3: u16 = 3;
+const STATE_V4: u16 = 4;
 /// No group gets so far; beyond it, counting on would overflow.
 pub(crate) const HEAD_MAX: Sequence = Sequence(u64::MAX / 2);
 
@@ -48,18 +52,33 @@ impl State {
     /// The state as bytes; canonical, so equal states give equal bytes.
     #[must_use]
     pub fn to_snapshot(&self) -> Vec<u8> {
-        let state = StateV3 {
-            clock: self.clock,
-            tenants: self
-                .tenants
-                .iter()
-                .map(|tenant| v3::write_tenant(tenant, self.clock))
-                .collect(),
-            work: self.work.iter().copied().collect(),
+        let (clock, tenants) = (self.clock, self.tenants.iter());
+        let work = self.work.iter().copied().collect();
+        // States without what is new are what they were.
+        let has_pulls = |tenant| !pull::snapshot::write(tenant, clock).recorded.is_empty();
+        let (version, body) = if self.tenants.iter().any(has_pulls) {
+            let tenants = tenants
+                .map(|tenant| v4::write_tenant(tenant, clock))
+                .collect();
+            let state = StateV4 {
+                clock,
+                tenants,
+                work,
+            };
+            (STATE_V4, tagged::encode(&state))
+        } else {
+            let tenants = tenants
+                .map(|tenant| v3::write_tenant(tenant, clock))
+                .collect();
+            let state = StateV3 {
+                clock,
+                tenants,
+                work,
+            };
+            (STATE_V3, tagged::encode(&state))
         };
-        let body = tagged::encode(&state);
         let mut bytes = Vec::with_capacity(ALIGNMENT + body.len());
-        bytes.extend_from_slice(&STATE_V3.to_le_bytes());
+        bytes.extend_from_slice(&version.to_le_bytes());
         bytes.resize(ALIGNMENT, 0);
         bytes.extend_from_slice(&body);
         bytes
@@ -91,6 +110,11 @@ impl State {
                 let v3: StateV3 = tagged::decode(found, body)?;
                 let tenants = v3.tenants.into_iter().map(v3::read_tenant);
                 Self::assembled(v3.clock, tenants, v3.work)
+            }
+            STATE_V4 => {
+                let v4: StateV4 = tagged::decode(found, body)?;
+                let tenants = v4.tenants.into_iter().map(v4::read_tenant);
+                Self::assembled(v4.clock, tenants, v4.work)
             }
             _ => Err(TaggedError::Tag { found }.into()),
         }

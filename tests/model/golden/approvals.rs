@@ -2,7 +2,9 @@
 
 use throng::model::command::*;
 use throng::model::event::{self, Event};
-use throng::wire::{ApprovalId, DeviceId, ExportId, GroupId, Kind, PersonId, Timestamp};
+use throng::wire::{
+    ApprovalId, DeviceId, ExportId, GroupId, Kind, PersonId, RecordNumber, TenantId, Timestamp,
+};
 
 use crate::golden::Section;
 use crate::golden::core::TIME;
@@ -45,6 +47,19 @@ fn count() -> DenialCountV1 {
     }
 }
 
+fn read_audit() -> ReadAuditV1 {
+    ReadAuditV1 {
+        actor: PersonId(4),
+        person: PersonId(5),
+        group: GroupId(7),
+        kinds: vec![0x174, 0x017],
+        from: TIME,
+        until: LATER,
+        before: RecordNumber(99),
+        entries: 50,
+    }
+}
+
 fn commands() -> Vec<TaggedCommand> {
     use TaggedCommand as T;
     let approval = ApprovalId(3);
@@ -60,6 +75,7 @@ fn commands() -> Vec<TaggedCommand> {
             counts: vec![count()],
             others: 5,
         }),
+        T::ReadAudit(read_audit()),
         T::ImportHistory(ImportHistoryV1 {
             import: 12,
             chunk: 2,
@@ -133,6 +149,26 @@ fn replies() -> Vec<Reply> {
         Reply::ExportGranted(ExportGrantedV1 {
             export: ExportId(2),
         }),
+        Reply::AuditGranted(Box::new(AuditGrantedV1 {
+            tenant: TenantId(1),
+            query: RecordNumber(100),
+            asked: read_audit(),
+        })),
+        Reply::AuditPage(Box::new(AuditPageV1 {
+            query: RecordNumber(100),
+            entries: vec![AuditEntryV1 {
+                record: RecordNumber(98),
+                at: TIME,
+                actor: PersonId(4),
+                device: DeviceId(7),
+                group: GroupId(7),
+                events_len: 3,
+                events: vec![1, 2, 3],
+            }],
+            before: RecordNumber(98),
+            first: RecordNumber(17),
+            damaged: true,
+        })),
         Reply::HistoryImported(HistoryImportedV1 {
             imported: 499,
             refused: vec![RefusedMessageV1 {
@@ -187,6 +223,15 @@ pub(crate) fn events() -> Vec<Event> {
         Event::DenialsCounted(event::DenialsCountedV1 {
             counts: vec![count()],
             others: 5,
+        }),
+        Event::AuditRead(event::AuditReadV1 {
+            actor: PersonId(4),
+            person: PersonId(5),
+            group: GroupId(7),
+            kinds: vec![0x174, 0x017],
+            from: TIME,
+            until: LATER,
+            before: RecordNumber(99),
         }),
         Event::HistoryImported(event::HistoryImportedV1 {
             import: 12,

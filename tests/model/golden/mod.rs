@@ -80,7 +80,8 @@ fn written() -> Lines {
         let key = ("event".to_owned(), event.tag());
         lines.insert(key, event.encode().to_vec());
     }
-    lines.insert(("state".to_owned(), 3), state::latest().to_snapshot());
+    lines.insert(("state".to_owned(), 3), state::third().to_snapshot());
+    lines.insert(("state".to_owned(), 4), state::latest().to_snapshot());
     lines
 }
 
@@ -105,7 +106,7 @@ fn every_tag_is_written_as_it_always_was() {
 
 #[test]
 fn every_tag_in_use_has_a_golden_line_and_no_other_has() {
-    let versions = 1..=3;
+    let versions = 1..=4;
     let mut tags: Vec<_> = versions
         .map(|version| ("state".to_owned(), version))
         .collect();
@@ -137,8 +138,11 @@ fn every_golden_line_is_read_as_what_was_written() {
         let read = Event::decode(event.tag(), bytes("event", event.tag()));
         assert_eq!(read, Ok(event));
     }
-    let read = State::from_snapshot(bytes("state", 3)).unwrap();
+    let read = State::from_snapshot(bytes("state", 4)).unwrap();
     assert_eq!(read.hash(), state::latest().hash());
+    // The third version knew nothing of pulls.
+    let read = State::from_snapshot(bytes("state", 3)).unwrap();
+    assert_eq!(read.hash(), state::third().hash());
     // The second version knew nothing of custody.
     let read = State::from_snapshot(bytes("state", 2)).unwrap();
     assert_eq!(read.hash(), state::second().hash());

@@ -20,7 +20,18 @@ pub(crate) fn second() -> State {
     let mut events = core_events();
     let sections = crate::golden::SECTIONS.iter();
     events.extend(sections.flat_map(|section| (section.events)()));
-    events.retain(|event| !custody.contains(event));
+    let pulls = crate::golden::pull::events();
+    events.retain(|event| !custody.contains(event) && !pulls.contains(event));
+    applied(&events)
+}
+
+/// A state of all that the golden events before pulls make of it.
+pub(crate) fn third() -> State {
+    let pulls = crate::golden::pull::events();
+    let mut events = core_events();
+    let sections = crate::golden::SECTIONS.iter();
+    events.extend(sections.flat_map(|section| (section.events)()));
+    events.retain(|event| !pulls.contains(event));
     applied(&events)
 }
 
