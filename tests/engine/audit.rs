@@ -228,7 +228,7 @@ fn another_tenants_trail_is_not_there_and_cannot_be_asked_about() {
     }
     let tenant = TenantId(77);
     let refused = ask(tenant, everything());
-    assert!(matches!(refused, Refusal::NoSuchTenant { .. }), "{refused}");
+    assert_eq!(refused, Refusal::NoSuchTenant);
 }
 
 #[test]
@@ -300,7 +300,9 @@ fn a_page_takes_a_bounded_number_of_bytes_and_a_long_entry_says_how_long_it_is()
 #[test]
 fn a_damaged_record_is_named_and_what_is_before_it_is_read() {
     let disk = Faulty::new(1);
-    let town = Town::on(Arc::new(disk.clone()), Options::default(), 3);
+    let mut options = Options::default();
+    options.log = options.log.with_segment_bytes(1 << 20);
+    let town = Town::on(Arc::new(disk.clone()), options, 3);
     let group = town.group(3);
     for name in ["one", "merger", "three"] {
         let rename = throng::model::command::RenameGroupV1 {
