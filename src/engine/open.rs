@@ -22,7 +22,7 @@ use super::export::{Exporter, GRANTED_MAX};
 use super::fetch::FetchJob;
 use super::journal::Journal;
 use super::online::Online;
-use super::pull::{PullJob, Secrets};
+use super::pull::{PageJob, Secrets};
 use super::recovery::{self, ReplayError};
 use super::removal::Removal;
 use super::searches::Searches;
@@ -129,7 +129,7 @@ pub(super) struct Parts {
     pages: Pages,
     trail: Trail,
     secrets: Secrets,
-    pulls: Receiver<PullJob>,
+    pulls: Receiver<PageJob>,
     on_failure: OnFailure,
     #[cfg(feature = "search")]
     searching: Option<(super::search::Indexer, Receiver<super::searches::SearchJob>)>,
