@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use self::named::{names_group, names_person};
 use crate::log::{Reader, Stored, Unreadable};
 use crate::model::command::{AuditEntryV1, AuditGrantedV1, AuditPageV1, CallV1};
-use crate::model::event::{self, Event, encode_all};
+use crate::model::event::{self, Event, WatchHashV1, encode_all};
 use crate::wire::{GroupId, PersonId, RecordNumber};
 
 /// Records read in order at a time, before those that come before them.
@@ -60,7 +60,8 @@ pub(crate) fn page(
             }
         }
     }
-    let over = end <= first.0 || page.is_over && page.has_room();
+    // What is damaged is told before the end is.
+    let over = end == 0 || !damaged && (end <= first.0 || page.is_over && page.has_room());
     AuditPageV1 {
         query: granted.query,
         entries: page.entries,
@@ -233,7 +234,8 @@ fn is_of_a_message(event: &Event) -> bool {
     )
 }
 
-/// What whoever reads the trail could use as somebody else: one-time codes, and the call that sends them.
+/// What whoever reads the trail could use as somebody else or try out in private: one-time codes and the call
+/// that sends them, the digits and the place that let people into a group, the hash of a watch password.
 fn hide_secrets(event: &mut Event) {
     match event {
         Event::ActivationsIssued(issued) => issued.codes.iter_mut().for_each(|it| it.code.clear()),
@@ -242,6 +244,17 @@ fn hide_secrets(event: &mut Event) {
                 send.codes.iter_mut().for_each(|it| it.code.clear());
             }
         }
+        Event::FaceToFaceOpened(opened) => {
+            opened.digits = 0;
+            opened.location.clear();
+        }
+        Event::GroupCreatedV2(created) => created.watch.iter_mut().for_each(hide_hash),
+        Event::BatchGroupCreated(created) => created.created.watch.iter_mut().for_each(hide_hash),
+        Event::WatchSet(set) => hide_hash(&mut set.watch),
         _ => {}
     }
+}
+
+fn hide_hash(watch: &mut WatchHashV1) {
+    (watch.salt, watch.hash) = (0, [0; 32]);
 }

@@ -193,9 +193,14 @@ impl Reader {
     ) -> Result<Vec<Record>, ReadError> {
         let (mut records, mut bytes, mut next) = (Vec::new(), 0, from.0);
         let (durable, opener) = (self.shared.durable(), self.opener());
+        // Whoever wants one record does not want those behind it.
+        let ahead = match bytes_max {
+            0 | 1 => GROUP_READ_AHEAD_LEN,
+            _ => READ_AHEAD_LEN,
+        };
         while next < durable && (records.is_empty() || bytes < bytes_max) {
             let (segment, end) = self.segment_of(next)?;
-            let mut walk = Walk::new(&segment, READ_AHEAD_LEN, self.locate(&segment, next)?);
+            let mut walk = Walk::new(&segment, ahead, self.locate(&segment, next)?);
             while walk.place.record < next {
                 walk.skip()?;
             }

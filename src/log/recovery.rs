@@ -9,7 +9,7 @@ use std::io::IoSlice;
 use std::sync::{Arc, RwLock};
 
 use super::config::{Config, ConfigError};
-use super::format::{Damage, Defect, EPOCH_MAX, META, META_LEN, Meta};
+use super::format::{Damage, Defect, EPOCH_MAX, KEYRING, META, META_LEN, Meta};
 use super::keys::{Keys, derive};
 use super::removal::sweep;
 use super::seal::{self, Keyring, KeyringError, Sealing};
@@ -131,7 +131,9 @@ impl Log {
         meta.durable = next;
         write_meta(&*storage, &meta)?;
         for name in names.iter().filter(|name| is_unfinished(name)) {
-            if *name != unfinished(META) {
+            if *name == unfinished(KEYRING) {
+                seal::discard(&*storage, name)?;
+            } else if *name != unfinished(META) {
                 storage.remove(name)?;
             }
         }

@@ -9,11 +9,12 @@ use throng::log::Memory;
 use throng::log::storage::Faulty;
 use throng::model::Refusal;
 use throng::model::command::{
-    Actor, AddPeopleV2, AuditEntryV1, AuditPageV1, NewPersonV2, OrgRole, PersonKind, PersonV1,
-    ReadAuditV1, TaggedCommand as T,
+    Actor, AddPeopleV2, AuditEntryV1, AuditPageV1, Binding, Command, ConfigureWatchV1,
+    CreateTrainingGroupV1, GroupKind, GroupV1, NewGroupV1, NewPersonV2, OpenFaceToFaceV1, OrgRole,
+    PersonKind, PersonV1, ReadAuditV1, Reply, TaggedCommand as T, WatchV1,
 };
 use throng::model::event::{Event, decode_all};
-use throng::wire::{DeviceId, GroupId, PersonId, RecordNumber, TenantId, Timestamp};
+use throng::wire::{DepartmentId, DeviceId, GroupId, PersonId, RecordNumber, TenantId, Timestamp};
 
 use crate::export::world::{World, records_to};
 use crate::town::{NOON, Town};
@@ -389,4 +390,93 @@ fn one_time_codes_are_on_no_page() {
         };
         assert!(!entries.iter().any(is_there));
     }
+}
+
+#[test]
+fn what_lets_people_into_a_group_is_on_no_page() {
+    let town = Town::in_memory(3);
+    let watch = |password: &str| WatchV1 {
+        password: password.into(),
+        opens: NOON,
+        closes: NOON.plus_micros(3_600_000_000),
+    };
+    let group = NewGroupV1 {
+        kind: GroupKind::Training,
+        name: "induction".into(),
+        owner: town.people[0],
+        members: Vec::new(),
+        departments: Vec::new(),
+        binding: Binding::None,
+        department: DepartmentId(0),
+        team: String::new(),
+        follows_department: false,
+    };
+    let create = CreateTrainingGroupV1 {
+        group,
+        watch: watch("sesame"),
+    };
+    let Reply::GroupCreated(created) = town.call(T::CreateTrainingGroup(create)).unwrap() else {
+        panic!("a group");
+    };
+    town.call(T::ConfigureWatch(ConfigureWatchV1 {
+        group: created.group,
+        watch: watch("open sesame"),
+    }))
+    .unwrap();
+    town.call(T::OpenFaceToFace(OpenFaceToFaceV1 {
+        person: town.people[1],
+        digits: "4711".into(),
+        location: "wx4g0s8q3jf9".into(),
+        name: "lunch".into(),
+        kind: GroupKind::Internal,
+    }))
+    .unwrap();
+    let (entries, _) = pages(&town, &everything());
+    let events: Vec<_> = told(&entries).into_iter().flat_map(|it| it.1).collect();
+    let hashes = events.iter().filter_map(|event| match event {
+        Event::GroupCreatedV2(created) => created.watch.as_ref(),
+        Event::WatchSet(set) => Some(&set.watch),
+        _ => None,
+    });
+    let hashes: Vec<_> = hashes.map(|watch| (watch.salt, watch.hash)).collect();
+    assert_eq!(hashes, [(0, [0; 32]); 2]);
+    let opened = events.iter().find_map(|event| match event {
+        Event::FaceToFaceOpened(opened) => Some((opened.digits, &*opened.location, &*opened.name)),
+        _ => None,
+    });
+    assert_eq!(opened, Some((0, "", "lunch")));
+}
+
+#[test]
+fn a_denial_is_found_by_whom_and_what_it_was_about() {
+    let town = Town::in_memory(3);
+    let group = town.group(3);
+    let ask = |body: T| {
+        let actor = Actor::Person {
+            person: town.people[1],
+            device: DeviceId(1),
+        };
+        let command = Command {
+            tenant: town.tenant,
+            actor,
+            second_factor: false,
+            body: body.into(),
+        };
+        town.engine.execute(command).unwrap().wait().unwrap_err()
+    };
+    ask(T::DissolveGroup(GroupV1 { group }));
+    let person = town.people[2];
+    ask(T::DepartPerson(PersonV1 { person }));
+    let denials = |asked: ReadAuditV1| {
+        let (entries, _) = pages(&town, &asked);
+        let events = told(&entries).into_iter().flat_map(|it| it.1);
+        let denied = events.filter(|event| matches!(event, Event::OperationDenied(_)));
+        denied.count()
+    };
+    let all = everything;
+    assert_eq!(denials(ReadAuditV1 { group, ..all() }), 1);
+    assert_eq!(denials(ReadAuditV1 { person, ..all() }), 1);
+    assert_eq!(denials(all()), 2);
+    let person = town.people[0];
+    assert_eq!(denials(ReadAuditV1 { person, ..all() }), 0);
 }

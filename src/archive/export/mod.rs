@@ -283,6 +283,8 @@ impl Job<'_> {
         if let Some(exported) = manifest::finished(self, progress)? {
             return Ok(exported);
         }
+        // Else the whole log is read before the first file finds none.
+        self.room().check(0)?;
         let state = Progressed::load(self)?;
         let mut gone = Gone::of(self.grant.tenant);
         let plan = plan::plan(self, state.begin, &mut gone, progress)?;

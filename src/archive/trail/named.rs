@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::event::Event;
+use crate::model::event::{Event, SubjectKind};
 use crate::wire::tagged::Form;
 use crate::wire::{GroupId, PersonId};
 
@@ -32,12 +32,20 @@ const GROUP_FIELDS: [&str; 2] = ["group", "groups"];
 
 /// Whether an event is about a person.
 pub(super) fn names_person(event: &Event, person: PersonId) -> bool {
-    names(event, "PersonId", &PERSON_FIELDS, person.0) || is_newcomer(event, person)
+    names(event, "PersonId", &PERSON_FIELDS, person.0)
+        || is_newcomer(event, person)
+        || was_denied(event, SubjectKind::Person, person.0)
 }
 
 /// Whether an event is about a group.
 pub(super) fn names_group(event: &Event, group: GroupId) -> bool {
     names(event, "GroupId", &GROUP_FIELDS, group.0)
+        || was_denied(event, SubjectKind::Group, group.0)
+}
+
+/// What a denial was about is a number beside its kind.
+fn was_denied(event: &Event, kind: SubjectKind, id: u64) -> bool {
+    matches!(event, Event::OperationDenied(denied) if denied.subject_kind == kind && denied.subject == id)
 }
 
 /// People are added with the first one's id.

@@ -134,6 +134,14 @@ pub(crate) fn find(
         }
         Ok(())
     })?;
+    if keys == u32::MAX {
+        // The next key would have no number.
+        return Err(KeyringError::Damaged {
+            key: keys,
+            offset: used_len,
+            defect: Defect::Reserved,
+        });
+    }
     let mut unfinished = Vec::new();
     for (place, entry) in gone {
         if erasures.cover(&entry) {

@@ -330,7 +330,7 @@ impl Keyring {
         if copied != header.settled - header.dropped {
             // Some entry has changed under us: the next open names it.
             drop(new);
-            self.storage.remove(&new_name)?;
+            discard(&*self.storage, &new_name)?;
             return Ok(false);
         }
         new.sync()?;
@@ -387,6 +387,12 @@ pub(crate) fn no_space() -> StorageError {
         operation: crate::log::storage::Operation::Allocate,
         file: KEYRING.to_owned(),
     }
+}
+
+/// Overwrites and removes a copy that was given up: the keys in it may be destroyed later.
+pub(crate) fn discard(storage: &dyn Storage, name: &str) -> Result<(), StorageError> {
+    overwrite(&*storage.open(name)?)?;
+    storage.remove(name)
 }
 
 /// Ends the replacement of a keyring: the one before is overwritten, as its keys may be destroyed later,

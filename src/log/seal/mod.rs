@@ -29,7 +29,7 @@ pub use found::KeyringError;
 pub(crate) use found::find;
 pub use keyring::Erasure;
 pub(crate) use keyring::Keyring;
-pub(crate) use keyring::{Destroyed, Loaded, no_space};
+pub(crate) use keyring::{Destroyed, Loaded, discard, no_space};
 #[cfg(test)]
 pub(crate) use master::Draws;
 pub use master::{MasterKey, MasterKeyId, NoMasterKey};

@@ -3,7 +3,7 @@
 use std::io::IoSlice;
 
 use super::found::{CHUNK_LEN, KeyringError, each_entry, find};
-use super::keyring::{overwrite, settle, shred, unwrap, wrap};
+use super::keyring::{discard, overwrite, settle, shred, unwrap, wrap};
 use super::master::{Draws, MasterKey};
 use super::places::Places;
 use crate::log::format::{Defect, KEYRING, KeyEntry, KeyringHeader, Secret};
@@ -71,7 +71,7 @@ pub fn rewrap(
         Ok(())
     })?;
     if let Some((place, key)) = lost {
-        storage.remove(&unfinished(KEYRING))?;
+        discard(storage, &unfinished(KEYRING))?;
         return Err(KeyringError::Damaged {
             key,
             offset: KeyEntry::offset(place),

@@ -243,7 +243,8 @@ impl Storage for Directory {
     fn free_bytes(&self) -> Result<Option<u64>, StorageError> {
         let system = rustix::fs::fstatvfs(&self.directory).map_err(io::Error::from);
         let system = system.map_err(self.error(Operation::Measure, ""))?;
-        Ok(Some(system.f_bavail.saturating_mul(system.f_frsize)))
+        // A file system that does not count its blocks says that it has none.
+        Ok((system.f_blocks > 0).then(|| system.f_bavail.saturating_mul(system.f_frsize)))
     }
 }
 
