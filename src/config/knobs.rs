@@ -290,7 +290,7 @@ sections! {
         /// Groups that one hold names; a hold of none is of all groups.
         hold_groups_max: u32 = "1000" in "1" to "1000", costs "8 bytes of memory each and hold";
         /// Ranges of days that a tenant has erased, of all its groups together.
-        erasures_max: u32 = "100000" in "1" to "1000000", costs "16 bytes of memory each";
+        erasures_max: u32 = "100000" in "1" to "1000000", costs "about 200 bytes of memory each";
         // Join codes, face-to-face, outward calls
         /// Codes that one person may get wrong in a minute, join codes and face-to-face digits together.
         wrong_codes_per_minute_max: u32 = "5" in "1" to "100", costs "as many tries at codes";
@@ -405,7 +405,7 @@ sections! {
         costs "a thread each, and disk bandwidth that the log wants too";
         /// Pages of the audit trail under way at once; more are answered Busy. They are made one after the
         /// other.
-        audits_at_once_max: u32 = "16" in "1" to "1024", costs "up to 100 KiB of memory each";
+        audits_at_once_max: u32 = "16" in "1" to "1024", costs "100 KiB of memory each, and 6.5 MiB for the one being made";
         /// Bytes of the log that one page of a pull, or of the audit trail, looks through; where little of it is asked for, a page
         /// is short or empty and the next goes on.
         pull_pass_bytes: ByteSize = "8 MiB" in "64 KiB" to "1 GiB",
