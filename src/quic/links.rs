@@ -249,8 +249,7 @@ impl Links {
 
     /// Sees to it that the wheel comes up no later than the connection's next timer or deadline.
     pub(super) fn arm(&mut self, index: u32) {
-        let slot = self.slots.get_mut(index as usize);
-        let Some(link) = slot else {
+        let Some(link) = self.slots.get_mut(index as usize) else {
             return;
         };
         let at = match (link.closes_at(&self.limits), link.conn.poll_timeout()) {
