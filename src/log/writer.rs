@@ -351,11 +351,10 @@ impl Log {
             sealing.prepare(entries)?;
         }
         for (number, entry) in entries.iter().enumerate() {
-            let sealing = self.sealing.as_mut();
             let seal = FrameSeal {
                 epoch: self.meta.epoch,
                 salt: self.keys.salt(entry.header.record().0),
-                keys: sealing.map(|it| it.keys_of(number)).transpose()?,
+                keys: self.sealing.as_ref().map(|it| it.keys_of(number)),
             };
             let id = segment.header.segment;
             let commitment = encode_frame(&mut self.buffer, entry, id, &seal);

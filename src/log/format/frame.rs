@@ -5,8 +5,6 @@
 //! provable when the salt and the parts are erased. Checksum and leaf are over the parts as they are
 //! stored, so that nobody needs a key to check them.
 
-use std::sync::Arc;
-
 use sha2::{Digest, Sha256};
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -97,18 +95,18 @@ pub(crate) const fn frame_len(takes: usize, view: usize, private: usize) -> usiz
 }
 
 /// What a frame says of how it was sealed.
-pub(crate) struct FrameSeal {
+pub(crate) struct FrameSeal<'a> {
     pub(crate) epoch: u32,
     pub(crate) salt: [u8; 16],
     /// `None`: the parts stay as they are.
-    pub(crate) keys: Option<FrameKeys>,
+    pub(crate) keys: Option<FrameKeys<'a>>,
 }
 
 /// The keys that the parts of a frame are sealed under.
-pub(crate) struct FrameKeys {
+pub(crate) struct FrameKeys<'a> {
     pub(crate) algorithm: Algorithm,
-    pub(crate) view: (u32, Arc<dyn Cipher>),
-    pub(crate) private: (u32, Arc<dyn Cipher>),
+    pub(crate) view: (u32, &'a dyn Cipher),
+    pub(crate) private: (u32, &'a dyn Cipher),
 }
 
 /// How the parts of a frame are sealed.
@@ -136,7 +134,7 @@ pub(crate) fn encode(
     buffer: &mut Vec<u8>,
     entry: &Entry<'_>,
     segment: u64,
-    seal: &FrameSeal,
+    seal: &FrameSeal<'_>,
 ) -> [u8; 32] {
     let takes = listed(entry);
     let from = buffer.len();
@@ -182,7 +180,7 @@ fn seal_parts(
     buffer: &mut Vec<u8>,
     from: usize,
     entry: &Entry<'_>,
-    keys: &FrameKeys,
+    keys: &FrameKeys<'_>,
     epoch: [u8; 3],
 ) {
     let (record, end) = (entry.header.record().0, buffer.len());

@@ -17,12 +17,49 @@ use crate::log::gone::{Gone, group_of};
 use crate::log::storage::StorageError;
 use crate::wire::TenantId;
 
-/// The keys of one record.
+/// The keys of one record: where they are among those of its batch.
 #[derive(Clone, Copy)]
 struct Chosen {
     algorithm: Algorithm,
-    view: u32,
-    private: u32,
+    view: usize,
+    private: usize,
+}
+
+/// The keys of one batch, each once: readers' locks are taken once a key and batch, not once a part.
+#[derive(Default)]
+struct OfBatch {
+    places: FxHashMap<u32, usize>,
+    ids: Vec<u32>,
+    open: Vec<Arc<dyn Cipher>>,
+}
+
+impl OfBatch {
+    fn clear(&mut self) {
+        self.places.clear();
+        self.ids.clear();
+        self.open.clear();
+    }
+
+    fn place(&mut self, id: u32) -> usize {
+        *self.places.entry(id).or_insert_with(|| {
+            self.ids.push(id);
+            self.ids.len() - 1
+        })
+    }
+
+    fn open(&mut self, vault: &Vault) -> Result<(), StorageError> {
+        for id in &self.ids {
+            let Loaded::Open(cipher) = vault.key(*id)? else {
+                return Err(unusable(*id));
+            };
+            self.open.push(cipher);
+        }
+        Ok(())
+    }
+
+    fn key(&self, place: usize) -> (u32, &dyn Cipher) {
+        (self.ids[place], &*self.open[place])
+    }
 }
 
 /// What snapshots are sealed with.
@@ -44,9 +81,9 @@ pub(crate) struct Sealing {
     day: i32,
     node: u32,
     snapshot_nonces: Arc<Mutex<Draws>>,
-    /// Of the batch being written, and those of its keys that were asked for.
+    /// Of the batch being written.
     chosen: Vec<Chosen>,
-    opened: FxHashMap<u32, Arc<dyn Cipher>>,
+    of_batch: OfBatch,
 }
 
 impl Sealing {
@@ -71,7 +108,7 @@ impl Sealing {
             node,
             snapshot_nonces: Arc::new(Mutex::new(Draws::new(entropy, b"snapshot nonces"))),
             chosen: Vec::new(),
-            opened: HashMap::with_hasher(FxBuildHasher),
+            of_batch: OfBatch::default(),
         })
     }
 
@@ -89,10 +126,10 @@ impl Sealing {
         }
     }
 
-    /// Chooses the keys of a batch; those that are not there yet are made, durable on return.
+    /// Chooses and opens the keys of a batch; those that are not there yet are made, durable on return.
     pub(crate) fn prepare(&mut self, entries: &[Entry<'_>]) -> Result<(), StorageError> {
         self.chosen.clear();
-        self.opened.clear();
+        self.of_batch.clear();
         let mut wanted = Vec::new();
         let mut next = self.keyring.next_id();
         let first = next;
@@ -128,8 +165,8 @@ impl Sealing {
             };
             self.chosen.push(Chosen {
                 algorithm,
-                view,
-                private,
+                view: self.of_batch.place(view),
+                private: self.of_batch.place(private),
             });
         }
         if let (false, Some(entry)) = (wanted.is_empty(), entries.first()) {
@@ -141,33 +178,17 @@ impl Sealing {
                 self.keyring.top_up()?;
             }
         }
-        Ok(())
+        self.of_batch.open(&self.vault)
     }
 
     /// The keys of entry `number` of the batch that was prepared.
-    pub(crate) fn keys_of(&mut self, number: usize) -> Result<FrameKeys, StorageError> {
-        let Chosen {
-            algorithm,
-            view,
-            private,
-        } = self.chosen[number];
-        Ok(FrameKeys {
-            algorithm,
-            view: (view, self.open(view)?),
-            private: (private, self.open(private)?),
-        })
-    }
-
-    /// Readers' locks are taken once a key and batch, not once a part.
-    fn open(&mut self, id: u32) -> Result<Arc<dyn Cipher>, StorageError> {
-        if let Some(cipher) = self.opened.get(&id) {
-            return Ok(cipher.clone());
+    pub(crate) fn keys_of(&self, number: usize) -> FrameKeys<'_> {
+        let chosen = self.chosen[number];
+        FrameKeys {
+            algorithm: chosen.algorithm,
+            view: self.of_batch.key(chosen.view),
+            private: self.of_batch.key(chosen.private),
         }
-        let Loaded::Open(cipher) = self.vault.key(id)? else {
-            return Err(unusable(id));
-        };
-        self.opened.insert(id, cipher.clone());
-        Ok(cipher)
     }
 
     /// Destroys the keys of what is gone, durably; the next record of such a group and day has a new one.
@@ -175,7 +196,7 @@ impl Sealing {
         let destroyed = self.keyring.destroy(gone, record)?;
         let ids = &destroyed.ids;
         self.vault.forget(ids);
-        self.opened.clear();
+        self.of_batch.clear();
         self.keys.retain(|_, id| ids.binary_search(id).is_err());
         Ok(destroyed)
     }
