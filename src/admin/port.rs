@@ -173,9 +173,12 @@ mod tests {
     }
 
     fn write(storage: &dyn Storage, name: &str, len: usize) {
+        write_all(storage, name, &vec![b'a'; len]);
+    }
+
+    fn write_all(storage: &dyn Storage, name: &str, bytes: &[u8]) {
         let file = storage.create(name).unwrap();
-        let bytes = vec![b'a'; len];
-        file.write_at(&mut [io::IoSlice::new(&bytes)], 0).unwrap();
+        file.write_at(&mut [io::IoSlice::new(bytes)], 0).unwrap();
     }
 
     /// What auditors fetch, and nothing else of what is stored beside it.
@@ -187,9 +190,12 @@ mod tests {
                 "{path}: nothing is published yet"
             );
         }
-        write(tlog, "checkpoint", 9);
-        write(tlog, "secret", 9);
         write(tlog, "tile/0/000", 8_192);
+        write_all(tlog, "checkpoint", b"a\n255\n");
+        assert_eq!(get(address, "/tile/0/000").0, "404", "not signed yet");
+        write_all(tlog, "checkpoint", b"a\n65536\n");
+        write(tlog, "secret", 9);
+        write(tlog, "tile/0/256", 8_192);
         write(tlog, "tile/entries/000.p/3", 3 * 34);
         write(tlog, "tile/1/000", 8_191);
         let fetch = |path| {
@@ -198,7 +204,7 @@ mod tests {
             (head.to_lowercase(), body.len())
         };
         for (path, kind, kept, len) in [
-            ("/checkpoint", "text/plain; charset=utf-8", "no-cache", 9),
+            ("/checkpoint", "text/plain; charset=utf-8", "no-cache", 8),
             (
                 "/tile/0/000",
                 "application/octet-stream",
@@ -239,6 +245,7 @@ mod tests {
             "/tile/0/000/",
             "/tile//0/000",
             "/tile/0/001",
+            "/tile/0/256",
             "/tile/0/000.new",
             "/tile/0/0",
             "/checkpoint/",

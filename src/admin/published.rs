@@ -11,7 +11,7 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use crate::archive::tlog::{StoredError, Tile, read_note, read_tile};
+use crate::archive::tlog::{StoredError, Tile, read_note, read_tile, size_of};
 use crate::log::Storage;
 
 /// A full tile never changes.
@@ -47,6 +47,12 @@ async fn tile(State(published): State<Published>, uri: Uri) -> Response {
     let (Some(published), Some(Ok(tile))) = (published, tile) else {
         return StatusCode::NOT_FOUND.into_response();
     };
+    // What is not signed yet may not be whole yet, and would be kept for ever where it was asked for.
+    match read_note(&*published) {
+        Ok(Some(note)) if size_of(&note).is_some_and(|size| tile.is_of(size)) => {}
+        Ok(_) => return StatusCode::NOT_FOUND.into_response(),
+        Err(error) => return failed(&error),
+    }
     let kept = if tile.is_full() { FOR_EVER } else { A_MINUTE };
     match read_tile(&*published, tile) {
         Ok(bytes) => answer("application/octet-stream", kept, bytes),

@@ -29,7 +29,7 @@ pub use prove::{Mismatch, consistency, inclusion, verify_consistency, verify_inc
 pub use publisher::{OpenError, Publisher};
 pub(crate) use stored::read_commitments;
 pub use stored::{
-    CHECKPOINT, Signed, StoredError, read_checkpoint, read_hashes, read_note, read_tile,
+    CHECKPOINT, Signed, StoredError, read_checkpoint, read_hashes, read_note, read_tile, size_of,
 };
 pub use tile::{ENTRY_LEN, Part, TILE_WIDTH, Tile, decode_entries, encode_entries, tiles_of};
 

@@ -309,18 +309,27 @@ impl Publisher {
         self.drop_partial(before)
     }
 
-    /// Writes files so that each is whole or not there. Their names are not synced.
+    /// Writes and syncs files. Those made again, which a checkpoint already speaks of, are whole or not there;
+    /// others have their name at once, half the work of a file so small: nobody asks for them before the
+    /// checkpoint does, and after a crash they are written anew. Their names are not synced.
     fn write(&self, files: &[(Tile, Vec<u8>)]) -> Result<(), StorageError> {
+        let again = self.is_rebuilding();
         for some in files.chunks(FILES_MAX) {
             let mut written = Vec::with_capacity(some.len());
+            let mut names = Vec::new();
             for (tile, bytes) in some {
                 let name = tile.to_string();
-                let file = self.storage.create(&unfinished(&name))?;
+                let file = match again {
+                    true => self.storage.create(&unfinished(&name))?,
+                    false => self.storage.create(&name)?,
+                };
                 file.write_at(&mut [IoSlice::new(bytes)], 0)?;
-                written.push((name, file));
+                written.push(file);
+                if again {
+                    names.push(name);
+                }
             }
-            let (names, files): (Vec<_>, Vec<_>) = written.into_iter().unzip();
-            self.storage.sync_files(&files)?;
+            self.storage.sync_files(&written)?;
             for name in &names {
                 self.storage.rename(&unfinished(name), name)?;
             }

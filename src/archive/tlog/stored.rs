@@ -52,6 +52,13 @@ pub(crate) fn origin_of(note: &[u8]) -> Option<Origin> {
     Origin::parse(std::str::from_utf8(line).ok()?)
 }
 
+/// How many records a note speaks of, not verified.
+#[must_use]
+pub fn size_of(note: &[u8]) -> Option<u64> {
+    let line = note.split(|byte| *byte == b'\n').nth(1)?;
+    super::decimal(std::str::from_utf8(line).ok()?)
+}
+
 /// The note and the checkpoint that are stored, and the key under the name that signed: the public half of the log's key,
 /// named as the whole origin or as what it begins with.
 pub fn read_checkpoint(

@@ -61,6 +61,13 @@ impl Tile {
         })
     }
 
+    /// Whether a tree of `size` leaves has all that is in it.
+    #[must_use]
+    pub fn is_of(&self, size: u64) -> bool {
+        let had = Self::in_tree(self.part, self.number, size);
+        had.is_some_and(|had| self.width <= had.width)
+    }
+
     /// What it holds.
     #[must_use]
     pub fn part(&self) -> Part {

@@ -86,6 +86,17 @@ impl Directory {
     }
 
     /// Makes the folders of `name` that are missing.
+    /// Does what makes the file `name`, whose folder is nearly always there: nobody looks first.
+    fn in_folder<T>(&self, name: &str, make: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match make() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make_folders(name)?;
+                make()
+            }
+            made => made,
+        }
+    }
+
     fn make_folders(&self, name: &str) -> io::Result<()> {
         let Some(wanted) = folder(name).filter(|folder| !self.path.join(folder).is_dir()) else {
             return Ok(());
@@ -191,22 +202,20 @@ impl Storage for Directory {
     }
 
     fn create(&self, name: &str) -> Result<Arc<dyn File>, StorageError> {
-        let made = self.make_folders(name);
-        made.map_err(self.error(Operation::Create, name))?;
         self.changes(name);
-        let file = open_options()
-            .create(true)
-            .truncate(true)
-            .open(self.path.join(name));
+        let path = self.path.join(name);
+        let file = self.in_folder(name, || {
+            let mut options = open_options();
+            options.create(true).truncate(true).open(&path)
+        });
         Ok(self.file(name, file.map_err(self.error(Operation::Create, name))?))
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
-        let made = self.make_folders(to);
-        made.map_err(self.error(Operation::Rename, from))?;
         self.changes(from);
         self.changes(to);
-        fs::rename(self.path.join(from), self.path.join(to))
+        let (source, target) = (self.path.join(from), self.path.join(to));
+        self.in_folder(to, || fs::rename(&source, &target))
             .map_err(self.error(Operation::Rename, from))
     }
 
