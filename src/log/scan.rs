@@ -386,13 +386,16 @@ impl Scanner<'_> {
     fn footer(&mut self) -> Result<(), StorageError> {
         let bytes = self.window.bytes(self.at, FOOTER_LEN)?;
         let body = FooterBody::decode(bytes.get(BATCH_HEADER_LEN..).unwrap_or_default());
-        if self.sound() {
-            let expected = (self.scan.tree.leaves(), self.scan.tree.root());
-            match body {
-                Ok(body) if body == expected => {}
-                Ok(_) => self.damaged(self.at, Defect::Root),
-                Err(defect) => self.damaged(self.at + BATCH_HEADER_LEN as u64, defect),
+        match body {
+            // Behind damage too: a second hit must not hide behind a first.
+            Err(defect) => self.damaged(self.at + BATCH_HEADER_LEN as u64, defect),
+            Ok(body) if self.sound() => {
+                if body != (self.scan.tree.leaves(), self.scan.tree.root()) {
+                    self.damaged(self.at, Defect::Root);
+                }
             }
+            // Which records it is of is not known.
+            Ok(_) => {}
         }
         self.scan.sealed = self.sound();
         self.at += FOOTER_LEN as u64;

@@ -57,6 +57,32 @@ fn every_single_flipped_bit_of_a_small_archive_is_found_where_it_is() {
     assert!(report.is_sound(), "every flip was taken back");
 }
 
+#[test]
+fn no_flipped_bit_hides_behind_another() {
+    let disk = Faulty::new(12);
+    let (mut log, _) = open(&disk, 0).expect("a new log opens");
+    append(&mut log, 24);
+    log.close().expect("it closes");
+    let (name, contents) = segments(&disk).remove(0);
+    // In the first record's header.
+    disk.damage(&name, |bytes| bytes[304] ^= 1);
+    let mut random = Random::new(3);
+    for at in 1_024..contents.len() {
+        let bit = 1 << random.below(8);
+        disk.damage(&name, |bytes| bytes[at] ^= bit);
+        let report = archive::verify(&disk, 1, &|_| {}).expect("it can be read");
+        disk.damage(&name, |bytes| bytes[at] ^= bit);
+        let near = |offset: u64| (offset..offset + 1_024).contains(&(at as u64));
+        let first = &report.damage[0];
+        assert!(first.offset <= 304, "byte {at}: {first}");
+        assert!(
+            report.damage[1..].iter().any(|it| near(it.offset)),
+            "byte {at}: {:?}",
+            report.damage
+        );
+    }
+}
+
 /// Segments of 1 MiB, batches of four records of about 1 KiB.
 fn large(bytes: u64) -> Arc<Memory> {
     let storage = Arc::new(Memory::new());
