@@ -2,26 +2,93 @@
 //!
 //! What is given up is kept, in files the log does not read. The incarnation is raised first, so that
 //! an interrupted repair can never pass for a log that lost nothing; run again, it goes on.
+//!
+//! A copy that was restored is sound in itself. That it goes on in the place of another is a loss all the same,
+//! of all that the other one had: the incarnation rises, so that what is signed from then on is of another origin
+//! and contradicts nothing.
+
+use std::fmt;
 
 use std::io::IoSlice;
 
 use crate::log::format::{BATCH_HEADER_LEN, BatchHeader, EPOCH_MAX, Meta};
 use crate::log::storage::{Storage, StorageError};
 use crate::log::survey::Found;
-use crate::log::{Damage, cut, new_meta, snapshot_position, write_meta};
+use crate::log::{Damage, cut, new_meta, raised_incarnation, snapshot_position, write_meta};
 use crate::wire::RecordNumber;
+
+use super::tlog::Signed;
 
 use super::verify::{Looked, VerifyError, look};
 
 /// Threads that look for the damage.
 const THREADS: usize = 2;
 
+/// What an operator says to a repair.
+#[derive(Clone, Default, Debug)]
+pub struct Consent {
+    /// What is lost may be lost.
+    pub accept_loss: bool,
+    /// This log is a copy that goes on in the place of another, whether anything shows that or not.
+    pub restored_copy: bool,
+    /// What is known to have been signed of it: the new incarnation is above all of these, and a log that has
+    /// less is an older copy.
+    pub signed: Vec<Signed>,
+}
+
+impl Consent {
+    /// To losing what must be.
+    #[must_use]
+    pub fn to_loss() -> Self {
+        Self {
+            accept_loss: true,
+            ..Self::default()
+        }
+    }
+}
+
+/// Why a log was repaired.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The first damage.
+    Damage(Damage),
+    /// More was signed than it has.
+    Behind {
+        /// Records that were signed.
+        signed: u64,
+        /// Under which origin.
+        origin: String,
+        /// Records it has.
+        held: u64,
+    },
+    /// The operator said that it is a copy.
+    RestoredCopy,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damage(damage) => damage.fmt(f),
+            Self::Behind {
+                signed,
+                origin,
+                held,
+            } => write!(
+                f,
+                "{signed} records were signed under {origin}, the log holds {held}: it is an older copy"
+            ),
+            Self::RestoredCopy => f.write_str("the log is a restored copy"),
+        }
+    }
+}
+
 /// What a repair did.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Repair {
-    /// Why: the first damage.
-    pub damage: Damage,
+    /// Why.
+    pub cause: Cause,
     /// The log now ends before this record. The engine's next record tells of the repair.
     pub at: RecordNumber,
     /// The log's incarnation from now on.
@@ -44,21 +111,22 @@ pub enum RepairError {
     Storage(#[from] StorageError),
     /// The loss was not accepted; nothing was changed.
     #[error(
-        "{damage}; a repair gives up record {at} and all that follow: restore a copy, or say --accept-loss"
+        "{cause}; a repair gives up record {at} and all that follow: restore a newer copy, or say --accept-loss"
     )]
     LossNotAccepted {
-        /// The first damage.
-        damage: Damage,
+        /// Why.
+        cause: Cause,
         /// The first record that would be lost.
         at: RecordNumber,
     },
 }
 
-/// Repairs a log that does not open because durable bytes are damaged. `Ok(None)`: there is nothing
-/// to repair. `entropy` is fresh randomness, for a meta file that must be made anew.
+/// Repairs a log that does not open because durable bytes are damaged, or that goes on in the place of another.
+/// `Ok(None)`: there is nothing to repair. `entropy` is fresh randomness, for the incarnation and for a meta file
+/// that must be made anew.
 pub fn repair(
     storage: &dyn Storage,
-    accept_loss: bool,
+    consent: &Consent,
     entropy: [u8; 32],
 ) -> Result<Option<Repair>, RepairError> {
     let Looked {
@@ -67,23 +135,38 @@ pub fn repair(
         segments,
         verdict,
     } = look(storage, THREADS, &|_| {})?;
-    let Some(damage) = verdict.damage.into_iter().next() else {
-        return Ok(None);
-    };
     let (whole, rest) = segments.split_at(verdict.usable.whole);
     let (part, gone) = rest.split_at(usize::from(verdict.usable.part));
+    let damage = verdict.damage.into_iter().next();
+    let is_sound = damage.is_none();
     let at = match (part.first(), whole.last()) {
         (Some(part), _) => keepable(part).next,
         (None, Some(last)) => last.scan.as_ref().map_or(0, |scan| scan.next),
         (None, None) => begin,
     };
-    if !accept_loss {
-        let at = RecordNumber(at);
-        return Err(RepairError::LossNotAccepted { damage, at });
-    }
+    let behind = || behind(meta.as_ref().ok()?, at, &consent.signed);
+    let cause = match damage.map(Cause::Damage).or_else(behind) {
+        Some(_) if is_sound && consent.restored_copy => Cause::RestoredCopy,
+        Some(cause) if consent.accept_loss => cause,
+        Some(cause) => {
+            let at = RecordNumber(at);
+            return Err(RepairError::LossNotAccepted { cause, at });
+        }
+        None if consent.restored_copy => Cause::RestoredCopy,
+        None => return Ok(None),
+    };
     let digest_key_lost = meta.is_err();
-    let meta = raised(meta.ok(), &segments, (begin, at), &entropy);
+    let meta = raised(meta.ok(), &segments, (begin, at), consent, &entropy);
     write_meta(storage, &meta)?;
+    if is_sound {
+        return Ok(Some(Repair {
+            cause,
+            at: RecordNumber(at),
+            incarnation: meta.incarnation,
+            kept_in: Vec::new(),
+            digest_key_lost,
+        }));
+    }
 
     let mut kept_in = Vec::new();
     for part in part {
@@ -99,7 +182,7 @@ pub fn repair(
     }
     storage.sync()?;
     Ok(Some(Repair {
-        damage,
+        cause,
         at: RecordNumber(at),
         incarnation: meta.incarnation,
         kept_in,
@@ -107,11 +190,27 @@ pub fn repair(
     }))
 }
 
-/// The meta file after the repair: a new incarnation and epoch, above every one ever used.
+/// What shows that a sound log of `held` records is an older copy: more was signed of its life, or a later one.
+fn behind(meta: &Meta, held: u64, signed: &[Signed]) -> Option<Cause> {
+    let of_log = signed.iter().filter(|it| it.origin.log == meta.log);
+    let newest = of_log.max_by_key(|it| (it.origin.incarnation, it.checkpoint.size))?;
+    let (incarnation, size) = (newest.origin.incarnation, newest.checkpoint.size);
+    let is_behind =
+        incarnation > meta.incarnation || (incarnation == meta.incarnation && size > held);
+    is_behind.then(|| Cause::Behind {
+        signed: size,
+        origin: newest.origin.to_string(),
+        held,
+    })
+}
+
+/// The meta file after the repair: a new incarnation and epoch, above every one that is known to have been used.
+/// Where the meta file itself is lost, segments' headers and checkpoints know.
 fn raised(
     meta: Option<Meta>,
     segments: &[Found],
     (begin, at): (u64, u64),
+    consent: &Consent,
     entropy: &[u8; 32],
 ) -> Meta {
     let headers = || {
@@ -124,15 +223,21 @@ fn raised(
         if let Some(header) = headers().next() {
             (meta.log, meta.incarnation) = (header.log, header.incarnation);
         }
+        // Where earlier repairs have cut, nobody knows.
+        meta.kept = 0;
         meta
     });
     let scans = segments.iter().filter_map(|found| found.scan.as_ref());
     let epochs = headers().map(|header| header.epoch);
     let epoch = scans.map(|scan| scan.epoch).chain(epochs).max();
     meta.epoch = (meta.epoch.max(epoch.unwrap_or(0)) + 1).min(EPOCH_MAX);
+    let signed = consent.signed.iter().map(|it| &it.origin);
+    let signed = signed.filter(|origin| origin.log == meta.log);
     let incarnations = headers().map(|header| header.incarnation);
-    let incarnation = incarnations.max().unwrap_or(0);
-    meta.incarnation = meta.incarnation.max(incarnation) + 1;
+    let known = incarnations.chain(signed.map(|origin| origin.incarnation));
+    let before = known.fold(meta.incarnation, u64::max);
+    meta.incarnation = raised_incarnation(before, entropy);
+    meta.kept = meta.kept.min(at);
     meta.repaired_at = Some(at);
     meta.durable = at;
     meta.begin = begin;

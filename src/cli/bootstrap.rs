@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use clap::Args;
+use throng::config;
 use throng::engine::{Clock, Engine, Options, SystemClock};
-use throng::log::Encryption;
 use throng::model::command::{
     Actor, AddPeopleV1, Command, CreateTenantV1, NewPersonV1, OrgRole, PersonKind, Reply,
     Succession, TaggedCommand,
 };
 use throng::wire::{PersonId, RecordNumber, TenantId, Timestamp};
 
-use super::directory::{DATA_VARIABLE, DataDirectory};
-use super::encryption::KeyFlags;
+use super::directory::{CONFIG_VARIABLE, DATA_VARIABLE, DataDirectory, environment};
+use super::encryption::{KeyFlags, of_knobs};
 use super::failure::Advise;
 
 const DAY_US: i64 = 24 * 3600 * 1_000_000;
@@ -27,6 +27,9 @@ pub(super) struct Bootstrap {
     /// The data directory; made if it is not there.
     #[arg(long, value_name = "DIR", env = DATA_VARIABLE)]
     data: PathBuf,
+    /// The configuration file that `serve` will have: its [encryption] holds from the first record on.
+    #[arg(long, value_name = "FILE", env = CONFIG_VARIABLE)]
+    config: Option<PathBuf>,
     /// The tenant's name.
     #[arg(long, value_name = "NAME", default_value = "Example")]
     tenant: String,
@@ -53,6 +56,7 @@ struct First {
 
 impl Bootstrap {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let knobs = config::load(self.config.as_deref(), environment(), &self.key.flags())?;
         let clock = SystemClock::default();
         let verified_until = match self.verified_days {
             0 => Timestamp(0),
@@ -64,7 +68,7 @@ impl Bootstrap {
 
         let data = DataDirectory::create(&self.data)?;
         let mut options = Options::default();
-        options.log.encryption = self.key.master(&data)?.map(Encryption::new);
+        options.log.encryption = of_knobs(&data, &knobs.encryption)?;
         let engine = Engine::open(&data.log(), options)?;
         let root = data.root().display();
         if engine.durable() > RecordNumber(0) {

@@ -17,6 +17,17 @@ use super::failure::Advise;
 /// The variable that stands for `--data`.
 pub(super) const DATA_VARIABLE: &str = "THRONG_DATA";
 
+/// The variable that stands for `--config`.
+pub(super) const CONFIG_VARIABLE: &str = "THRONG_CONFIG";
+
+/// Every variable whose name is text.
+pub(super) fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, text)| {
+        let text = text.to_string_lossy().into_owned();
+        Some((name.into_string().ok()?, text))
+    })
+}
+
 /// What the origin of a log begins with unless its key is called otherwise; its id makes it unique.
 const TLOG_NAME: &str = "throng";
 

@@ -45,6 +45,22 @@ pub(super) struct KeyFlags {
 }
 
 impl KeyFlags {
+    /// These as flags of the knobs, for a command that has those.
+    pub(super) fn flags(&self) -> Vec<config::Flag> {
+        let given = [
+            ("key_file", &self.encryption_key_file),
+            ("key_command", &self.encryption_key_command),
+        ];
+        let given = given.into_iter().filter(|(_, text)| !text.is_empty());
+        let flags = given.filter_map(|(key, text)| {
+            let mut knobs = config::Config::KNOBS.iter();
+            let knob = knobs.find(|knob| (knob.section, knob.key) == ("encryption", key))?;
+            let text = text.clone();
+            Some(config::Flag { knob, text })
+        });
+        flags.collect()
+    }
+
     /// The master key, if there is one.
     pub(super) fn master(&self, data: &DataDirectory) -> anyhow::Result<Option<MasterKey>> {
         master(

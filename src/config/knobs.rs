@@ -459,6 +459,10 @@ sections! {
         /// How often it is looked whether there are new records to publish.
         every: TimeSpan = "500 ms" in "10 ms" to "1 min",
         costs "the less, the more syncs on the log's disk; past 1 s, records are signed later than promised";
+        /// A directory on another disk in which the last checkpoint is kept besides, so that a start on an
+        /// older copy of the data directory is refused. It must be there: name one below a mount point, not
+        /// the mount point. Empty for none.
+        seen_directory: PathBuf = "", costs "two syncs there, at most once a second";
     }
 
     /// Exports of records that two super admins have agreed on (docs/archive.md).

@@ -32,7 +32,7 @@ use super::stats::Counters;
 use super::tlog::{Follower, WAITING_MAX};
 use super::{Engine, Inner, OnFailure, Options, Threads, fetch, pull};
 use crate::archive::pull::Pages;
-use crate::archive::tlog::{self, Publisher};
+use crate::archive::tlog::{self, Publisher, Seen};
 use crate::log::{self, AppendError, Directory, Entry, Log, Memory, Recovered, Repaired, Storage};
 use crate::model::event::{self, Event, LogRepairedV1};
 use crate::model::{Gone, OpenCall};
@@ -158,7 +158,12 @@ impl Parts {
             Some(publish) => {
                 let identity = (recovered.log, recovered.incarnation);
                 let publisher = Publisher::open(publish.storage, &publish.key, identity, &reader)?;
-                Some((publisher, log.follow(WAITING_MAX), publish.every))
+                let key = publish.key.verifying_key();
+                let seen = publish
+                    .seen
+                    .map(|it| Seen::open(it, &key, &publisher, &reader));
+                let queue = log.follow(WAITING_MAX);
+                Some((publisher, queue, publish.every, seen.transpose()?))
             }
         };
         #[cfg(feature = "search")]
@@ -272,7 +277,7 @@ impl Parts {
             stop: Arc::clone(&stop_snapshots),
         };
         let publishes = publishing.is_some();
-        let follower = publishing.map(|(publisher, commitments, every)| Follower {
+        let follower = publishing.map(|(publisher, commitments, every, seen)| Follower {
             publisher,
             commitments,
             reader: reader.clone(),
@@ -280,6 +285,8 @@ impl Parts {
             clock: Arc::clone(&clock),
             counters: Arc::clone(&counters),
             stop: Arc::clone(&stop_tlog),
+            seen,
+            held: (0, Vec::new()),
         });
         let trail = Trail {
             reader: reader.clone(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Clock;
 use super::stats::Counters;
-use crate::archive::tlog::{Publisher, SigningKey};
+use crate::archive::tlog::{Hash, Publisher, Seen, SigningKey};
 use crate::log::{Commitments, ReadError, Reader, Storage, StorageError};
 use crate::wire::RecordNumber;
 
@@ -31,6 +31,9 @@ pub struct Transparency {
     /// Default 500 ms. Range 10 ms to 1 min. A checkpoint costs about ten syncs of small files, and every
     /// 256 records two more.
     pub every: Duration,
+    /// Where the last checkpoint is kept besides, on another disk: a start on an older copy of log and tiles
+    /// is then refused. Default none. Costs two syncs there at most once a second.
+    pub seen: Option<Arc<dyn Storage>>,
 }
 
 impl Transparency {
@@ -41,6 +44,7 @@ impl Transparency {
             storage,
             key,
             every: Duration::from_millis(500),
+            seen: None,
         }
     }
 }
@@ -61,6 +65,9 @@ pub(crate) struct Follower {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) seen: Option<Seen>,
+    /// What could not be published, from which record on: it is not read again.
+    pub(crate) held: (u64, Vec<Hash>),
 }
 
 impl Follower {
@@ -70,7 +77,8 @@ impl Follower {
         loop {
             let stopping = self.stop.load(Ordering::Acquire);
             let began_us = self.clock.monotonic_us();
-            if let Err(error) = self.step() {
+            let stepped = self.step();
+            if let Err(error) = &stepped {
                 self.counters.tlog_failures.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(%error, "the transparency log could not be published: it is tried again, its lag grows");
             }
@@ -78,34 +86,76 @@ impl Follower {
                 return;
             }
             let took = self.clock.monotonic_us().saturating_sub(began_us);
-            std::thread::park_timeout(self.every.saturating_sub(Duration::from_micros(took)));
+            let took = Duration::from_micros(took);
+            std::thread::park_timeout(match stepped {
+                // The log's own writes go on beside it.
+                Ok(Stepped::Behind) => took / 2,
+                _ => self.every.saturating_sub(took),
+            });
         }
     }
 
-    /// Publishes what is durable now; when it is to stop, a part of it at most: a long way behind, the
-    /// rest is for the next start.
-    pub(super) fn step(&mut self) -> Result<(), StepError> {
+    /// Publishes what is durable now. What has to be read back from the log for that is done one chunk at a time;
+    /// when it is to stop, that is all: a long way behind, the rest is for the next start.
+    pub(super) fn step(&mut self) -> Result<Stepped, StepError> {
         let seen_us = self.clock.monotonic_us();
         let durable = self.reader.durable().0;
         while self.publisher.next() < durable {
-            let next = self.publisher.next();
-            let mut some = self.commitments.take(next, CHUNK);
-            if some.is_empty() {
-                let left = usize::try_from(durable - next).unwrap_or(CHUNK);
-                some = self
-                    .reader
-                    .commitments(RecordNumber(next), left.min(CHUNK))?;
-            }
-            self.publisher.publish(&some)?;
+            let is_read = self.publish_some(durable)?;
             let signed = self.publisher.signed();
             self.counters.tlog_size.store(signed, Ordering::Release);
             if self.stop.load(Ordering::Acquire) {
                 break;
             }
+            if is_read && self.publisher.next() < durable {
+                self.keep_seen(seen_us)?;
+                return Ok(Stepped::Behind);
+            }
         }
         self.counters.tlog_seen_us.store(seen_us, Ordering::Release);
-        Ok(())
+        self.keep_seen(seen_us)?;
+        Ok(Stepped::All)
     }
+
+    /// Publishes a chunk of what comes next, and says whether it was read back from the log.
+    fn publish_some(&mut self, durable: u64) -> Result<bool, StepError> {
+        let next = self.publisher.next();
+        let (first, mut some) = std::mem::take(&mut self.held);
+        if first != next {
+            some = Vec::new();
+        }
+        if some.is_empty() {
+            some = self.commitments.take(next, CHUNK);
+        }
+        let is_read = some.is_empty();
+        if is_read {
+            let left = usize::try_from(durable - next).unwrap_or(CHUNK);
+            let count = left.min(CHUNK);
+            some = self.reader.commitments(RecordNumber(next), count)?;
+        }
+        if let Err(error) = self.publisher.publish(&some) {
+            self.held = (next, some);
+            return Err(error.into());
+        }
+        Ok(is_read)
+    }
+
+    fn keep_seen(&mut self, now_us: u64) -> Result<(), StorageError> {
+        let at_once = self.stop.load(Ordering::Acquire);
+        match &mut self.seen {
+            Some(seen) => seen.keep(&self.publisher, now_us, at_once),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How far a step has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stepped {
+    /// All that was durable when it began is published.
+    All,
+    /// There is more to be read back from the log.
+    Behind,
 }
 
 #[cfg(test)]
@@ -113,6 +163,7 @@ mod tests {
     use super::*;
     use crate::archive::tlog::{Edge, leaf_hash, read_checkpoint};
     use crate::engine::ManualClock;
+    use crate::log::storage::{Fault, Faulty};
     use crate::log::{Config, Entry, Log, Memory};
     use crate::wire::{Header, HeaderFields, Timestamp};
 
@@ -130,6 +181,53 @@ mod tests {
             }])
             .unwrap();
         }
+    }
+
+    fn follower(log: &Log, identity: ([u8; 16], u64), storage: Arc<dyn Storage>) -> Follower {
+        let key = SigningKey::new("test", [2; 32]).unwrap();
+        Follower {
+            publisher: Publisher::open(storage, &key, identity, &log.reader()).unwrap(),
+            commitments: Arc::new(Commitments::new(0)),
+            reader: log.reader(),
+            every: Duration::ZERO,
+            clock: Arc::new(ManualClock::at(Timestamp(0))),
+            counters: Arc::default(),
+            stop: Arc::default(),
+            seen: None,
+            held: (0, Vec::new()),
+        }
+    }
+
+    #[test]
+    fn what_is_read_back_from_the_log_is_published_a_chunk_at_a_time() {
+        let (mut log, recovered) =
+            Log::open(Arc::new(Memory::new()), Config::default(), [1; 32]).unwrap();
+        append(&mut log, CHUNK as u64 + 10);
+        let identity = (recovered.log, recovered.incarnation);
+        let mut follower = follower(&log, identity, Arc::new(Memory::new()));
+        assert_eq!(follower.step().unwrap(), Stepped::Behind);
+        assert_eq!(follower.publisher.signed(), CHUNK as u64);
+        assert_eq!(follower.step().unwrap(), Stepped::All);
+        assert_eq!(follower.publisher.signed(), log.next().0);
+    }
+
+    #[test]
+    fn what_could_not_be_published_is_not_read_from_the_log_again() {
+        let disk = Faulty::new(1);
+        let (mut log, recovered) =
+            Log::open(Arc::new(disk.clone()), Config::default(), [1; 32]).unwrap();
+        append(&mut log, 300);
+        let tiles = Faulty::new(2);
+        let identity = (recovered.log, recovered.incarnation);
+        let mut follower = follower(&log, identity, Arc::new(tiles.clone()));
+        tiles.plan(tiles.boundaries() + 2, Fault::NoSpace);
+        assert!(matches!(follower.step(), Err(StepError::Storage(_))));
+        // Whoever read it now would see that.
+        for name in disk.names().unwrap() {
+            disk.damage(&name, |bytes| bytes.fill(0xaa));
+        }
+        assert_eq!(follower.step().unwrap(), Stepped::All);
+        assert_eq!(follower.publisher.signed(), 300);
     }
 
     #[test]
@@ -151,6 +249,8 @@ mod tests {
             clock: clock.clone(),
             counters: Arc::default(),
             stop: Arc::default(),
+            seen: None,
+            held: Default::default(),
         };
         let mut naive = Edge::default();
         for more in [0, 2, 1, 300, 4, 7, 5] {

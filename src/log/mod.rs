@@ -47,7 +47,7 @@ pub(crate) use pass::{Resume, Stored};
 pub(crate) use reader::Unreadable;
 pub use reader::{ReadError, Reader, Record};
 pub use recovery::{Cut, OpenError, Recovered, Repaired};
-pub(crate) use recovery::{cut, meta_damage, new_meta, write_meta};
+pub(crate) use recovery::{cut, meta_damage, new_meta, raised_incarnation, write_meta};
 pub use removal::RemoveError;
 pub use seal::{
     Algorithm, Encryption, Erasure, KeyringError, MasterKey, MasterKeyId, NoMasterKey,

@@ -56,6 +56,7 @@ impl Reader {
         let index_bytes_max = Config::default().index_bytes_max;
         let shared = Shared::new(durable, index_bytes_max, vault.map(Arc::new));
         shared.set_base(base(storage, meta.begin)?);
+        shared.set_kept(meta.kept);
         for found in segments {
             // A damaged header was refused before.
             let Ok(header) = found.header else { continue };

@@ -89,6 +89,13 @@ impl Reader {
         RecordNumber(self.shared.first())
     }
 
+    /// Records before this number are as they were before every repair of the log; all of them, where it was
+    /// never repaired.
+    #[must_use]
+    pub fn kept(&self) -> RecordNumber {
+        RecordNumber(self.shared.kept())
+    }
+
     /// Shows `each` the durable records from `from` up to before `end`, in order, until about
     /// `bytes_max` bytes have been read, or `each` breaks before the one it is shown.
     ///

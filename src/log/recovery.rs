@@ -173,6 +173,7 @@ impl Log {
         let vault = sealing.as_ref().map(|sealing| sealing.vault().clone());
         let shared = Arc::new(Shared::new(next, config.index_bytes_max, vault));
         shared.set_base(base(&*storage, begin)?);
+        shared.set_kept(meta.kept);
         let log = Self::new(Opened {
             tail: adopt(segments, &shared),
             keys: Keys::new(&entropy),
@@ -271,7 +272,16 @@ pub(crate) fn new_meta(entropy: &[u8; 32]) -> Meta {
         repaired_at: None,
         durable: 0,
         begin: 0,
+        kept: u64::MAX,
     }
+}
+
+/// The incarnation after a repair of a log that had `before`: higher by a random step, so that two repairs that
+/// know nothing of each other, as of two copies of one log, never give the same.
+pub(crate) fn raised_incarnation(before: u64, entropy: &[u8; 32]) -> u64 {
+    let step = u32::from_le_bytes(derive(entropy, b"incarnation step"));
+    // From 63 bits on, it would take more repairs than there are epochs to get to the end.
+    before.saturating_add(1).saturating_add(step.into())
 }
 
 pub(crate) fn write_meta(storage: &dyn Storage, meta: &Meta) -> Result<(), StorageError> {

@@ -74,6 +74,8 @@ pub(crate) struct Shared {
     gone: RwLock<Option<Gone>>,
     /// The state as of the first record, where that is not 0: its position and file.
     base: RwLock<Option<Base>>,
+    /// Records before this number are as they were before every repair.
+    kept: AtomicU64,
     /// Where the last read in order ended: the segment's id, which a compaction changes, and the place
     /// in it.
     pub(crate) resume: Mutex<Option<(u64, Mark)>>,
@@ -97,8 +99,17 @@ impl Shared {
             seal_asked: AtomicBool::new(false),
             gone: RwLock::default(),
             base: RwLock::default(),
+            kept: AtomicU64::new(u64::MAX),
             resume: Mutex::default(),
         }
+    }
+
+    pub(crate) fn kept(&self) -> u64 {
+        self.kept.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_kept(&self, kept: u64) {
+        self.kept.store(kept, Ordering::Relaxed);
     }
 
     pub(crate) fn durable(&self) -> u64 {

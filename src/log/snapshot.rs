@@ -21,8 +21,8 @@ const MAGIC: [u8; 8] = *b"THRONGSN";
 const VERSION: u32 = 1;
 /// Of a sealed one.
 const VERSION_SEALED: u32 = 2;
-/// What one nonce is good for (NIST SP 800-38D, section 5.2.1.1), less than that.
-const SEALED_LEN_MAX: usize = 32 << 30;
+/// Bytes of a state at most: what one nonce is good for (NIST SP 800-38D, section 5.2.1.1), less than that.
+const STATE_LEN_MAX: u64 = 32 << 30;
 const SUFFIX: &str = ".snapshot";
 /// Of the state as of the first record, where files before it were removed.
 const BASE_SUFFIX: &str = ".base";
@@ -98,8 +98,7 @@ pub(crate) fn base(storage: &dyn Storage, begin: u64) -> Result<Option<Base>, St
 impl Base {
     /// The state; `None` where it is damaged or its key is not to be had.
     pub(crate) fn state(&self, vault: Option<&Vault>) -> Result<Option<Vec<u8>>, StorageError> {
-        let bytes = read_file(&*self.file)?;
-        state_of(bytes, self.position, vault)
+        state_of(&*self.file, self.position, vault)
     }
 }
 
@@ -108,26 +107,65 @@ pub(crate) fn base_is_intact(storage: &dyn Storage, position: u64) -> Result<boo
     let Some(base) = base(storage, position)? else {
         return Ok(false);
     };
-    let bytes = read_file(&*base.file)?;
+    let Some(bytes) = read_file(&*base.file)? else {
+        return Ok(false);
+    };
     let sealed = SealedHead::ref_from_prefix(&bytes);
     let is_sealed = sealed.is_ok_and(|(head, state)| head.is_of(position, state));
     Ok(intact(&bytes, position) || is_sealed)
 }
 
-fn read_file(file: &dyn File) -> Result<Vec<u8>, StorageError> {
-    let mut bytes = vec![0; usize::try_from(file.len()?).unwrap_or(usize::MAX)];
+/// The bytes of a file that is as long as its head says, and no longer than a state may be; else `None`, and
+/// no memory was asked for.
+fn read_file(file: &dyn File) -> Result<Option<Vec<u8>>, StorageError> {
+    let len = file.len()?;
+    let mut head = [0; SEALED_HEAD_LEN];
+    let read = file.read_at(&mut head, 0)?;
+    let mut bytes = Vec::new();
+    let room = usize::try_from(len).ok();
+    let room = room.filter(|_| said_len(&head[..read]) == Some(len));
+    let Some(room) = room.filter(|room| bytes.try_reserve_exact(*room).is_ok()) else {
+        return Ok(None);
+    };
+    bytes.resize(room, 0);
     let read = file.read_at(&mut bytes, 0)?;
     bytes.truncate(read);
-    Ok(bytes)
+    Ok(Some(bytes))
 }
 
-/// The state in the bytes of a file, plain or sealed.
+/// How long a file that begins so should be.
+fn said_len(bytes: &[u8]) -> Option<u64> {
+    let (head, _) = Head::ref_from_prefix(bytes).ok()?;
+    let (head_len, state_len) = match head.version.get() {
+        VERSION => (HEAD_LEN, head.state_len.get()),
+        VERSION_SEALED => {
+            let (head, _) = SealedHead::ref_from_prefix(bytes).ok()?;
+            (SEALED_HEAD_LEN, head.state_len.get())
+        }
+        _ => return None,
+    };
+    (head.magic == MAGIC && state_len <= STATE_LEN_MAX).then_some(head_len as u64 + state_len)
+}
+
+/// The state in a file, plain or sealed; `None` where it is not to be believed.
 fn state_of(
-    mut bytes: Vec<u8>,
+    file: &dyn File,
     position: u64,
     vault: Option<&Vault>,
 ) -> Result<Option<Vec<u8>>, StorageError> {
+    let Some(mut bytes) = read_file(file)? else {
+        return Ok(None);
+    };
     if intact(&bytes, position) {
+        if let Some(vault) = vault
+            && position >= vault.sealed_from()?
+        {
+            tracing::warn!(
+                position,
+                "a state in plain is passed over: the log is sealed from before there, so somebody without its key has put it there"
+            );
+            return Ok(None);
+        }
         bytes.drain(..HEAD_LEN);
         return Ok(Some(bytes));
     }
@@ -267,7 +305,7 @@ impl Snapshots {
         match self.storage.open(name) {
             // A newer one may have taken its place.
             Err(error) if error.is_not_found() => Ok(None),
-            file => state_of(read_file(&*file?)?, position, self.vault()),
+            file => state_of(&*file?, position, self.vault()),
         }
     }
 
@@ -276,6 +314,10 @@ impl Snapshots {
     }
 
     fn write_file(&self, name: &str, position: u64, state: &[u8]) -> Result<(), StorageError> {
+        if state.len() as u64 > STATE_LEN_MAX {
+            let why = std::io::Error::other("a state of more than 32 GiB is not written");
+            return Err(StorageError::new(Operation::Write, name, why));
+        }
         match &self.keys {
             None => {
                 let head = Head::new(position, state);
@@ -294,9 +336,6 @@ impl Snapshots {
         state: &[u8],
     ) -> Result<(), StorageError> {
         let refused = |why| StorageError::new(Operation::Write, name, std::io::Error::other(why));
-        if state.len() > SEALED_LEN_MAX {
-            return Err(refused("a state of more than 32 GiB is not sealed"));
-        }
         let nonce = {
             let nonces = keys.nonces.lock();
             nonces.unwrap_or_else(PoisonError::into_inner).nonce()

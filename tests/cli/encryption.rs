@@ -28,15 +28,31 @@ fn a_log_is_encrypted_from_bootstrap_on_and_opened_with_its_key_only() {
     let (place, keys) = (place(), place());
     let (data, key) = (place.path(), key_file(keys.path(), "master", 'a'));
     let file = ["--encryption-key-file", text(&key)];
-    run_well(
-        &[
-            &["bootstrap", "--data", text(data), "--tenant", "Hush Hush"],
-            &file[..],
-        ]
-        .concat(),
+    // As `serve` will read it: the first records are under SM4-GCM too.
+    let config = keys.path().join("throng.toml");
+    let knobs = format!(
+        "[encryption]\nkey_file = \"{}\"\nalgorithm = \"sm4-gcm\"\n",
+        text(&key)
     );
+    fs::write(&config, knobs).unwrap();
+    run_well(&[
+        "bootstrap",
+        "--data",
+        text(data),
+        "--tenant",
+        "Hush Hush",
+        "--config",
+        text(&config),
+    ]);
     assert!(data.join("log/keyring").exists());
     assert!(!is_in_log(data, b"Hush Hush"));
+    let segment = fs::read(data.join("log/00000000000000000000.segment")).unwrap();
+    let (first_frame, seal_algorithm) = (128 + 64, 36);
+    assert_eq!(
+        segment[first_frame + seal_algorithm],
+        2,
+        "SM4-GCM (docs/log.md)"
+    );
 
     let line = complaint(&mut serve(data, &[]));
     assert!(line.contains("encrypted under master key"), "{line}");

@@ -234,7 +234,8 @@ fn a_repair_is_itself_a_record_and_voids_all_cursors() {
     };
     let says = refused.to_string();
     assert!(says.contains(&format!("record {}", lost.record)), "{says}");
-    throng::archive::repair(&disk, true, [5; 32]).expect("the loss is accepted");
+    throng::archive::repair(&disk, &throng::archive::Consent::to_loss(), [5; 32])
+        .expect("the loss is accepted");
 
     let town = town.reopened(open().expect("a repaired log opens"));
     assert_ne!(town.engine.incarnation(), before);

@@ -9,7 +9,7 @@ use crate::export::world::{World, everything, files, find, job, memory, read, re
 use crate::town::{NOON, is_on};
 use throng::archive::export::Published;
 use throng::archive::tlog::{SigningKey, audit, prove};
-use throng::archive::{self, InspectError, read_offline};
+use throng::archive::{self, Consent, InspectError, read_offline};
 use throng::engine::{Engine, Item, OpenError, Options, Transparency};
 use throng::log::storage::Faulty;
 use throng::log::{Encryption, MasterKey, Storage};
@@ -310,7 +310,9 @@ fn a_published_log_that_begins_later_is_published_on_and_its_tiles_are_made_agai
     let mut segments: Vec<_> = names.filter(|name| name.ends_with(".segment")).collect();
     segments.sort();
     disk.damage(&segments[1], |bytes| bytes[20] ^= 1);
-    let repaired = archive::repair(&disk, true, [4; 32]).unwrap().unwrap();
+    let repaired = archive::repair(&disk, &Consent::to_loss(), [4; 32])
+        .unwrap()
+        .unwrap();
     assert!(repaired.at.0 > begin);
     let world = reopen(&world, &disk, options(false, Some(&tiles))).unwrap();
     assert_eq!(first(&world), begin);

@@ -1,7 +1,7 @@
 //! Rot, truncation and operators' mistakes: what was durable is never lost in silence.
 
 use crate::written::{Written, append, open, read_all, segments};
-use throng::archive;
+use throng::archive::{self, Consent};
 use throng::log::storage::{Faulty, Random};
 use throng::log::{Damage, Defect, Entry, Log, OpenError, Storage};
 use throng::wire::RecordNumber;
@@ -317,7 +317,8 @@ fn random_bytes_in_every_file_never_panic() {
         let _ = archive::verify(&disk, 1, &|_| {});
         let _ = archive::inspect(&disk, RecordNumber(random.below(40)));
         let refused = open(&disk, 1).is_err();
-        let repaired = archive::repair(&disk, true, [3; 32]).expect("it can be repaired");
+        let repaired =
+            archive::repair(&disk, &Consent::to_loss(), [3; 32]).expect("it can be repaired");
         assert_eq!(
             refused,
             repaired.is_some(),

@@ -16,5 +16,6 @@ mod repair;
 mod tampering;
 mod tlog_audit;
 mod tlog_crash;
+mod tlog_life;
 #[path = "../support/written.rs"]
 mod written;

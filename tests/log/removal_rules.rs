@@ -3,7 +3,7 @@
 
 use crate::removal::read_from;
 use crate::written::{self, open_with};
-use throng::archive;
+use throng::archive::{self, Consent};
 use throng::log::storage::Faulty;
 use throng::log::{Gone, Log, OpenError, ReadError, RemoveError, Storage};
 use throng::wire::{RecordNumber, TenantId};
@@ -156,7 +156,8 @@ fn a_lost_meta_file_of_a_log_that_begins_later_is_made_anew() {
     disk.remove("meta").expect("removed");
     let refused = open_with(&disk, 2, written::config());
     assert!(matches!(refused, Err(OpenError::Damaged(_))));
-    let repaired = archive::repair(&disk, true, [1; 32]).expect("it can be repaired");
+    let repaired =
+        archive::repair(&disk, &Consent::to_loss(), [1; 32]).expect("it can be repaired");
     assert_eq!(
         repaired.expect("meta was missing").at.0,
         80,
@@ -178,7 +179,8 @@ fn a_repair_of_a_log_that_begins_later_goes_on_from_there() {
         let begin = begun_later(&disk);
         let first = firsts(&disk)[damaged];
         disk.damage(&format!("{first:020}.segment"), |bytes| bytes[20] ^= 1);
-        let repaired = archive::repair(&disk, true, [1; 32]).expect("it can be repaired");
+        let repaired =
+            archive::repair(&disk, &Consent::to_loss(), [1; 32]).expect("it can be repaired");
         assert_eq!(repaired.expect("it was damaged").at.0, first);
         let (mut log, recovered) = open_with(&disk, 2, written::config()).expect("it opens");
         assert_eq!((log.reader().first().0, recovered.next.0), (begin, first));

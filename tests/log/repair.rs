@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::written::{Written, append, open, read_all, segments};
-use throng::archive::{self, RepairError};
+use throng::archive::{self, Consent, RepairError};
 use throng::log::storage::{Fault, Faulty, Random};
 use throng::log::{Snapshots, Storage};
 use throng::wire::RecordNumber;
@@ -29,7 +29,7 @@ fn a_sound_log_is_left_alone() {
     let disk = disk();
     let before = segments(&disk);
     assert_eq!(
-        archive::repair(&disk, true, [1; 32]).expect("it can be read"),
+        archive::repair(&disk, &Consent::to_loss(), [1; 32]).expect("it can be read"),
         None
     );
     assert!(before == segments(&disk));
@@ -40,7 +40,8 @@ fn nothing_is_given_up_unless_the_loss_is_accepted() {
     let disk = disk();
     damage(&disk, 31);
     let before = segments(&disk);
-    let refused = archive::repair(&disk, false, [1; 32]).expect_err("the loss was not accepted");
+    let refused = archive::repair(&disk, &Consent::default(), [1; 32])
+        .expect_err("the loss was not accepted");
     let RepairError::LossNotAccepted { at, .. } = refused else {
         panic!("{refused}");
     };
@@ -54,7 +55,8 @@ fn every_record_before_the_damage_survives_and_the_incarnation_rises() {
         let disk = disk();
         let before = open(&disk, 1).expect("it opens").1.incarnation;
         damage(&disk, record);
-        let repair = archive::repair(&disk, true, [1; 32]).expect("it can be repaired");
+        let repair =
+            archive::repair(&disk, &Consent::to_loss(), [1; 32]).expect("it can be repaired");
         let repair = repair.expect("it was damaged");
         assert_eq!(repair.at, RecordNumber(record));
         assert!(repair.incarnation > before && !repair.digest_key_lost);
@@ -92,7 +94,7 @@ fn a_lost_meta_file_is_made_anew_and_nothing_else_is_lost() {
     let disk = disk();
     let before = open(&disk, 1).expect("it opens").1;
     disk.remove("meta").expect("it is there");
-    let repair = archive::repair(&disk, true, [1; 32]).expect("it can be repaired");
+    let repair = archive::repair(&disk, &Consent::to_loss(), [1; 32]).expect("it can be repaired");
     let repair = repair.expect("meta was missing");
     assert!(repair.digest_key_lost && repair.incarnation > before.incarnation);
     let (log, recovered) = open(&disk, 2).expect("it opens");
@@ -111,7 +113,7 @@ fn snapshots_of_what_was_lost_are_set_aside() {
         .write(RecordNumber(50), b"late")
         .expect("it writes");
     damage(&disk, 31);
-    archive::repair(&disk, true, [1; 32]).expect("it can be repaired");
+    archive::repair(&disk, &Consent::to_loss(), [1; 32]).expect("it can be repaired");
     let latest = snapshots.latest().expect("readable").expect("one is left");
     assert_eq!(latest, (RecordNumber(20), b"early".to_vec()));
 }
@@ -122,7 +124,7 @@ fn an_interrupted_repair_never_passes_for_a_log_that_lost_nothing() {
         let disk = disk();
         damage(&disk, 31);
         let before = disk.boundaries();
-        archive::repair(&disk, true, [1; 32]).expect("it can be repaired");
+        archive::repair(&disk, &Consent::to_loss(), [1; 32]).expect("it can be repaired");
         disk.boundaries() - before
     };
     for boundary in 0..count {
@@ -130,9 +132,9 @@ fn an_interrupted_repair_never_passes_for_a_log_that_lost_nothing() {
         let incarnation = open(&disk, 1).expect("it opens").1.incarnation;
         damage(&disk, 31);
         disk.plan(disk.boundaries() + boundary, Fault::Crash);
-        archive::repair(&disk, true, [1; 32]).expect_err("the power went");
+        archive::repair(&disk, &Consent::to_loss(), [1; 32]).expect_err("the power went");
         let disk = disk.restart();
-        archive::repair(&disk, true, [2; 32]).expect("it goes on");
+        archive::repair(&disk, &Consent::to_loss(), [2; 32]).expect("it goes on");
         let (log, recovered) = open(&disk, 2).expect("it opens");
         assert!(recovered.incarnation > incarnation);
         assert!(

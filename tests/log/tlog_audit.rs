@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::written::{append, open};
 use throng::archive::tlog::{
-    Audit, AuditError, Fault, Proof, Publisher, SigningKey, VerifyingKey, audit, lookup, prove,
+    Audit, AuditError, Fault, Proof, Publisher, SigningKey, VerifyingKey, audit, lookup, mend,
+    prove,
 };
 use throng::log::Storage;
 use throng::log::storage::Faulty;
@@ -150,4 +151,72 @@ fn every_signed_record_is_proved_to_whoever_has_the_key_and_no_other_is() {
         matches!(nothing, Err(AuditError::NotPublished)),
         "{nothing:?}"
     );
+}
+
+#[test]
+fn tiles_that_were_lost_are_made_again_where_the_log_gives_the_signed_root() {
+    let (log, tiles) = published();
+    let names = tiles.names().unwrap();
+    let names: Vec<_> = names.iter().filter(|it| it.starts_with("tile/")).collect();
+    let before: Vec<_> = names.iter().map(|it| tiles.contents(it)).collect();
+    assert_eq!(mend(&log, &tiles, &public()).unwrap(), 0);
+    for name in &names {
+        tiles.remove(name).unwrap();
+    }
+    tiles.create(names[0]).unwrap();
+    assert_eq!(mend(&log, &tiles, &public()).unwrap(), names.len() as u64);
+    let after: Vec<_> = names.iter().map(|it| tiles.contents(it)).collect();
+    assert!(before == after);
+    assert_eq!(faults(&log, &tiles), [""; 0]);
+    // Of another history none is made, and what it lacks stays so.
+    let other = Faulty::new(5);
+    let (mut another, _) = open(&other, 3).unwrap();
+    append(&mut another, 1);
+    append(&mut another, RECORDS);
+    another.close().unwrap();
+    tiles.remove(names[0]).unwrap();
+    let refused = mend(&other, &tiles, &public());
+    assert!(
+        matches!(refused, Err(AuditError::NotMended(_))),
+        "{refused:?}"
+    );
+    assert_eq!(tiles.contents(names[0]), None);
+    // Nothing says any more how much was signed.
+    tiles.remove("checkpoint").unwrap();
+    let refused = audit(&log, &tiles, &public());
+    assert!(
+        matches!(refused, Err(AuditError::NoCheckpoint)),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn however_many_tiles_are_lost_a_root_that_is_wrong_is_named() {
+    let other = Faulty::new(5);
+    let (mut log, recovered) = open(&other, 3).unwrap();
+    append(&mut log, 40_000);
+    let identity = (recovered.log, recovered.incarnation);
+    let (none, storage) = (Faulty::new(6), Faulty::new(7));
+    let mut publisher =
+        Publisher::open(Arc::new(storage.clone()), &key(), identity, &log.reader()).unwrap();
+    let all = log.reader().commitments(RecordNumber(0), 40_000).unwrap();
+    publisher.publish(&all).unwrap();
+    log.close().unwrap();
+    let note = storage.contents("checkpoint").unwrap();
+    let file = none.create("checkpoint").unwrap();
+    file.write_at(&mut [std::io::IoSlice::new(&note)], 0)
+        .unwrap();
+    let another = Faulty::new(8);
+    let (mut log, _) = open(&another, 3).unwrap();
+    append(&mut log, 1);
+    append(&mut log, 40_000);
+    log.close().unwrap();
+    let found = faults(&another, &none);
+    assert!(found.len() > 100 && found.last().unwrap().contains("records were changed"));
+    let refused = mend(&another, &none, &public());
+    assert!(
+        matches!(refused, Err(AuditError::NotMended(_))),
+        "{refused:?}"
+    );
+    assert_eq!(none.names().unwrap(), ["checkpoint"]);
 }

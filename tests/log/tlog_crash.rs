@@ -8,8 +8,8 @@ use std::sync::Arc;
 use crate::crashes::{self, Folder, Work};
 use crate::written::{self, Written};
 use throng::archive::tlog::{
-    Checkpoint, Edge, OpenError, Part, Publisher, SigningKey, leaf_hash, read_hashes, read_tile,
-    tiles_of,
+    Checkpoint, Edge, OpenError, Part, Publisher, SigningKey, Tile, leaf_hash, read_hashes,
+    read_tile, tiles_of,
 };
 use throng::log::storage::{Fault, Faulty, Random};
 use throng::log::{Config, Entry, Log, OpenError as LogError, Recovered, Storage, StorageError};
@@ -150,6 +150,11 @@ fn check(disk: &Faulty, seed: u64, seen: &mut Seen) {
     publisher.publish(&rest).expect("the disk is fine");
     seen.published = publisher.signed();
     assert_eq!(publisher.signed(), log.next().0);
+    for full in tiles_of(0, publisher.signed()).filter(Tile::is_full) {
+        let left = folder.names_in(&full.partial_folder()).expect("readable");
+        assert_eq!(left, [""; 0], "partial tiles go, whenever a crash has come");
+    }
+    assert_eq!(disk.contents("tlog/beginning"), None);
     let read = |tile| read_hashes(&folder, tile);
     let (signed, whole) = (root(size), root(log.next().0));
     let proof = throng::archive::tlog::consistency(size, log.next().0, read).expect("readable");

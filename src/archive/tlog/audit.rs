@@ -1,6 +1,9 @@
 //! What is published, against the log itself: every tile, every entry and the signed root (SPEC A8),
 //! and proofs of single records.
 
+use std::io::IoSlice;
+
+use super::life::is_lost;
 use super::proof::{Proof, ProofError};
 use super::prove::inclusion;
 use super::stored::{
@@ -12,7 +15,7 @@ use crate::archive::inspect::{self, InspectError};
 use crate::archive::verify::VerifyError;
 use crate::log::format::{Frame, META, META_LEN, Meta, segment_first};
 use crate::log::scan::{Visit, read_header, scan};
-use crate::log::storage::{Storage, StorageError, read_whole};
+use crate::log::storage::{Storage, StorageError, read_whole, unfinished};
 use crate::log::survey::{Scope, survey};
 use crate::log::{Damage, meta_damage};
 use crate::wire::RecordNumber;
@@ -27,6 +30,14 @@ pub enum Fault {
     /// A tile that cannot be read.
     #[error("{tile} cannot be read: {why}")]
     Unreadable {
+        /// Which.
+        tile: Tile,
+        /// What the reading said.
+        why: String,
+    },
+    /// A bundle that cannot be read, of records that were removed from the log.
+    #[error("{tile} cannot be read: {why}; its records were removed, and it is nowhere else")]
+    Irreplaceable {
         /// Which.
         tile: Tile,
         /// What the reading said.
@@ -68,6 +79,13 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// Whether making a tile again mends it, if nothing else is wrong.
+    fn is_of_a_tile(&self) -> bool {
+        matches!(self, Self::Unreadable { .. } | Self::Differs { .. })
+    }
+}
+
 /// What an audit found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -99,6 +117,14 @@ pub enum AuditError {
     /// The record is not in the log.
     #[error(transparent)]
     Record(#[from] InspectError),
+    /// Something was published, and nothing says how much.
+    #[error(
+        "there are tiles and no `checkpoint`, which says how many records were signed: bring it back"
+    )]
+    NoCheckpoint,
+    /// What is wrong is not that tiles were lost or damaged.
+    #[error("{0}; no tile was made again")]
+    NotMended(Fault),
     /// Nothing was published.
     #[error("nothing is published here: `throng serve` does, unless `tlog.publish` is off")]
     NotPublished,
@@ -164,7 +190,49 @@ pub fn audit(
     published: &dyn Storage,
     key: &VerifyingKey,
 ) -> Result<Audit, AuditError> {
-    let signed = read_checkpoint(published, key)?.ok_or(AuditError::NotPublished)?;
+    let (signed, auditor) = pass(log, published, key, false)?;
+    let (size, held) = (auditor.size, auditor.held);
+    Ok(Audit {
+        signed,
+        unsigned: held.saturating_sub(size),
+        faults: auditor.faults,
+    })
+}
+
+/// Makes tiles again that were lost or damaged, of a sound log that gives the signed root; returns how many. What
+/// was published of records that were removed is nowhere else.
+pub fn mend(
+    log: &dyn Storage,
+    published: &dyn Storage,
+    key: &VerifyingKey,
+) -> Result<u64, AuditError> {
+    let (_, auditor) = pass(log, published, key, false)?;
+    let (tiles, others): (Vec<_>, Vec<_>) =
+        auditor.faults.into_iter().partition(Fault::is_of_a_tile);
+    if let Some(fault) = others.into_iter().next() {
+        return Err(AuditError::NotMended(fault));
+    }
+    if tiles.is_empty() {
+        return Ok(0);
+    }
+    let (_, auditor) = pass(log, published, key, true)?;
+    published.sync()?;
+    Ok(auditor.mended)
+}
+
+/// Compares everything, and replaces what differs where that is wanted.
+fn pass<'a>(
+    log: &dyn Storage,
+    published: &'a dyn Storage,
+    key: &VerifyingKey,
+    mends: bool,
+) -> Result<(Signed, Auditor<'a>), AuditError> {
+    let Some(signed) = read_checkpoint(published, key)? else {
+        return Err(match is_lost(published)? {
+            true => AuditError::NoCheckpoint,
+            false => AuditError::NotPublished,
+        });
+    };
     let meta = read_meta(log)?;
     if signed.origin.log == meta.log && signed.origin.incarnation < meta.incarnation {
         let found = signed.checkpoint.origin;
@@ -179,6 +247,8 @@ pub fn audit(
         batch: Vec::new(),
         held: 0,
         faults: Vec::new(),
+        mends,
+        mended: 0,
     };
     if (signed.origin.log, signed.origin.incarnation) != (meta.log, meta.incarnation) {
         let found = signed.checkpoint.origin.clone();
@@ -186,12 +256,8 @@ pub fn audit(
     }
     if let Err(fault) = auditor.removed(meta.begin.min(size)) {
         auditor.fault(fault);
-        let (faults, unsigned) = (auditor.faults, 0);
-        return Ok(Audit {
-            signed,
-            unsigned,
-            faults,
-        });
+        auditor.held = auditor.size;
+        return Ok((signed, auditor));
     }
     let names = log.names()?;
     let firsts = names
@@ -204,7 +270,8 @@ pub fn audit(
         let header = read_header(&*file, name, first)??;
         scan(&*file, name, &header, &mut auditor)?;
     }
-    Ok(auditor.finish(signed))
+    auditor.finish(&signed);
+    Ok((signed, auditor))
 }
 
 struct Auditor<'a> {
@@ -216,11 +283,14 @@ struct Auditor<'a> {
     batch: Vec<Hash>,
     held: u64,
     faults: Vec<Fault>,
+    /// Whether tiles are made again.
+    mends: bool,
+    mended: u64,
 }
 
 impl Auditor<'_> {
     fn fault(&mut self, fault: Fault) {
-        if self.faults.len() < FAULTS_MAX {
+        if self.faults.len() < FAULTS_MAX || !fault.is_of_a_tile() {
             self.faults.push(fault);
         }
     }
@@ -228,6 +298,13 @@ impl Auditor<'_> {
     fn compare(&mut self, tile: Tile, expected: &[u8]) {
         match read_tile(self.published, tile) {
             Ok(found) if found == expected => {}
+            _ if self.mends => match replace_unsynced(self.published, tile, expected) {
+                Ok(()) => self.mended += 1,
+                Err(error) => {
+                    let why = error.to_string();
+                    self.fault(Fault::Unreadable { tile, why });
+                }
+            },
             Ok(_) => {
                 let level = match tile.part() {
                     Part::Hashes(level) => u32::from(level),
@@ -250,7 +327,7 @@ impl Auditor<'_> {
             let range = (number * TILE_WIDTH, begin.min((number + 1) * TILE_WIDTH));
             let tile = Tile::in_tree(Part::Entries, number, self.size);
             let some = read_commitments(self.published, range, self.size);
-            let some = some.map_err(|error| Fault::Unreadable {
+            let some = some.map_err(|error| Fault::Irreplaceable {
                 tile: tile.unwrap_or(Tile::full(0, number)),
                 why: error.to_string(),
             })?;
@@ -285,7 +362,7 @@ impl Auditor<'_> {
         }
     }
 
-    fn finish(mut self, signed: Signed) -> Audit {
+    fn finish(&mut self, signed: &Signed) {
         let (size, held) = (self.size, self.held);
         if held < size {
             self.fault(Fault::Lost { size, held });
@@ -307,12 +384,16 @@ impl Auditor<'_> {
                 });
             }
         }
-        Audit {
-            signed,
-            unsigned: held.saturating_sub(size),
-            faults: self.faults,
-        }
     }
+}
+
+/// Writes a tile so that it is whole or as before. Its name is not synced.
+fn replace_unsynced(storage: &dyn Storage, tile: Tile, bytes: &[u8]) -> Result<(), StorageError> {
+    let name = tile.to_string();
+    let file = storage.create(&unfinished(&name))?;
+    file.write_at(&mut [IoSlice::new(bytes)], 0)?;
+    file.sync()?;
+    storage.rename(&unfinished(&name), &name)
 }
 
 impl Visit for Auditor<'_> {

@@ -6,30 +6,37 @@
 //! invariant 3: record number, entry and Merkle leaf agree.
 //!
 //! `edge`, `prove`, `tile`, `note`, `checkpoint` and `proof` are pure; `publisher` follows a
-//! log, `stored` reads what it has published.
+//! log, `stored` reads what it has published, `take_up` compares
+//! that with the log, `life` says where one tree ends and another begins, `seen` keeps
+//! the last checkpoint elsewhere.
 
 mod audit;
 mod checkpoint;
 mod edge;
+mod life;
 mod note;
 mod proof;
 mod prove;
 mod publisher;
+mod seen;
 mod stored;
+mod take_up;
 #[cfg(test)]
 mod tests;
 mod tile;
 
-pub use audit::{Audit, AuditError, Fault, audit, lookup, prove};
+pub use audit::{Audit, AuditError, Fault, audit, lookup, mend, prove};
 pub use checkpoint::{Checkpoint, CheckpointError, Origin};
 pub use edge::Edge;
 pub use note::{KeyError, NOTE_LEN_MAX, NoteError, SigningKey, VerifyingKey, sign, verify};
 pub use proof::{Proof, ProofError};
 pub use prove::{Mismatch, consistency, inclusion, verify_consistency, verify_inclusion};
 pub use publisher::{OpenError, Publisher};
+pub use seen::{Seen, SeenError};
 pub(crate) use stored::read_commitments;
 pub use stored::{
-    CHECKPOINT, Signed, StoredError, read_checkpoint, read_hashes, read_note, read_tile, size_of,
+    CHECKPOINT, Signed, StoredError, read_checkpoint, read_hashes, read_note, read_signed,
+    read_tile, signed_so_far, size_of,
 };
 pub use tile::{ENTRY_LEN, Part, TILE_WIDTH, Tile, decode_entries, encode_entries, tiles_of};
 

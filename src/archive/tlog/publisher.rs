@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use super::checkpoint::{Checkpoint, Origin};
 use super::note::{KeyError, NOTE_LEN_MAX, SigningKey, VerifyingKey};
-use super::prove::{consistency, inclusion, verify_consistency, verify_inclusion};
+use super::prove::{consistency, verify_consistency};
 use super::stored::{self, CHECKPOINT, StoredError, origin_of, read_commitments, read_hashes};
+use super::take_up::{check_all, contradicted, root_of, take_up};
 use super::tile::{Part, TILE_WIDTH, Tile, encode_entries, tiles_of};
-use super::{Edge, Hash, base64, leaf_hash};
+use super::{Edge, Hash, leaf_hash, life};
 use crate::log::storage::{Storage, StorageError, read_whole, replace, unfinished};
 use crate::log::{ReadError, Reader};
 use crate::wire::RecordNumber;
@@ -21,7 +22,7 @@ use crate::wire::RecordNumber;
 /// Files held open between writing and syncing them.
 const FILES_MAX: usize = 256;
 /// Commitments read from the log at a time.
-const READ_MAX: usize = 65_536;
+pub(super) const READ_MAX: usize = 65_536;
 
 /// Why a transparency log was not taken up. Nothing of it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +51,8 @@ pub enum OpenError {
     /// More records were published than the log holds.
     #[error(
         "{size} records were published and signed, the log holds {durable}: it was cut or replaced by an \
-         older copy; restore the newer one"
+         older copy; restore the newer one, or go on without what is lost with `throng archive repair \
+         --accept-loss`"
     )]
     Lost {
         /// Published.
@@ -85,13 +87,42 @@ pub enum OpenError {
     /// The key's name cannot be an origin.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// There are tiles, and nothing says how many records were signed.
+    #[error(
+        "there are tiles and no `{CHECKPOINT}`, which says how many records were signed: bring it back, or move \
+         `tlog/` away and the same tree is made again from the log"
+    )]
+    NoCheckpoint,
+    /// A repair has kept other records than were signed before it.
+    #[error(
+        "the first {kept} records, which were there before the log was repaired, are not those that were \
+         signed then: records were changed; restore a sound copy, and keep `tlog/` as evidence"
+    )]
+    KeptChanged {
+        /// How many records no repair has touched.
+        kept: u64,
+    },
+    /// What was signed before a repair cannot be read.
+    #[error(
+        "the first {kept} records, which were there before the log was repaired, cannot be compared with what \
+         was signed then: {source}; bring `tlog/` back as it was, or move it away and a new one begins"
+    )]
+    KeptUnknown {
+        /// How many records no repair has touched.
+        kept: u64,
+        /// What cannot be read.
+        source: StoredError,
+    },
+    /// The last checkpoint that was seen elsewhere is not of this history.
+    #[error(transparent)]
+    Seen(#[from] super::SeenError),
 }
 
 /// The one who publishes a log.
 #[derive(Debug)]
 pub struct Publisher {
     storage: Arc<dyn Storage>,
-    origin: String,
+    origin: Origin,
     key: SigningKey,
     edge: Edge,
     /// Commitments of the last bundle of entries, when it is not full.
@@ -100,6 +131,12 @@ pub struct Publisher {
     written: u64,
     /// Below this size nothing is signed: that much was signed before, and its tiles are made anew.
     signed: u64,
+    /// The file that says that nothing is signed yet is there.
+    begins: bool,
+    /// Full tiles that may have partial ones beside them.
+    to_sweep: Vec<Tile>,
+    /// Up to this size every full tile may: of what was written when a crash came, nothing is known.
+    unknown_until: u64,
 }
 
 impl Publisher {
@@ -118,21 +155,27 @@ impl Publisher {
         };
         let mut publisher = Self {
             key: key.named(&origin.to_string())?,
-            origin: origin.to_string(),
+            origin: origin.clone(),
             storage,
             edge: Edge::default(),
             entries: Vec::new(),
             written: 0,
             signed: 0,
+            begins: false,
+            to_sweep: Vec::new(),
+            unknown_until: READ_MAX as u64,
         };
         let begin = reader.first().0;
         let Some(note) = stored::read_note(&*publisher.storage)? else {
+            life::may_begin(&*publisher.storage, &origin)?;
+            publisher.begins = true;
             publisher.begin_at(begin, &origin)?;
             return Ok(publisher);
         };
+        publisher.begins = life::begins(&*publisher.storage)?;
         let found = origin_of(&note);
         if let Some(old) = found.filter(|found| *found != origin) {
-            publisher.begin_anew(&note, &old, &origin)?;
+            publisher.begin_anew(&note, &old, &origin, reader)?;
             publisher.begin_at(begin, &origin)?;
             return Ok(publisher);
         }
@@ -148,8 +191,14 @@ impl Publisher {
             return Err(OpenError::Removed { begin, size });
         }
         publisher.signed = checkpoint.size;
+        publisher.unknown_until += checkpoint.size;
         if let Some((edge, entries)) = take_up(&*publisher.storage, &checkpoint, reader)? {
             publisher.written = edge.size();
+            // A crash may have come between the last checkpoint and their removal.
+            let before = checkpoint.size.saturating_sub(READ_MAX as u64);
+            publisher.to_sweep = tiles_of(before, checkpoint.size)
+                .filter(Tile::is_full)
+                .collect();
             (publisher.edge, publisher.entries) = (edge, entries);
         } else {
             // Tiles are made of the log: if that still gives what was signed, they are made again.
@@ -208,7 +257,13 @@ impl Publisher {
     }
 
     /// After a repair: the old checkpoint is kept under another name and says what it said.
-    fn begin_anew(&self, note: &[u8], old: &Origin, own: &Origin) -> Result<(), OpenError> {
+    fn begin_anew(
+        &mut self,
+        note: &[u8],
+        old: &Origin,
+        own: &Origin,
+        reader: &Reader,
+    ) -> Result<(), OpenError> {
         let earlier = Origin {
             incarnation: old.incarnation,
             ..own.clone()
@@ -220,10 +275,19 @@ impl Publisher {
             });
         }
         let key = self.key.named(&old.to_string())?.verifying_key();
-        Checkpoint::verify(note, &key).map_err(StoredError::from)?;
+        let checkpoint = Checkpoint::verify(note, &key).map_err(StoredError::from)?;
+        life::compare_kept(&*self.storage, &checkpoint, reader)?;
+        life::begin(&*self.storage, own)?;
+        self.begins = true;
         let kept = format!("{CHECKPOINT}.{}", old.incarnation);
         self.storage.rename(CHECKPOINT, &kept)?;
         Ok(self.storage.sync()?)
+    }
+
+    /// Which tree this is.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The key by which checkpoints of this log are checked.
@@ -242,6 +306,37 @@ impl Publisher {
     #[must_use]
     pub fn signed(&self) -> u64 {
         self.signed
+    }
+
+    /// Whether `root` is that of this tree's first `size` records, which the log has: by its tiles where they
+    /// are signed, else by the log.
+    pub(super) fn begins_with(
+        &self,
+        size: u64,
+        root: &Hash,
+        reader: &Reader,
+    ) -> Result<bool, OpenError> {
+        if self.is_rebuilding() && size < self.written {
+            return Ok(root_of(&*self.storage, (size, self.signed), Some(reader))? == *root);
+        }
+        if size > self.written {
+            let mut edge = self.edge.clone();
+            while edge.size() < size {
+                let count = (size - edge.size()).min(READ_MAX as u64) as usize;
+                for commitment in reader.commitments(RecordNumber(edge.size()), count)? {
+                    edge.push(leaf_hash(&commitment), |_, _| ());
+                }
+            }
+            return Ok(edge.root() == *root);
+        }
+        let steps = consistency(size, self.written, |tile| read_hashes(&*self.storage, tile))?;
+        let is = self.edge.root();
+        Ok(verify_consistency((size, root), (self.written, &is), &steps).is_ok())
+    }
+
+    /// The signed note as it is stored.
+    pub fn note(&self) -> Result<Option<Vec<u8>>, StorageError> {
+        stored::read_note(&*self.storage)
     }
 
     /// Whether tiles that were signed before are being made again.
@@ -292,7 +387,7 @@ impl Publisher {
         self.storage.sync()?;
         if sign {
             let checkpoint = Checkpoint {
-                origin: self.origin.clone(),
+                origin: self.origin.to_string(),
                 size,
                 root: edge.root(),
             };
@@ -306,7 +401,16 @@ impl Publisher {
         }
         let before = std::mem::replace(&mut self.written, size);
         (self.edge, self.entries) = (edge, entries);
-        self.drop_partial(before)
+        if self.begins && sign {
+            life::has_begun(&*self.storage)?;
+            self.begins = false;
+        }
+        let is_known = before >= self.unknown_until;
+        let was_narrower =
+            |tile: &Tile| !is_known || Tile::in_tree(tile.part(), tile.number(), before).is_some();
+        let full = tiles_of(before, size).filter(Tile::is_full);
+        self.to_sweep.extend(full.filter(was_narrower));
+        self.drop_partial()
     }
 
     /// Writes and syncs files. Those made again, which a checkpoint already speaks of, are whole or not there;
@@ -337,101 +441,14 @@ impl Publisher {
         Ok(())
     }
 
-    /// Removes the partial tiles of those that have become full since the tree had `before` leaves.
-    fn drop_partial(&self, before: u64) -> Result<(), StorageError> {
-        for tile in tiles_of(before, self.written).filter(Tile::is_full) {
-            let had = Tile::in_tree(tile.part(), tile.number(), before);
-            if had.is_some() {
-                for name in self.storage.names_in(&tile.partial_folder())? {
-                    self.storage.remove(&name)?;
-                }
+    /// Removes the partial tiles beside full ones.
+    fn drop_partial(&mut self) -> Result<(), StorageError> {
+        while let Some(tile) = self.to_sweep.last() {
+            for name in self.storage.names_in(&tile.partial_folder())? {
+                self.storage.remove(&name)?;
             }
+            self.to_sweep.pop();
         }
         Ok(())
-    }
-}
-
-/// The right edge that was published, and the commitments of its last bundle where that is not full,
-/// when tiles, log and signed root agree on them; else `None`.
-fn take_up(
-    storage: &dyn Storage,
-    checkpoint: &Checkpoint,
-    reader: &Reader,
-) -> Result<Option<(Edge, Vec<Hash>)>, OpenError> {
-    let (size, root) = (checkpoint.size, &checkpoint.root);
-    let Ok(edge) = stored::read_edge(storage, size) else {
-        return Ok(None);
-    };
-    if edge.root() != *root {
-        return Ok(None);
-    }
-    let Some(last) = size.checked_sub(1) else {
-        return Ok(Some((edge, Vec::new())));
-    };
-    let from = last / TILE_WIDTH * TILE_WIDTH;
-    // The first ones of the last bundle may have been removed.
-    let first = reader.first().0.clamp(from, size);
-    let Ok(mut entries) = read_commitments(storage, (from, first), size) else {
-        return Ok(None);
-    };
-    entries.extend(reader.commitments(RecordNumber(first), (size - first) as usize)?);
-    let leaves: Vec<Hash> = entries.iter().map(leaf_hash).collect();
-    let Ok(path) = inclusion(last, size, |tile| read_hashes(storage, tile)) else {
-        return Ok(None);
-    };
-    let ours = leaves.last().copied().unwrap_or_default();
-    let partial = size % TILE_WIDTH != 0;
-    if verify_inclusion(last, size, ours, &path, root).is_err()
-        || (partial && leaves != edge.hashes(0))
-    {
-        return Ok(None);
-    }
-    Ok(Some((edge, if partial { entries } else { Vec::new() })))
-}
-
-/// Whether the log's own records, and the published entries of those that were removed, give the signed root.
-fn check_all(
-    storage: &dyn Storage,
-    checkpoint: &Checkpoint,
-    reader: &Reader,
-) -> Result<(), OpenError> {
-    let size = checkpoint.size;
-    let root = root_of(storage, (size, size), Some(reader))?;
-    if root == checkpoint.root {
-        return Ok(());
-    }
-    Err(contradicted(checkpoint, &root))
-}
-
-/// The root over the records before `end`: by the log, and what it has no more by the entries of a published
-/// tree of `size`.
-fn root_of(
-    storage: &dyn Storage,
-    (end, size): (u64, u64),
-    reader: Option<&Reader>,
-) -> Result<Hash, OpenError> {
-    let mut edge = Edge::default();
-    while edge.size() < end {
-        let next = edge.size();
-        let to = end.min(next + READ_MAX as u64);
-        let first = reader.map_or(end, |reader| reader.first().0);
-        let some = match reader {
-            Some(reader) if next >= first => {
-                reader.commitments(RecordNumber(next), (to - next) as usize)?
-            }
-            _ => read_commitments(storage, (next, to.min(first)), size)?,
-        };
-        for commitment in &some {
-            edge.push(leaf_hash(commitment), |_, _| ());
-        }
-    }
-    Ok(edge.root())
-}
-
-fn contradicted(checkpoint: &Checkpoint, found: &Hash) -> OpenError {
-    OpenError::Contradicted {
-        size: checkpoint.size,
-        signed: base64(&checkpoint.root),
-        found: base64(found),
     }
 }

@@ -68,6 +68,30 @@ pub fn read_checkpoint(
     let Some(note) = read_note(storage)? else {
         return Ok(None);
     };
+    read_signed(note, key).map(Some)
+}
+
+/// All that was signed and is kept here: the checkpoint, and those of before repairs. What does not hold is passed
+/// over.
+pub fn signed_so_far(
+    storage: &dyn Storage,
+    key: &VerifyingKey,
+) -> Result<Vec<Signed>, StorageError> {
+    let names = storage.names()?.into_iter();
+    let kept = names.filter(|name| {
+        let rest = name.strip_prefix(CHECKPOINT);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    });
+    let mut signed = Vec::new();
+    for name in kept {
+        let note = read_whole(storage, &name, NOTE_LEN_MAX as u64 + 1)?;
+        signed.extend(read_signed(note, key));
+    }
+    Ok(signed)
+}
+
+/// What a note says that somebody kept, as [`read_checkpoint`].
+pub fn read_signed(note: Vec<u8>, key: &VerifyingKey) -> Result<Signed, StoredError> {
     let origin = origin_of(&note).ok_or(CheckpointError::Malformed)?;
     let found = origin.to_string();
     if key.name() != origin.name && key.name() != found {
@@ -77,12 +101,12 @@ pub fn read_checkpoint(
     let key = key.named(&found).map_err(|_| CheckpointError::Malformed)?;
     let checkpoint = Checkpoint::verify(&note, &key)?;
     let note = String::from_utf8(note).map_err(|_| CheckpointError::Malformed)?;
-    Ok(Some(Signed {
+    Ok(Signed {
         checkpoint,
         origin,
         key,
         note,
-    }))
+    })
 }
 
 /// A checkpoint whose signature holds.

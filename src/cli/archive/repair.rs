@@ -3,16 +3,20 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
-use throng::archive::{self, RepairError};
+use throng::archive::tlog::{self, AuditError, Signed};
+use throng::archive::{self, Consent, RepairError};
+use throng::log::Directory;
 
 use super::super::DAMAGED;
 use super::super::failure::one_line;
 
-/// Give up the first damaged record of a log and all that follow, keeping what is cut aside.
+/// Give up the first damaged record of a log and all that follow, keeping what is cut aside; or say that a log is
+/// a restored copy.
 ///
-/// Without --accept-loss it changes nothing and says what would be lost, with exit code 1.
+/// Without --accept-loss nothing is given up: it says what would be lost, with exit code 1. Tiles of the
+/// transparency log that were lost are made again from a log that is sound.
 #[derive(Args)]
 pub(in super::super) struct Repair {
     /// The data directory.
@@ -20,6 +24,17 @@ pub(in super::super) struct Repair {
     /// Agree to losing what `verify` says is damaged, and everything after it.
     #[arg(long)]
     accept_loss: bool,
+    /// Say that this data directory is an older copy that goes on in the place of another: what is published from
+    /// now on has another origin, and clients drop their cursors. Say it of every copy that was restored.
+    #[arg(long)]
+    restored_copy: bool,
+    /// A checkpoint of this log that somebody kept, as `checkpoint` of tlog.seen_directory: the new origin is
+    /// later than that.
+    #[arg(long, value_name = "FILE")]
+    seen: Option<PathBuf>,
+    /// The transparency log's key, either half; `keys/tlog.key` of the data directory otherwise.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
 }
 
 impl Repair {
@@ -27,7 +42,12 @@ impl Repair {
         let log = super::open(&self.dir)?;
         let mut entropy = [0; 32];
         getrandom::fill(&mut entropy).context("the system gives no randomness")?;
-        let repaired = match archive::repair(&log, self.accept_loss, entropy) {
+        let consent = Consent {
+            accept_loss: self.accept_loss,
+            restored_copy: self.restored_copy,
+            signed: self.signed()?,
+        };
+        let repaired = match archive::repair(&log, &consent, entropy) {
             Err(error @ RepairError::LossNotAccepted { .. }) => {
                 eprintln!("throng: {}", one_line(&error.into()));
                 return Ok(ExitCode::from(DAMAGED));
@@ -35,13 +55,12 @@ impl Repair {
             repaired => repaired?,
         };
         let Some(repair) = repaired else {
-            println!("nothing to repair");
-            return Ok(ExitCode::SUCCESS);
+            return self.mend_tiles(&log);
         };
         println!(
             "{}\nthe log now ends before record {}; its incarnation is {}, so that clients drop \
              their cursors",
-            repair.damage, repair.at, repair.incarnation
+            repair.cause, repair.at, repair.incarnation
         );
         for file in &repair.kept_in {
             println!("what was cut is kept in {file}");
@@ -53,5 +72,40 @@ impl Repair {
             );
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Of a sound log: what was published of it is made whole.
+    fn mend_tiles(&self, log: &Directory) -> anyhow::Result<ExitCode> {
+        let mended = match super::open_published(&self.dir, self.key.as_deref())? {
+            None => 0,
+            Some((published, key)) => match tlog::mend(log, &published, &key) {
+                Err(AuditError::NotPublished | AuditError::Repaired { .. }) => 0,
+                mended => mended?,
+            },
+        };
+        match mended {
+            0 => println!("nothing to repair"),
+            count => {
+                println!("tiles of the transparency log that were made again from the log: {count}")
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What is known to have been signed of this log.
+    fn signed(&self) -> anyhow::Result<Vec<Signed>> {
+        let published = super::open_published(&self.dir, self.key.as_deref())?;
+        let Some((published, key)) = published else {
+            ensure!(self.seen.is_none(), "--seen: there is no `tlog/` here");
+            return Ok(Vec::new());
+        };
+        let mut signed = tlog::signed_so_far(&published, &key)?;
+        if let Some(path) = &self.seen {
+            let note = std::fs::read(path);
+            let note = note.with_context(|| format!("cannot read {}", path.display()))?;
+            let seen = tlog::read_signed(note, &key);
+            signed.push(seen.with_context(|| path.display().to_string())?);
+        }
+        Ok(signed)
     }
 }

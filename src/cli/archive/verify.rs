@@ -47,7 +47,9 @@ impl Verify {
                 Ok(audit) => Published::Audited(Box::new(audit)),
                 Err(AuditError::NotPublished) => Published::Nothing,
                 Err(error @ AuditError::Repaired { .. }) => Published::Repaired(error.to_string()),
-                Err(error @ AuditError::Stored(_)) => Published::Unbelievable(error.to_string()),
+                Err(error @ (AuditError::Stored(_) | AuditError::NoCheckpoint)) => {
+                    Published::Unbelievable(error.to_string())
+                }
                 Err(error) => return Err(error.into()),
             },
         };

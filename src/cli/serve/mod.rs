@@ -33,13 +33,10 @@ use self::credentials::Credentials;
 use self::events::{Event, Events};
 use self::vitals::{ServerVitals, SharedServer, lock};
 use super::DAMAGED;
-use super::directory::{DATA_VARIABLE, DataDirectory};
+use super::directory::{CONFIG_VARIABLE, DATA_VARIABLE, DataDirectory, environment};
 use super::encryption;
 use super::failure::{Advise, one_line};
 use super::knob_flags::KnobFlags;
-
-/// The variable that stands for `--config`.
-const CONFIG_VARIABLE: &str = "THRONG_CONFIG";
 
 /// Run a server.
 ///
@@ -215,14 +212,6 @@ impl Running {
         info!(connections_cut = cut, "stopped");
         ExitCode::SUCCESS
     }
-}
-
-/// Every variable whose name is text.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, text)| {
-        let text = text.to_string_lossy().into_owned();
-        Some((name.into_string().ok()?, text))
-    })
 }
 
 fn report_strange_variables() {

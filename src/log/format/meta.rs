@@ -30,6 +30,8 @@ pub(crate) struct Meta {
     pub(crate) durable: u64,
     /// The first record of the log: what was before it has been removed.
     pub(crate) begin: u64,
+    /// Records before this number are as they were before every repair: the least one at which any has cut.
+    pub(crate) kept: u64,
 }
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -44,7 +46,8 @@ struct Raw {
     repaired_at: U64,
     durable: U64,
     begin: U64,
-    reserved: [u8; 44],
+    kept: U64,
+    reserved: [u8; 36],
     checksum: U32,
 }
 
@@ -63,7 +66,8 @@ impl Meta {
             repaired_at: self.repaired_at.unwrap_or(NEVER).into(),
             durable: self.durable.into(),
             begin: self.begin.into(),
-            reserved: [0; 44],
+            kept: self.kept.into(),
+            reserved: [0; 36],
             checksum: U32::ZERO,
         };
         raw.checksum = crc32c::crc32c(&raw.as_bytes()[..META_LEN - 4]).into();
@@ -92,7 +96,7 @@ impl Meta {
         if found != expected {
             return Err(Defect::Checksum { found, expected });
         }
-        if raw.reserved != [0; 44] || raw.epoch.get() > EPOCH_MAX {
+        if raw.reserved != [0; 36] || raw.epoch.get() > EPOCH_MAX {
             return Err(Defect::Reserved);
         }
         let repaired_at = raw.repaired_at.get();
@@ -104,6 +108,7 @@ impl Meta {
             repaired_at: (repaired_at != NEVER).then_some(repaired_at),
             durable: raw.durable.get(),
             begin: raw.begin.get(),
+            kept: raw.kept.get(),
         })
     }
 }
@@ -118,6 +123,7 @@ impl fmt::Debug for Meta {
             repaired_at,
             durable,
             begin,
+            kept,
         } = self;
         f.debug_struct("Meta")
             .field("log", log)
@@ -126,6 +132,7 @@ impl fmt::Debug for Meta {
             .field("repaired_at", repaired_at)
             .field("durable", durable)
             .field("begin", begin)
+            .field("kept", kept)
             .finish_non_exhaustive()
     }
 }

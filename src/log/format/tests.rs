@@ -97,6 +97,7 @@ fn meta() -> Meta {
         repaired_at: None,
         durable: 42,
         begin: 30,
+        kept: 40,
     }
 }
 

@@ -413,7 +413,7 @@ pub(super) fn settle(storage: &dyn Storage, is_before: bool) -> Result<(), Stora
 }
 
 /// Overwrites all of a keyring that another has replaced.
-pub(super) fn overwrite(file: &dyn File) -> Result<(), StorageError> {
+fn overwrite(file: &dyn File) -> Result<(), StorageError> {
     let (zeros, len) = (vec![0; CHUNK_LEN], file.len()?);
     for at in (0..len).step_by(CHUNK_LEN) {
         let some = CHUNK_LEN.min((len - at) as usize);

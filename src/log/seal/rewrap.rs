@@ -3,17 +3,17 @@
 use std::io::IoSlice;
 
 use super::found::{CHUNK_LEN, KeyringError, each_entry, find};
-use super::keyring::{discard, overwrite, settle, shred, unwrap, wrap};
+use super::keyring::{discard, settle, shred, unwrap, wrap};
 use super::master::{Draws, MasterKey};
 use super::places::Places;
-use crate::log::format::{Defect, KEYRING, KeyEntry, KeyringHeader, Secret};
+use crate::log::format::{Defect, KEYRING, KEYRING_BEFORE, KeyEntry, KeyringHeader, Secret};
 use crate::log::storage::{Storage, unfinished};
 use crate::log::survey::{Scope, survey};
 
 /// Wraps every key of a log anew, under `new` in place of `old`; the records are left alone.
 ///
-/// The log must not be open. Done already, it does nothing. The file that the old key opens is
-/// overwritten; a copy of it elsewhere is not.
+/// The log must not be open. Done already, it does nothing more. The file that the old key opens is
+/// overwritten, by the next open or `rewrap` where this one is interrupted; a copy of it elsewhere is not.
 pub fn rewrap(
     storage: &dyn Storage,
     old: &MasterKey,
@@ -31,7 +31,8 @@ pub fn rewrap(
     let named = scans.map(|scan| scan.key_max).max().unwrap_or(0);
     let found = find(storage, &storage.names()?, named)?.ok_or(KeyringError::NotEncrypted)?;
     if found.header.master == new.id().0 {
-        return Ok(());
+        // An interruption may have left the one before.
+        return Ok(settle(storage, found.is_before)?);
     }
     found.check_master(Some(old))?;
     shred(&*found.file, &found.unfinished)?;
@@ -80,7 +81,10 @@ pub fn rewrap(
     }
     target.write_at(&mut [IoSlice::new(&bytes)], at)?;
     target.sync()?;
+    // The old file keeps a name until it is overwritten, so that an interruption does not leave its blocks.
+    storage.rename(KEYRING, KEYRING_BEFORE)?;
+    storage.sync()?;
     storage.rename(&unfinished(KEYRING), KEYRING)?;
     storage.sync()?;
-    Ok(overwrite(&*found.file)?)
+    Ok(settle(storage, false)?)
 }
