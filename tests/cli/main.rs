@@ -9,6 +9,7 @@ mod custody;
 mod encryption;
 mod export;
 mod pull;
+mod restore;
 mod search;
 mod serve;
 mod start_errors;

@@ -4,11 +4,15 @@
 #![allow(clippy::unwrap_used)] // A test's own helpers may panic.
 
 use crate::town;
+use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::town::{NOON, Town};
-use throng::archive::tlog::{Checkpoint, Edge, SigningKey, leaf_hash, read_checkpoint};
+use throng::archive::tlog::{
+    Checkpoint, Edge, SigningKey, leaf_hash, read_checkpoint, read_signed,
+};
+use throng::archive::{self, Consent};
 use throng::engine::{Engine, ManualClock, OpenError, Options, Transparency};
 use throng::log::storage::{Fault, Faulty};
 use throng::log::{Memory, Storage};
@@ -165,4 +169,73 @@ fn a_disk_that_fails_under_the_tiles_holds_up_nobody_and_is_tried_again() {
     let durable = engine.durable().0;
     engine.clone().close().unwrap();
     assert_eq!(checkpoint(&storage).unwrap().size, durable);
+}
+
+/// Byte for byte.
+fn copy(from: &Faulty) -> Faulty {
+    let to = Faulty::new(9);
+    for name in from.names().unwrap() {
+        let file = Storage::open(from, &name).unwrap();
+        let mut bytes = vec![0; file.len().unwrap() as usize];
+        file.read_at(&mut bytes, 0).unwrap();
+        let copied = to.create(&name).unwrap();
+        copied.write_at(&mut [IoSlice::new(&bytes)], 0).unwrap();
+        copied.sync().unwrap();
+    }
+    to.sync().unwrap();
+    to
+}
+
+#[test]
+fn an_engine_on_an_older_copy_does_not_open_and_one_that_is_said_to_be_restored_does() {
+    let (log, tiles, elsewhere) = (Faulty::new(6), Faulty::new(7), Faulty::new(8));
+    let options = |tiles: &Faulty| {
+        let tiles: Arc<dyn Storage> = Arc::new(tiles.clone());
+        let mut options = publishing(&tiles);
+        options.log = options.log.with_segment_bytes(1024 * 1024);
+        let seen: Arc<dyn Storage> = Arc::new(elsewhere.clone());
+        options.transparency.as_mut().unwrap().seen = Some(seen);
+        options
+    };
+    let clock = Arc::new(ManualClock::at(NOON));
+    let open = |log: &Faulty, options| {
+        Engine::open_on(Arc::new(log.clone()), options, clock.clone(), [8; 32])
+    };
+    let engine = open(&log, options(&tiles)).unwrap();
+    engine.create_tenant(town::tenant("One")).unwrap();
+    engine.close().unwrap();
+    let (older, older_tiles) = (copy(&log), copy(&tiles));
+    let engine = open(&log, options(&tiles)).unwrap();
+    engine.create_tenant(town::tenant("Two")).unwrap();
+    engine.close().unwrap();
+    let last = elsewhere.contents("checkpoint").unwrap();
+    assert_eq!(Some(&last), tiles.contents("checkpoint").as_ref());
+
+    let error = open(&older, options(&older_tiles))
+        .err()
+        .expect("it is older");
+    assert!(
+        error.to_string().contains("this is an older copy"),
+        "{error}"
+    );
+    let consent = Consent {
+        restored_copy: true,
+        signed: vec![read_signed(last, &key().verifying_key()).unwrap()],
+        ..Consent::default()
+    };
+    let repair = archive::repair(&older, &consent, [5; 32]).unwrap().unwrap();
+    let engine = open(&older, options(&older_tiles)).unwrap();
+    engine.close().unwrap();
+    let storage: Arc<dyn Storage> = Arc::new(older_tiles.clone());
+    let signed = checkpoint(&storage).unwrap();
+    assert!(signed.origin.ends_with(&format!("/{}", repair.incarnation)));
+    assert_eq!(
+        signed.size,
+        repair.at.0 + 1,
+        "that it was repaired is a record"
+    );
+    assert_eq!(
+        elsewhere.contents("checkpoint"),
+        older_tiles.contents("checkpoint")
+    );
 }

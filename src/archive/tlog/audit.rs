@@ -80,9 +80,20 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether making a tile again mends it, if nothing else is wrong.
+    /// Whether making a tile again mends it, if the log gives the signed root.
     fn is_of_a_tile(&self) -> bool {
         matches!(self, Self::Unreadable { .. } | Self::Differs { .. })
+    }
+
+    /// Whether the log does not give the signed root.
+    fn is_of_the_log(&self) -> bool {
+        matches!(
+            self,
+            Self::Root { .. }
+                | Self::Lost { .. }
+                | Self::Foreign { .. }
+                | Self::Irreplaceable { .. }
+        )
     }
 }
 
@@ -207,12 +218,11 @@ pub fn mend(
     key: &VerifyingKey,
 ) -> Result<u64, AuditError> {
     let (_, auditor) = pass(log, published, key, false)?;
-    let (tiles, others): (Vec<_>, Vec<_>) =
-        auditor.faults.into_iter().partition(Fault::is_of_a_tile);
-    if let Some(fault) = others.into_iter().next() {
+    let is_whole = !auditor.faults.iter().any(Fault::is_of_a_tile);
+    if let Some(fault) = auditor.faults.into_iter().find(Fault::is_of_the_log) {
         return Err(AuditError::NotMended(fault));
     }
-    if tiles.is_empty() {
+    if is_whole {
         return Ok(0);
     }
     let (_, auditor) = pass(log, published, key, true)?;

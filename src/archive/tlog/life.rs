@@ -46,7 +46,7 @@ pub(super) fn begin(storage: &dyn Storage, own: &Origin) -> Result<(), StorageEr
 }
 
 /// Whether it is said that nothing is signed.
-pub(super) fn begins(storage: &dyn Storage) -> Result<bool, StorageError> {
+fn begins(storage: &dyn Storage) -> Result<bool, StorageError> {
     match storage.open(BEGINNING) {
         Ok(_) => Ok(true),
         Err(error) if error.is_not_found() => Ok(false),
@@ -59,9 +59,12 @@ pub(super) fn is_lost(storage: &dyn Storage) -> Result<bool, StorageError> {
     Ok(!begins(storage)? && !storage.names_in("tile/")?.is_empty())
 }
 
-/// There is a checkpoint. The name is safe after the next sync; until then both are there.
+/// There is a checkpoint. The name is gone for good with the next sync; until then both may be there.
 pub(super) fn has_begun(storage: &dyn Storage) -> Result<(), StorageError> {
-    storage.remove(BEGINNING)
+    match storage.remove(BEGINNING) {
+        Err(error) if error.is_not_found() => Ok(()),
+        removed => removed,
+    }
 }
 
 /// Whether the records that no repair has touched are those that were signed before it, under `old`. Its tiles

@@ -37,7 +37,19 @@ pub enum OpenError {
     /// What is stored there does not hold.
     #[error("{0}; if the key was replaced on purpose, move `tlog/` away and a new one begins")]
     Stored(#[from] StoredError),
-    /// The checkpoint is of another log, another name, or a later life of this one.
+    /// The checkpoint is of a later life of this log.
+    #[error(
+        "the published checkpoint is of {found}, a later life of this log, which is {expected}: it was replaced by an \
+         older copy; restore the newer one, or go on without what is lost with `throng archive repair \
+         --accept-loss`"
+    )]
+    LaterLife {
+        /// As published.
+        found: String,
+        /// This log's.
+        expected: String,
+    },
+    /// The checkpoint is of another log or another name.
     #[error(
         "the published checkpoint is of {found}, this log is {expected}: a copy was mixed up, or the name \
          was changed; move `tlog/` away and a new one begins"
@@ -172,7 +184,6 @@ impl Publisher {
             publisher.begin_at(begin, &origin)?;
             return Ok(publisher);
         };
-        publisher.begins = life::begins(&*publisher.storage)?;
         let found = origin_of(&note);
         if let Some(old) = found.filter(|found| *found != origin) {
             publisher.begin_anew(&note, &old, &origin, reader)?;
@@ -190,6 +201,7 @@ impl Publisher {
             let size = checkpoint.size;
             return Err(OpenError::Removed { begin, size });
         }
+        life::has_begun(&*publisher.storage)?;
         publisher.signed = checkpoint.size;
         publisher.unknown_until += checkpoint.size;
         if let Some((edge, entries)) = take_up(&*publisher.storage, &checkpoint, reader)? {
@@ -268,7 +280,13 @@ impl Publisher {
             incarnation: old.incarnation,
             ..own.clone()
         };
-        if *old != earlier || old.incarnation > own.incarnation {
+        if *old == earlier && old.incarnation > own.incarnation {
+            return Err(OpenError::LaterLife {
+                found: old.to_string(),
+                expected: own.to_string(),
+            });
+        }
+        if *old != earlier {
             return Err(OpenError::Foreign {
                 found: old.to_string(),
                 expected: own.to_string(),

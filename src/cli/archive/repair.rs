@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use throng::archive::tlog::{self, AuditError, Signed};
+use throng::archive::tlog::{self, AuditError, Signed, VerifyingKey};
 use throng::archive::{self, Consent, RepairError};
 use throng::log::Directory;
 
 use super::super::DAMAGED;
+use super::super::directory::DataDirectory;
 use super::super::failure::one_line;
 
 /// Give up the first damaged record of a log and all that follow, keeping what is cut aside; or say that a log is
@@ -74,9 +75,21 @@ impl Repair {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// What was published, and the key to check it by, where there is one.
+    fn published(&self) -> anyhow::Result<Option<(Directory, VerifyingKey)>> {
+        let key = DataDirectory::existing(&self.dir)?.tlog_key();
+        if self.key.is_none() && !key.exists() {
+            eprintln!(
+                "the transparency log is not looked at: its key is not here, name it with --key"
+            );
+            return Ok(None);
+        }
+        super::open_published(&self.dir, self.key.as_deref())
+    }
+
     /// Of a sound log: what was published of it is made whole.
     fn mend_tiles(&self, log: &Directory) -> anyhow::Result<ExitCode> {
-        let mended = match super::open_published(&self.dir, self.key.as_deref())? {
+        let mended = match self.published()? {
             None => 0,
             Some((published, key)) => match tlog::mend(log, &published, &key) {
                 Err(AuditError::NotPublished | AuditError::Repaired { .. }) => 0,
@@ -94,9 +107,8 @@ impl Repair {
 
     /// What is known to have been signed of this log.
     fn signed(&self) -> anyhow::Result<Vec<Signed>> {
-        let published = super::open_published(&self.dir, self.key.as_deref())?;
-        let Some((published, key)) = published else {
-            ensure!(self.seen.is_none(), "--seen: there is no `tlog/` here");
+        let Some((published, key)) = self.published()? else {
+            ensure!(self.seen.is_none(), "--seen needs `tlog/` and its key");
             return Ok(Vec::new());
         };
         let mut signed = tlog::signed_so_far(&published, &key)?;
