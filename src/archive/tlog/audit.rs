@@ -227,7 +227,9 @@ pub fn mend(
     }
     let (_, auditor) = pass(log, published, key, true)?;
     published.sync()?;
-    Ok(auditor.mended)
+    auditor
+        .failed
+        .map_or(Ok(auditor.mended), |error| Err(error.into()))
 }
 
 /// Compares everything, and replaces what differs where that is wanted.
@@ -259,6 +261,7 @@ fn pass<'a>(
         faults: Vec::new(),
         mends,
         mended: 0,
+        failed: None,
     };
     if (signed.origin.log, signed.origin.incarnation) != (meta.log, meta.incarnation) {
         let found = signed.checkpoint.origin.clone();
@@ -296,6 +299,8 @@ struct Auditor<'a> {
     /// Whether tiles are made again.
     mends: bool,
     mended: u64,
+    /// Why one could not be.
+    failed: Option<StorageError>,
 }
 
 impl Auditor<'_> {
@@ -310,10 +315,7 @@ impl Auditor<'_> {
             Ok(found) if found == expected => {}
             _ if self.mends => match replace_unsynced(self.published, tile, expected) {
                 Ok(()) => self.mended += 1,
-                Err(error) => {
-                    let why = error.to_string();
-                    self.fault(Fault::Unreadable { tile, why });
-                }
+                Err(error) => drop(self.failed.get_or_insert(error)),
             },
             Ok(_) => {
                 let level = match tile.part() {
