@@ -22,4 +22,4 @@ pub(crate) use base::state_before;
 pub use inspect::{InspectError, Inspected, inspect, inspect_sealed};
 pub use offline::{OfflineError, read_offline};
 pub use repair::{Cause, Consent, Repair, RepairError, repair};
-pub use verify::{Progress, Report, VerifyError, verify};
+pub use verify::{Progress, Report, VerifyError, verify, verify_published};

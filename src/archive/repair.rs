@@ -134,7 +134,7 @@ pub fn repair(
         begin,
         segments,
         verdict,
-    } = look(storage, THREADS, &|_| {})?;
+    } = look(storage, THREADS, &|_| {}, None)?;
     let (whole, rest) = segments.split_at(verdict.usable.whole);
     let (part, gone) = rest.split_at(usize::from(verdict.usable.part));
     let damage = verdict.damage.into_iter().next();

@@ -8,6 +8,8 @@ use crate::log::survey::{Found, Scope, Verdict, begin_of, judge, survey};
 use crate::log::{Defect, KeyringError, base_is_intact, base_name, meta_damage};
 use crate::wire::RecordNumber;
 
+use super::tlog::{Audit, AuditError, Auditing, VerifyingKey};
+
 /// How far a verification has got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Progress {
@@ -73,12 +75,33 @@ pub fn verify(
     threads: usize,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report, VerifyError> {
+    reported(storage, look(storage, threads, progress, None)?)
+}
+
+/// [`verify`], and in the same pass [`audit`](super::tlog::audit) of what was published of the log. Of a log that
+/// is damaged only the report means something.
+pub fn verify_published(
+    (storage, published): (&dyn Storage, &dyn Storage),
+    key: &VerifyingKey,
+    threads: usize,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(Report, Result<Audit, AuditError>), VerifyError> {
+    let auditing = match Auditing::begin(storage, published, key) {
+        Ok(auditing) => auditing,
+        Err(error) => return Ok((verify(storage, threads, progress)?, Err(error))),
+    };
+    let tell = |first, commitments: &[_]| auditing.segment(first, commitments);
+    let looked = look(storage, threads, progress, Some(&tell))?;
+    Ok((reported(storage, looked)?, Ok(auditing.finish())))
+}
+
+fn reported(storage: &dyn Storage, looked: Looked) -> Result<Report, VerifyError> {
     let Looked {
         begin,
         segments,
         mut verdict,
         ..
-    } = look(storage, threads, progress)?;
+    } = looked;
     // No repair brings it back.
     if begin > 0 && !base_is_intact(storage, begin)? {
         verdict.damage.push(Damage {
@@ -113,11 +136,12 @@ pub(super) struct Looked {
     pub(super) verdict: Verdict,
 }
 
-/// Scans everything.
+/// Scans everything, and tells of commitments as [`Scope::commitments`] says.
 pub(super) fn look(
     storage: &dyn Storage,
     threads: usize,
     progress: &(dyn Fn(Progress) + Sync),
+    commitments: Option<&(dyn Fn(u64, &[[u8; 32]]) + Sync)>,
 ) -> Result<Looked, VerifyError> {
     let scope = Scope {
         from: 0,
@@ -129,6 +153,7 @@ pub(super) fn look(
                 total_bytes,
             });
         },
+        commitments,
     };
     let mut segments = survey(storage, &scope)?;
     let names = storage.names()?;

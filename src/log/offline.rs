@@ -31,6 +31,7 @@ impl Reader {
             threads,
             indexes: false,
             progress,
+            commitments: None,
         };
         let mut segments = survey(storage, &scope)?;
         let meta = match read_whole(storage, META, META_LEN as u64 + 1) {

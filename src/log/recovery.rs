@@ -106,6 +106,7 @@ impl Log {
             threads: config.check_threads,
             indexes: true,
             progress: &|_, _| {},
+            commitments: None,
         };
         let mut segments = survey(&*storage, &scope)?;
         let mut meta = read_meta(&*storage, &names, segments.is_empty(), &entropy)?;

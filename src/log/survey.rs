@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crate::wire::RecordNumber;
 
-use super::format::{Damage, Defect, Meta, SegmentHeader, segment_first, segment_name};
+use super::format::{Damage, Defect, Frame, Meta, SegmentHeader, segment_first, segment_name};
 use super::index::{GrowingIndex, IndexBuilder};
-use super::scan::{Scan, read_header, scan};
+use super::scan::{Scan, Visit, read_header, scan};
 use super::snapshot::base_position;
 use super::storage::{File, Storage, StorageError};
 
@@ -49,6 +49,49 @@ pub(crate) struct Scope<'a> {
     pub(crate) indexes: bool,
     /// Told of bytes scanned and bytes to scan.
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Sync),
+    /// Told of each segment that was scanned, in the order of the log: its first record, and the commitments of
+    /// its records that stand. Those of as many segments as there are threads are in memory for that.
+    pub(crate) commitments: Option<&'a (dyn Fn(u64, &[[u8; 32]]) + Sync)>,
+}
+
+/// Lets each in when it is their turn.
+#[derive(Default)]
+struct Turns {
+    next: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Turns {
+    fn take(&self, number: usize, tell: impl FnOnce()) {
+        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_while(next, |next| *next != number);
+        let mut next = waited.unwrap_or_else(PoisonError::into_inner);
+        *next += 1;
+        tell();
+        self.changed.notify_all();
+    }
+}
+
+/// The commitments of a segment's records that stand.
+#[derive(Default)]
+struct Commitments {
+    stand: Vec<[u8; 32]>,
+    /// Of them those of whole batches.
+    whole: usize,
+}
+
+impl Visit for Commitments {
+    fn frame(&mut self, _: u64, frame: &Frame<'_>) {
+        self.stand.push(frame.commitment());
+    }
+
+    fn batch_stands(&mut self) {
+        self.whole = self.stand.len();
+    }
+
+    fn batch_falls(&mut self) {
+        self.stand.truncate(self.whole);
+    }
 }
 
 /// Finds all segments, in order, and scans those in `scope`.
@@ -75,17 +118,24 @@ pub(crate) fn survey(storage: &dyn Storage, scope: &Scope<'_>) -> Result<Vec<Fou
     }
     let ends: Vec<u64> = segments.iter().skip(1).map(|next| next.first).collect();
     let always = segments.len().saturating_sub(ALWAYS_SCANNED);
-    let mut chosen: Vec<&mut Found> = segments
+    let mut chosen: Vec<(usize, &mut Found)> = segments
         .iter_mut()
         .enumerate()
         .filter(|(number, _)| *number >= always || ends[*number] > scope.from)
         .map(|(_, found)| found)
+        .enumerate()
         .collect();
-    let total = chosen.iter().map(|found| found.len).sum();
+    let total = chosen.iter().map(|(_, found)| found.len).sum();
     let threads = scope.threads.min(chosen.len());
     let done = AtomicU64::new(0);
-    let scan_one = |found: &mut Found| -> Result<(), StorageError> {
-        scan_found(found, scope.indexes)?;
+    let turns = Turns::default();
+    let scan_one = |(number, found): (usize, &mut Found)| -> Result<(), StorageError> {
+        let scanned = scan_found(found, scope);
+        if let Some(tell) = scope.commitments {
+            let commitments = scanned.as_deref().unwrap_or_default();
+            turns.take(number, || tell(found.first, commitments));
+        }
+        scanned?;
         let before = done.fetch_add(found.len, Ordering::Relaxed);
         (scope.progress)(before + found.len, total);
         Ok(())
@@ -120,18 +170,21 @@ pub(crate) fn survey(storage: &dyn Storage, scope: &Scope<'_>) -> Result<Vec<Fou
     Ok(segments)
 }
 
-fn scan_found(found: &mut Found, indexes: bool) -> Result<(), StorageError> {
-    if let Ok(header) = &found.header {
-        let mut builder = IndexBuilder::default();
-        let result = if indexes {
-            scan(&*found.file, &found.name, header, &mut builder)?
-        } else {
-            scan(&*found.file, &found.name, header, &mut ())?
-        };
-        found.scan = Some(result);
-        found.index = indexes.then(|| builder.finish());
-    }
-    Ok(())
+/// Returns the commitments, where they are asked for.
+fn scan_found(found: &mut Found, scope: &Scope<'_>) -> Result<Vec<[u8; 32]>, StorageError> {
+    let Ok(header) = &found.header else {
+        return Ok(Vec::new());
+    };
+    let mut commitments = Commitments::default();
+    let mut builder = IndexBuilder::default();
+    let visit: &mut dyn Visit = match (scope.indexes, scope.commitments) {
+        (true, _) => &mut builder,
+        (false, Some(_)) => &mut commitments,
+        (false, None) => &mut (),
+    };
+    found.scan = Some(scan(&*found.file, &found.name, header, visit)?);
+    found.index = scope.indexes.then(|| builder.finish());
+    Ok(commitments.stand)
 }
 
 /// What a survey comes to.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::written::{append, open};
+use throng::archive;
 use throng::archive::tlog::{
     Audit, AuditError, Fault, Proof, Publisher, SigningKey, VerifyingKey, audit, lookup, mend,
     prove,
@@ -194,12 +195,12 @@ fn tiles_that_were_lost_are_made_again_where_the_log_gives_the_signed_root() {
 fn however_many_tiles_are_lost_a_root_that_is_wrong_is_named() {
     let other = Faulty::new(5);
     let (mut log, recovered) = open(&other, 3).unwrap();
-    append(&mut log, 40_000);
+    append(&mut log, 14_000);
     let identity = (recovered.log, recovered.incarnation);
     let (none, storage) = (Faulty::new(6), Faulty::new(7));
     let mut publisher =
         Publisher::open(Arc::new(storage.clone()), &key(), identity, &log.reader()).unwrap();
-    let all = log.reader().commitments(RecordNumber(0), 40_000).unwrap();
+    let all = log.reader().commitments(RecordNumber(0), 14_000).unwrap();
     publisher.publish(&all).unwrap();
     log.close().unwrap();
     let note = storage.contents("checkpoint").unwrap();
@@ -209,7 +210,7 @@ fn however_many_tiles_are_lost_a_root_that_is_wrong_is_named() {
     let another = Faulty::new(8);
     let (mut log, _) = open(&another, 3).unwrap();
     append(&mut log, 1);
-    append(&mut log, 40_000);
+    append(&mut log, 14_000);
     log.close().unwrap();
     let found = faults(&another, &none);
     assert!(found.len() > 100 && found.last().unwrap().contains("records were changed"));
@@ -219,4 +220,24 @@ fn however_many_tiles_are_lost_a_root_that_is_wrong_is_named() {
         "{refused:?}"
     );
     assert_eq!(none.names().unwrap(), ["checkpoint"]);
+}
+
+#[test]
+fn a_log_and_what_was_published_of_it_are_verified_in_one_pass() {
+    let (log, tiles) = published();
+    for damaged in [false, true] {
+        if damaged {
+            tiles.damage("tile/0/001", |bytes| bytes[7] ^= 1);
+        }
+        let apart = audit(&log, &tiles, &public()).unwrap();
+        assert_eq!(apart.faults.len(), usize::from(damaged));
+        for threads in [1, 2, 7] {
+            let both = (&log as &dyn Storage, &tiles as &dyn Storage);
+            let (report, together) =
+                archive::verify_published(both, &public(), threads, &|_| {}).unwrap();
+            assert_eq!(report, archive::verify(&log, 1, &|_| {}).unwrap());
+            assert_eq!(together.unwrap(), apart);
+            assert!(report.segments > 20);
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! and proofs of single records.
 
 use std::io::IoSlice;
+use std::sync::{Mutex, PoisonError};
 
 use super::life::is_lost;
 use super::proof::{Proof, ProofError};
@@ -13,8 +14,7 @@ use super::tile::{Part, TILE_WIDTH, Tile, encode_entries, tiles_of};
 use super::{Edge, Hash, VerifyingKey, base64, leaf_hash};
 use crate::archive::inspect::{self, InspectError};
 use crate::archive::verify::VerifyError;
-use crate::log::format::{Frame, META, META_LEN, Meta, segment_first};
-use crate::log::scan::{Visit, read_header, scan};
+use crate::log::format::{META, META_LEN, Meta};
 use crate::log::storage::{Storage, StorageError, read_whole, unfinished};
 use crate::log::survey::{Scope, survey};
 use crate::log::{Damage, meta_damage};
@@ -189,6 +189,7 @@ pub fn lookup(
         threads: 1,
         indexes: false,
         progress: &|_, _| {},
+        commitments: None,
     };
     let segments = survey(log, &scope)?;
     let last = segments.iter().rev().find_map(|found| found.scan.as_ref());
@@ -201,13 +202,9 @@ pub fn audit(
     published: &dyn Storage,
     key: &VerifyingKey,
 ) -> Result<Audit, AuditError> {
-    let (signed, auditor) = pass(log, published, key, false)?;
-    let (size, held) = (auditor.size, auditor.held);
-    Ok(Audit {
-        signed,
-        unsigned: held.saturating_sub(size),
-        faults: auditor.faults,
-    })
+    let auditing = Auditing::begin(log, published, key)?;
+    auditing.scan(log)?;
+    Ok(auditing.finish())
 }
 
 /// Makes tiles again that were lost or damaged, of a sound log that gives the signed root; returns how many. What
@@ -217,7 +214,9 @@ pub fn mend(
     published: &dyn Storage,
     key: &VerifyingKey,
 ) -> Result<u64, AuditError> {
-    let (_, auditor) = pass(log, published, key, false)?;
+    let auditing = Auditing::begin(log, published, key)?;
+    auditing.scan(log)?;
+    let (_, auditor) = auditing.end();
     let is_whole = !auditor.faults.iter().any(Fault::is_of_a_tile);
     if let Some(fault) = auditor.faults.into_iter().find(Fault::is_of_the_log) {
         return Err(AuditError::NotMended(fault));
@@ -225,66 +224,127 @@ pub fn mend(
     if is_whole {
         return Ok(0);
     }
-    let (_, auditor) = pass(log, published, key, true)?;
+    let mut auditing = Auditing::begin(log, published, key)?;
+    auditing.mends();
+    auditing.scan(log)?;
+    let (_, auditor) = auditing.end();
     published.sync()?;
     auditor
         .failed
         .map_or(Ok(auditor.mended), |error| Err(error.into()))
 }
 
-/// Compares everything, and replaces what differs where that is wanted.
-fn pass<'a>(
-    log: &dyn Storage,
-    published: &'a dyn Storage,
-    key: &VerifyingKey,
-    mends: bool,
-) -> Result<(Signed, Auditor<'a>), AuditError> {
-    let Some(signed) = read_checkpoint(published, key)? else {
-        return Err(match is_lost(published)? {
-            true => AuditError::NoCheckpoint,
-            false => AuditError::NotPublished,
-        });
-    };
-    let meta = read_meta(log)?;
-    if signed.origin.log == meta.log && signed.origin.incarnation < meta.incarnation {
-        let found = signed.checkpoint.origin;
-        return Err(AuditError::Repaired { found });
+/// An audit under way, which is told of the commitments of all records, in their order.
+pub(crate) struct Auditing<'a> {
+    signed: Signed,
+    /// Where the log begins.
+    begin: u64,
+    /// Whether what was published of records that were removed can be read; nothing else is compared otherwise.
+    is_readable: bool,
+    auditor: Mutex<Auditor<'a>>,
+}
+
+impl<'a> Auditing<'a> {
+    /// With what was published of records that the log has no more.
+    pub(crate) fn begin(
+        log: &dyn Storage,
+        published: &'a dyn Storage,
+        key: &VerifyingKey,
+    ) -> Result<Self, AuditError> {
+        let Some(signed) = read_checkpoint(published, key)? else {
+            return Err(match is_lost(published)? {
+                true => AuditError::NoCheckpoint,
+                false => AuditError::NotPublished,
+            });
+        };
+        let meta = read_meta(log)?;
+        if signed.origin.log == meta.log && signed.origin.incarnation < meta.incarnation {
+            let found = signed.checkpoint.origin;
+            return Err(AuditError::Repaired { found });
+        }
+        let size = signed.checkpoint.size;
+        let mut auditor = Auditor {
+            published,
+            size,
+            edge: Edge::default(),
+            entries: Vec::new(),
+            held: 0,
+            faults: Vec::new(),
+            mends: false,
+            mended: 0,
+            failed: None,
+        };
+        if (signed.origin.log, signed.origin.incarnation) != (meta.log, meta.incarnation) {
+            let found = signed.checkpoint.origin.clone();
+            auditor.fault(Fault::Foreign { found });
+        }
+        let removed = auditor.removed(meta.begin.min(size));
+        let is_readable = removed.is_ok();
+        if let Err(fault) = removed {
+            auditor.fault(fault);
+            auditor.held = auditor.size;
+        }
+        Ok(Self {
+            signed,
+            begin: meta.begin,
+            is_readable,
+            auditor: Mutex::new(auditor),
+        })
     }
-    let size = signed.checkpoint.size;
-    let mut auditor = Auditor {
-        published,
-        size,
-        edge: Edge::default(),
-        entries: Vec::new(),
-        batch: Vec::new(),
-        held: 0,
-        faults: Vec::new(),
-        mends,
-        mended: 0,
-        failed: None,
-    };
-    if (signed.origin.log, signed.origin.incarnation) != (meta.log, meta.incarnation) {
-        let found = signed.checkpoint.origin.clone();
-        auditor.fault(Fault::Foreign { found });
+
+    /// From here on what differs is replaced.
+    fn mends(&mut self) {
+        let auditor = self.auditor.get_mut();
+        auditor.unwrap_or_else(PoisonError::into_inner).mends = true;
     }
-    if let Err(fault) = auditor.removed(meta.begin.min(size)) {
-        auditor.fault(fault);
-        auditor.held = auditor.size;
-        return Ok((signed, auditor));
+
+    /// The next segment's first record, and what its records commit to.
+    pub(crate) fn segment(&self, first: u64, commitments: &[Hash]) {
+        if first < self.begin || !self.is_readable {
+            return;
+        }
+        let mut auditor = self.auditor.lock().unwrap_or_else(PoisonError::into_inner);
+        for commitment in commitments {
+            auditor.record(*commitment);
+        }
     }
-    let names = log.names()?;
-    let firsts = names
-        .iter()
-        .filter_map(|name| Some((segment_first(name)?, name)));
-    let mut segments: Vec<_> = firsts.filter(|(first, _)| *first >= meta.begin).collect();
-    segments.sort_unstable();
-    for (first, name) in segments {
-        let file = log.open(name)?;
-        let header = read_header(&*file, name, first)??;
-        scan(&*file, name, &header, &mut auditor)?;
+
+    /// Reads the whole log.
+    fn scan(&self, log: &dyn Storage) -> Result<(), AuditError> {
+        let scope = Scope {
+            from: 0,
+            threads: 1,
+            indexes: false,
+            progress: &|_, _| {},
+            commitments: Some(&|first, commitments| self.segment(first, commitments)),
+        };
+        for found in survey(log, &scope)? {
+            if found.first >= self.begin {
+                found.header?;
+            }
+        }
+        Ok(())
     }
-    auditor.finish(&signed);
-    Ok((signed, auditor))
+
+    fn end(self) -> (Signed, Auditor<'a>) {
+        let auditor = self.auditor.into_inner();
+        let mut auditor = auditor.unwrap_or_else(PoisonError::into_inner);
+        if self.is_readable {
+            auditor.finish(&self.signed);
+        }
+        (self.signed, auditor)
+    }
+
+    /// What it comes to.
+    pub(crate) fn finish(self) -> Audit {
+        let (signed, auditor) = self.end();
+        let (size, held) = (auditor.size, auditor.held);
+        Audit {
+            signed,
+            unsigned: held.saturating_sub(size),
+            faults: auditor.faults,
+        }
+    }
 }
 
 struct Auditor<'a> {
@@ -293,7 +353,6 @@ struct Auditor<'a> {
     edge: Edge,
     /// Commitments of the bundle that is not full yet.
     entries: Vec<Hash>,
-    batch: Vec<Hash>,
     held: u64,
     faults: Vec<Fault>,
     /// Whether tiles are made again.
@@ -406,22 +465,6 @@ fn replace_unsynced(storage: &dyn Storage, tile: Tile, bytes: &[u8]) -> Result<(
     file.write_at(&mut [IoSlice::new(bytes)], 0)?;
     file.sync()?;
     storage.rename(&unfinished(&name), &name)
-}
-
-impl Visit for Auditor<'_> {
-    fn frame(&mut self, _: u64, frame: &Frame<'_>) {
-        self.batch.push(frame.commitment());
-    }
-
-    fn batch_stands(&mut self) {
-        for commitment in std::mem::take(&mut self.batch) {
-            self.record(commitment);
-        }
-    }
-
-    fn batch_falls(&mut self) {
-        self.batch.clear();
-    }
 }
 
 /// The proof that a record, as the log holds it, is under the signed root; checked. Of a record that was

@@ -25,6 +25,7 @@ mod take_up;
 mod tests;
 mod tile;
 
+pub(crate) use audit::Auditing;
 pub use audit::{Audit, AuditError, Fault, audit, lookup, mend, prove};
 pub use checkpoint::{Checkpoint, CheckpointError, Origin};
 pub use edge::Edge;

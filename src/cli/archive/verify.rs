@@ -7,9 +7,9 @@ use std::thread::available_parallelism;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
-use throng::archive::tlog::{self, Audit, AuditError};
-use throng::archive::{self, Report};
-use throng::log::Damage;
+use throng::archive::tlog::{Audit, AuditError};
+use throng::archive::{self, Progress, Report};
+use throng::log::{Damage, Storage};
 
 use super::super::DAMAGED;
 
@@ -34,24 +34,33 @@ impl Verify {
             ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {eta} to go")
                 .expect("the template is a constant"),
         );
-        let report = archive::verify(&log, threads, &|progress| {
+        let progress = |progress: Progress| {
             bar.set_length(progress.total_bytes);
             bar.set_position(progress.done_bytes);
-        })?;
+        };
+        let published = super::open_published(&self.dir, self.key.as_deref())?;
+        let (report, audited) = match &published {
+            None => (archive::verify(&log, threads, &progress)?, None),
+            Some((published, key)) => {
+                let both = (&log as &dyn Storage, published as &dyn Storage);
+                let (report, audit) = archive::verify_published(both, key, threads, &progress)?;
+                (report, Some(audit))
+            }
+        };
         bar.finish_and_clear();
-        let published = match super::open_published(&self.dir, self.key.as_deref())? {
+        let published = match audited {
             None => Published::Nothing,
             // Damage would be reported twice, the second time wrongly.
             Some(_) if !report.is_sound() => Published::LogDamaged,
-            Some((published, key)) => match tlog::audit(&log, &published, &key) {
-                Ok(audit) => Published::Audited(Box::new(audit)),
-                Err(AuditError::NotPublished) => Published::Nothing,
-                Err(error @ AuditError::Repaired { .. }) => Published::Repaired(error.to_string()),
-                Err(error @ (AuditError::Stored(_) | AuditError::NoCheckpoint)) => {
-                    Published::Unbelievable(error.to_string())
-                }
-                Err(error) => return Err(error.into()),
-            },
+            Some(Ok(audit)) => Published::Audited(Box::new(audit)),
+            Some(Err(AuditError::NotPublished)) => Published::Nothing,
+            Some(Err(error @ AuditError::Repaired { .. })) => {
+                Published::Repaired(error.to_string())
+            }
+            Some(Err(error @ (AuditError::Stored(_) | AuditError::NoCheckpoint))) => {
+                Published::Unbelievable(error.to_string())
+            }
+            Some(Err(error)) => return Err(error.into()),
         };
         if self.json {
             println!("{}", in_json(&report, &published));

@@ -25,6 +25,7 @@ pub fn rewrap(
         threads: 1,
         indexes: false,
         progress: &|_, _| {},
+        commitments: None,
     };
     let segments = survey(storage, &scope)?;
     let scans = segments.iter().filter_map(|found| found.scan.as_ref());
