@@ -9,6 +9,7 @@ mod crashes;
 mod damage;
 mod directory;
 mod encryption;
+mod encryption_rules;
 mod flips;
 mod removal;
 mod removal_rules;
