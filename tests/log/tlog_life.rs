@@ -111,7 +111,8 @@ fn a_lost_checkpoint_beside_tiles_is_refused_and_nothing_begins_in_its_place() {
         }
     }
     let mut publisher = take_up(&disk, &opened).unwrap();
-    // Nothing is signed yet: that is no loss.
+    // Nothing is signed yet: that is no loss, and a full disk keeps no server from starting.
+    assert!(disk.contents("tlog/beginning").is_none());
     drop(take_up(&disk, &opened).unwrap());
     publish(&mut publisher, &opened.0);
     assert_eq!(signed(&disk).checkpoint, before.checkpoint);

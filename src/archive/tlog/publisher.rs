@@ -143,7 +143,9 @@ pub struct Publisher {
     written: u64,
     /// Below this size nothing is signed: that much was signed before, and its tiles are made anew.
     signed: u64,
-    /// The file that says that nothing is signed yet is there.
+    /// The file that says that nothing is signed yet is to be written, before anything else is.
+    to_begin: bool,
+    /// It is there.
     begins: bool,
     /// Full tiles that may have partial ones beside them.
     to_sweep: Vec<Tile>,
@@ -173,6 +175,7 @@ impl Publisher {
             entries: Vec::new(),
             written: 0,
             signed: 0,
+            to_begin: false,
             begins: false,
             to_sweep: Vec::new(),
             unknown_until: READ_MAX as u64,
@@ -180,7 +183,7 @@ impl Publisher {
         let begin = reader.first().0;
         let Some(note) = stored::read_note(&*publisher.storage)? else {
             life::may_begin(&*publisher.storage, &origin)?;
-            publisher.begins = true;
+            publisher.to_begin = true;
             publisher.begin_at(begin, &origin)?;
             return Ok(publisher);
         };
@@ -366,6 +369,10 @@ impl Publisher {
     /// Publishes the commitments of the records from [`Publisher::next`] on, which are durable: tiles
     /// first, then the checkpoint. After an error the same are to be given again, or more.
     pub fn publish(&mut self, commitments: &[Hash]) -> Result<(), StorageError> {
+        if self.to_begin {
+            life::begin(&*self.storage, &self.origin)?;
+            (self.to_begin, self.begins) = (false, true);
+        }
         let (mut edge, mut entries) = (self.edge.clone(), self.entries.clone());
         let mut files = Vec::new();
         for commitment in commitments {
