@@ -4,7 +4,7 @@ use crate::log::Damage;
 use crate::log::format::{KEYRING, META, META_LEN, Meta};
 use crate::log::seal;
 use crate::log::storage::{Storage, StorageError, read_whole};
-use crate::log::survey::{Found, Scope, Verdict, begin_of, judge, survey};
+use crate::log::survey::{Found, Scope, Told, Verdict, begin_of, judge, survey};
 use crate::log::{Defect, KeyringError, base_is_intact, base_name, meta_damage};
 use crate::wire::RecordNumber;
 
@@ -141,7 +141,7 @@ pub(super) fn look(
     storage: &dyn Storage,
     threads: usize,
     progress: &(dyn Fn(Progress) + Sync),
-    commitments: Option<&(dyn Fn(u64, &[[u8; 32]]) + Sync)>,
+    commitments: Option<&Told<'_>>,
 ) -> Result<Looked, VerifyError> {
     let scope = Scope {
         from: 0,

@@ -41,6 +41,9 @@ impl Found {
     }
 }
 
+/// Told of a segment's first record and of commitments.
+pub(crate) type Told<'a> = dyn Fn(u64, &[[u8; 32]]) + Sync + 'a;
+
 /// What to look at.
 pub(crate) struct Scope<'a> {
     /// Segments that end at or before this record are not scanned.
@@ -51,7 +54,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Sync),
     /// Told of each segment that was scanned, in the order of the log: its first record, and the commitments of
     /// its records that stand. Those of as many segments as there are threads are in memory for that.
-    pub(crate) commitments: Option<&'a (dyn Fn(u64, &[[u8; 32]]) + Sync)>,
+    pub(crate) commitments: Option<&'a Told<'a>>,
 }
 
 /// Lets each in when it is their turn.
