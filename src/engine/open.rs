@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::announcements::Announcements;
+use super::attest::{Attesting, Of};
 use super::audits::{Audits, Trail};
 use super::budget::{Budget, COMMAND_BYTES_MIN};
 use super::call::{Bounds, Dispatcher, Outgoing};
@@ -95,7 +96,7 @@ impl Engine {
             Arc::new(Memory::new()),
             Options::default(),
             clock,
-            entropy_of(seed),
+            Sha256::digest(seed.to_le_bytes()).into(),
         )
         .expect("an empty log in memory always opens")
     }
@@ -119,6 +120,7 @@ pub(super) struct Parts {
     pub(super) snapshotter: Snapshotter,
     pub(super) custodian: Custodian,
     pub(super) follower: Option<Follower>,
+    attesting: Option<Attesting>,
     pub(super) exporter: Option<Exporter>,
     /// Exports that were granted and are not complete.
     pub(super) open_exports: Vec<(TenantId, ExportId)>,
@@ -157,8 +159,9 @@ impl Parts {
             None => None,
             Some(publish) => {
                 let identity = (recovered.log, recovered.incarnation);
-                let publisher = Publisher::open(publish.storage, &publish.key, identity, &reader)?;
-                Some((publisher, log.follow(WAITING_MAX), publish.every))
+                let storage = Arc::clone(&publish.storage);
+                let publisher = Publisher::open(storage, &publish.key, identity, &reader)?;
+                Some((publisher, log.follow(WAITING_MAX), publish))
             }
         };
         #[cfg(feature = "search")]
@@ -272,15 +275,30 @@ impl Parts {
             stop: Arc::clone(&stop_snapshots),
         };
         let publishes = publishing.is_some();
-        let follower = publishing.map(|(publisher, commitments, every)| Follower {
-            publisher,
-            commitments,
-            reader: reader.clone(),
-            every,
-            clock: Arc::clone(&clock),
-            counters: Arc::clone(&counters),
-            stop: Arc::clone(&stop_tlog),
-        });
+        let (follower, attesting) = publishing
+            .map(|(publisher, commitments, publish)| {
+                let of = Of {
+                    storage: publish.storage,
+                    key: publisher.verifying_key(),
+                    incarnation: recovered.incarnation,
+                    entropy,
+                    clock: Arc::clone(&clock),
+                    counters: Arc::clone(&counters),
+                };
+                let attesting = Attesting::new(&of, (publish.timestamps, publish.witnesses));
+                let follower = Follower {
+                    publisher,
+                    commitments,
+                    reader: reader.clone(),
+                    every: publish.every,
+                    lines: attesting.lines(),
+                    clock: Arc::clone(&clock),
+                    counters: Arc::clone(&counters),
+                    stop: Arc::clone(&stop_tlog),
+                };
+                (follower, attesting)
+            })
+            .unzip();
         let trail = Trail {
             reader: reader.clone(),
             pass_bytes: options.pull_pass_bytes,
@@ -384,6 +402,7 @@ impl Parts {
             snapshotter,
             custodian,
             follower,
+            attesting,
             exporter,
             open_exports,
             dispatcher,
@@ -406,6 +425,7 @@ impl Parts {
             snapshotter,
             custodian,
             follower,
+            attesting,
             exporter,
             open_exports,
             dispatcher,
@@ -441,6 +461,7 @@ impl Parts {
             tlog: follower
                 .map(|follower| spawn("throng-tlog", move || follower.run()))
                 .transpose()?,
+            attested: attesting.map(Attesting::start).transpose()?,
             exports: exporter
                 .map(|exporter| spawn("throng-export", move || exporter.run(open_exports)))
                 .transpose()?,
@@ -484,7 +505,7 @@ fn append_repair(
     Ok(())
 }
 
-fn spawn<T: Send + 'static>(
+pub(super) fn spawn<T: Send + 'static>(
     name: &str,
     run: impl FnOnce() -> T + Send + 'static,
 ) -> Result<thread::JoinHandle<T>, OpenError> {
@@ -493,8 +514,4 @@ fn spawn<T: Send + 'static>(
         what: "a thread",
         source,
     })
-}
-
-fn entropy_of(seed: u64) -> [u8; 32] {
-    Sha256::digest(seed.to_le_bytes()).into()
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use super::Clock;
 use super::stats::Counters;
+use super::timestamps::Timestamping;
+use super::witness::{Lines, Witnessing};
 use crate::archive::tlog::{Publisher, SigningKey};
 use crate::log::{Commitments, ReadError, Reader, Storage, StorageError};
 use crate::wire::RecordNumber;
@@ -31,6 +33,10 @@ pub struct Transparency {
     /// Default 500 ms. Range 10 ms to 1 min. A checkpoint costs about ten syncs of small files, and every
     /// 256 records two more.
     pub every: Duration,
+    /// An authority that timestamps the checkpoint; none by default.
+    pub timestamps: Option<Timestamping>,
+    /// Witnesses that cosign it; none by default.
+    pub witnesses: Option<Witnessing>,
 }
 
 impl Transparency {
@@ -41,6 +47,8 @@ impl Transparency {
             storage,
             key,
             every: Duration::from_millis(500),
+            timestamps: None,
+            witnesses: None,
         }
     }
 }
@@ -58,6 +66,8 @@ pub(crate) struct Follower {
     pub(crate) commitments: Arc<Commitments>,
     pub(crate) reader: Reader,
     pub(crate) every: Duration,
+    /// What witnesses have to add, where there are any.
+    pub(crate) lines: Option<Arc<Lines>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) stop: Arc<AtomicBool>,
@@ -67,19 +77,41 @@ impl Follower {
     /// Runs until it is told to stop (and unparked), then publishes what is durable by then.
     pub(crate) fn run(mut self) {
         self.commitments.wake(std::thread::current());
+        if let Some(lines) = &self.lines {
+            lines.wake(std::thread::current());
+        }
         loop {
             let stopping = self.stop.load(Ordering::Acquire);
             let began_us = self.clock.monotonic_us();
             if let Err(error) = self.step() {
-                self.counters.tlog_failures.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(%error, "the transparency log could not be published: it is tried again, its lag grows");
+                self.count(&error);
             }
             if stopping {
                 return;
             }
-            let took = self.clock.monotonic_us().saturating_sub(began_us);
-            std::thread::park_timeout(self.every.saturating_sub(Duration::from_micros(took)));
+            self.rest(began_us);
         }
+    }
+
+    /// Waits for the next time, or to be woken; lines of witnesses are added meanwhile, which leaves the checkpoint
+    /// with them there until that time.
+    fn rest(&self, began_us: u64) {
+        loop {
+            let took = self.clock.monotonic_us().saturating_sub(began_us);
+            let left = self.every.saturating_sub(Duration::from_micros(took));
+            std::thread::park_timeout(left);
+            let added = self.lines.as_ref().map_or(Ok(false), |it| it.publish());
+            match added {
+                Ok(true) if !self.stop.load(Ordering::Acquire) => {}
+                Ok(_) => return,
+                Err(error) => return self.count(&error.into()),
+            }
+        }
+    }
+
+    fn count(&self, error: &StepError) {
+        self.counters.tlog_failures.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(%error, "the transparency log could not be published: it is tried again, its lag grows");
     }
 
     /// Publishes what is durable now; when it is to stop, a part of it at most: a long way behind, the
@@ -148,6 +180,7 @@ mod tests {
             commitments: log.follow(5),
             reader: log.reader(),
             every: Duration::ZERO,
+            lines: None,
             clock: clock.clone(),
             counters: Arc::default(),
             stop: Arc::default(),

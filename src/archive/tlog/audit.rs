@@ -1,6 +1,10 @@
 //! What is published, against the log itself: every tile, every entry and the signed root (SPEC A8),
 //! and proofs of single records.
 
+use std::iter::Peekable;
+use std::vec::IntoIter;
+
+use super::attested::{self, Attested, AttestedError, Claim};
 use super::proof::{Proof, ProofError};
 use super::prove::inclusion;
 use super::stored::{
@@ -60,6 +64,14 @@ pub enum Fault {
         /// Held.
         held: u64,
     },
+    /// A timestamp or a cosigned checkpoint that says nothing of this log, or contradicts it.
+    #[error("{file}: {why}")]
+    Attested {
+        /// Which file.
+        file: String,
+        /// What is wrong with it.
+        why: AttestedError,
+    },
     /// It was published of something else.
     #[error("the checkpoint is of {found}, which is not this log's id and incarnation")]
     Foreign {
@@ -76,6 +88,8 @@ pub struct Audit {
     pub signed: Signed,
     /// Records of the log that are not signed yet.
     pub unsigned: u64,
+    /// What others have said of it.
+    pub attested: Attested,
     /// What is wrong, the first ones. Empty: everything published is of this log and no other.
     pub faults: Vec<Fault>,
 }
@@ -171,15 +185,21 @@ pub fn audit(
         return Err(AuditError::Repaired { found });
     }
     let size = signed.checkpoint.size;
+    let (attested, claims, faults) = attested::read(published, &signed)?;
     let mut auditor = Auditor {
         published,
         size,
+        attested,
+        claims: claims.into_iter().peekable(),
         edge: Edge::default(),
         entries: Vec::new(),
         batch: Vec::new(),
         held: 0,
         faults: Vec::new(),
     };
+    for (file, why) in faults {
+        auditor.fault(Fault::Attested { file, why });
+    }
     if (signed.origin.log, signed.origin.incarnation) != (meta.log, meta.incarnation) {
         let found = signed.checkpoint.origin.clone();
         auditor.fault(Fault::Foreign { found });
@@ -190,6 +210,7 @@ pub fn audit(
         return Ok(Audit {
             signed,
             unsigned,
+            attested: auditor.attested,
             faults,
         });
     }
@@ -210,6 +231,9 @@ pub fn audit(
 struct Auditor<'a> {
     published: &'a dyn Storage,
     size: u64,
+    attested: Attested,
+    /// Roots that were signed once, in order of size.
+    claims: Peekable<IntoIter<Claim>>,
     edge: Edge,
     /// Commitments of the bundle that is not full yet.
     entries: Vec<Hash>,
@@ -283,6 +307,15 @@ impl Auditor<'_> {
         for (tile, expected) in full {
             self.compare(tile, &expected);
         }
+        let size = self.edge.size();
+        while let Some(claim) = self.claims.next_if(|claim| claim.size <= size) {
+            let found = self.edge.root();
+            if claim.root != found {
+                let (signed, found) = (base64(&claim.root), base64(&found));
+                let (file, why) = (claim.file, AttestedError::Root { signed, found });
+                self.fault(Fault::Attested { file, why });
+            }
+        }
     }
 
     fn finish(mut self, signed: Signed) -> Audit {
@@ -309,6 +342,7 @@ impl Auditor<'_> {
         }
         Audit {
             signed,
+            attested: self.attested,
             unsigned: held.saturating_sub(size),
             faults: self.faults,
         }

@@ -8,30 +8,43 @@
 //! `edge`, `prove`, `tile`, `note`, `checkpoint` and `proof` are pure; `publisher` follows a
 //! log, `stored` reads what it has published.
 
+mod attested;
 mod audit;
 mod checkpoint;
+mod cosignature;
+mod cosigned;
 mod edge;
 mod note;
 mod proof;
 mod prove;
 mod publisher;
+mod stamps;
 mod stored;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod timestamp;
 
+pub use attested::{Attested, AttestedError};
 pub use audit::{Audit, AuditError, Fault, audit, lookup, prove};
 pub use checkpoint::{Checkpoint, CheckpointError, Origin};
+pub use cosignature::{Cosignature, WitnessKey};
+pub use cosigned::{
+    ANSWER_LEN_MAX, AddCheckpoint, Answer, COSIGNED, WitnessError, read_answer, read_cosigned,
+};
+pub(crate) use cosigned::{add_lines, keep_cosigned};
 pub use edge::Edge;
 pub use note::{KeyError, NOTE_LEN_MAX, NoteError, SigningKey, VerifyingKey, sign, verify};
 pub use proof::{Proof, ProofError};
 pub use prove::{Mismatch, consistency, inclusion, verify_consistency, verify_inclusion};
 pub use publisher::{OpenError, Publisher};
+pub use stamps::{NotAStamp, Stamp, StampFile, stamps};
 pub(crate) use stored::read_commitments;
 pub use stored::{
     CHECKPOINT, Signed, StoredError, read_checkpoint, read_hashes, read_note, read_tile, size_of,
 };
 pub use tile::{ENTRY_LEN, Part, TILE_WIDTH, Tile, decode_entries, encode_entries, tiles_of};
+pub use timestamp::{NONCE_LEN, REPLY_LEN_MAX, TimestampError, TimestampRequest, Token};
 
 use sha2::{Digest, Sha256};
 
