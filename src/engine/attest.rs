@@ -216,3 +216,20 @@ impl Said {
         self.0.take().is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_said_when_it_begins_and_when_it_changes_and_its_end_once() {
+        let mut said = Said::default();
+        assert!(!said.is_over(), "nothing was wrong");
+        let errors = ["gone", "gone", "slow", "slow", "gone"];
+        let new = errors.map(|error| said.is_new(error));
+        assert_eq!(new, [true, false, true, false, true]);
+        assert!(said.is_over());
+        assert!(!said.is_over());
+        assert!(said.is_new("gone"));
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::log::Memory;
+use crate::log::storage::{Fault, Faulty};
 
 /// OpenSSL's reply to the request below: a millisecond in its time, the authority's certificate in it.
 const REPLY: &[u8] = include_bytes!("reply.tsr");
@@ -103,6 +104,41 @@ fn only_the_one_path_of_a_timestamp_is_read_and_its_files_are_these() {
     ] {
         assert_eq!(Stamp::of_path(bad), None, "{bad}");
     }
+}
+
+#[test]
+fn a_timestamp_is_whole_or_not_there_after_a_crash_at_any_boundary() {
+    let stamp = |size| Stamp {
+        incarnation: 3,
+        size,
+    };
+    let (mut crashes, mut kept) = (0, 0);
+    for at in 0.. {
+        let disk = Faulty::new(at);
+        stamp(7).store(&disk, b"one", b"reply one").unwrap();
+        let first = disk.boundaries();
+        disk.plan(first + at, Fault::Crash);
+        let stored = stamp(9).store(&disk, b"two", b"reply two");
+        if stored.is_ok() {
+            break;
+        }
+        crashes += 1;
+        let disk = disk.restart();
+        let found = stamps(&disk).unwrap();
+        assert!(found.starts_with(&[stamp(7)]), "{found:?}");
+        kept += found.len() - 1;
+        for stamp in found {
+            let read = |file| stamp.read(&disk, file).unwrap();
+            let note = read(StampFile::Checkpoint);
+            let whole: &[u8] = if stamp.size == 7 { b"one" } else { b"two" };
+            assert_eq!(note, whole, "{at}");
+            assert_eq!(read(StampFile::Reply), [b"reply ", whole].concat(), "{at}");
+        }
+        // The next try makes it good.
+        stamp(9).store(&disk, b"two", b"reply two").unwrap();
+        assert_eq!(stamps(&disk).unwrap(), [stamp(7), stamp(9)]);
+    }
+    assert!(crashes > 5 && kept < crashes, "{crashes}, {kept}");
 }
 
 /// Made with Go's crypto/ed25519 from this seed (tests/interop/golden).
