@@ -459,21 +459,18 @@ sections! {
         /// How often it is looked whether there are new records to publish.
         every: TimeSpan = "500 ms" in "10 ms" to "1 min",
         costs "the less, the more syncs on the log's disk; past 1 s, records are signed later than promised";
-        /// A command that asks a timestamp authority (RFC 3161): the request on its standard input, the reply on its
-        /// output. Split at spaces and run without a shell, as in `curl -sS --fail -H
-        /// Content-Type:application/timestamp-query --data-binary @- https://authority.example/tsr`. Empty for none.
+        /// A command that asks a timestamp authority: an RFC 3161 request on its standard input, the reply on its
+        /// output; split at spaces and run without a shell (docs/archive.md has one with curl). Empty for none.
         timestamp_command: String = "", costs "about 7 KiB of disk for each timestamp, kept for ever";
         /// How often the checkpoint is timestamped, where there are new records.
         timestamp_every: TimeSpan = "1 h" in "1 s" to "30 d", costs "the less, the more files";
         /// How long the command may take.
         timestamp_timeout: TimeSpan = "30 s" in "100 ms" to "10 min", costs "a thread for as long";
-        /// Witnesses that cosign the checkpoint (c2sp.org/tlog-witness), each its key and its submission prefix with a
-        /// space between, and commas between them: `w.example+0a1b2c3d+BAAA… https://w.example/throng`. Prefixes are
-        /// https, or http on this machine. Empty for none.
+        /// Witnesses that cosign the checkpoint, as in `w.example+0a1b2c3d+BAAA… https://w.example/throng`: a key, a
+        /// space, a submission prefix (https, or http on this machine), commas between several. Empty for none.
         witnesses: String = "", costs "a request to each, as often as `witness_every` says";
         /// How often they are asked, where there are new records.
-        witness_every: TimeSpan = "10 s" in "100 ms" to "1 d",
-        costs "the less, the more the witnesses have to do; a sync or two of small files each time";
+        witness_every: TimeSpan = "10 s" in "100 ms" to "1 d", costs "the less, the more requests and syncs";
         /// How long a witness may take; the others' next request waits for it.
         witness_timeout: TimeSpan = "5 s" in "100 ms" to "5 min", costs "a thread for as long";
         /// Who may vouch for witnesses' certificates, PEM. From the data directory unless absolute.

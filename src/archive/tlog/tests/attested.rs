@@ -144,21 +144,21 @@ fn a_timestamp_is_whole_or_not_there_after_a_crash_at_any_boundary() {
 /// Made with Go's crypto/ed25519 from this seed (tests/interop/golden).
 #[test]
 fn witness_keys_and_cosignatures_are_byte_for_byte_those_of_the_specification() {
-    let key = "witness.example/w1+24b5d9fe+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY";
+    let vkey = "witness.example/w1+24b5d9fe+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY";
     let line = "\u{2014} witness.example/w1 JLXZ/gAAAABkGFDL9tK4QhHz3oI0fc9WYwFoLV6R9Uk9E9zcbIrguLyMN\
                 QalBoVq+2J8E4QT8SVyu7lA6ZUiRi9WGlKnUvNcXsBwDw==\n";
-    let witness = WitnessKey::parse(key).unwrap();
-    assert_eq!(witness.to_string(), key);
+    let witness = WitnessKey::parse(vkey).unwrap();
+    assert_eq!(witness.to_string(), vkey);
     let checkpoint = Checkpoint {
-        origin: super::key().name().to_owned(),
+        origin: key().name().to_owned(),
         size: 70_000,
         root: [0x5a; 32],
     };
-    let note = checkpoint.sign(&super::key());
+    let note = checkpoint.sign(&key());
     let cosigned = format!("{note}{line}");
     let found = witness.cosigned(cosigned.as_bytes()).unwrap();
     assert_eq!((found.time_s, found.line.as_str()), (1_679_315_147, line));
-    let public = super::key().verifying_key();
+    let public = key().verifying_key();
     assert_eq!(
         Checkpoint::verify(cosigned.as_bytes(), &public),
         Ok(checkpoint),
@@ -176,11 +176,11 @@ fn witness_keys_and_cosignatures_are_byte_for_byte_those_of_the_specification() 
 
 #[test]
 fn a_logs_key_is_no_witnesss_and_the_other_way_round() {
-    let key = "witness.example/w1+24b5d9fe+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY";
-    assert_eq!(VerifyingKey::parse(key), Err(KeyError::Malformed));
-    let log = super::key().verifying_key().to_string();
+    let vkey = "witness.example/w1+24b5d9fe+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY";
+    assert_eq!(VerifyingKey::parse(vkey), Err(KeyError::Malformed));
+    let log = key().verifying_key().to_string();
     assert_eq!(WitnessKey::parse(&log), Err(KeyError::Malformed));
-    let renamed = key.replace("/w1", "/w2");
+    let renamed = vkey.replace("/w1", "/w2");
     assert_eq!(WitnessKey::parse(&renamed), Err(KeyError::Id));
     for text in ["", "a+b", "a b+24b5d9fe+BP0X", "w+00000000+BA=="] {
         assert!(WitnessKey::parse(text).is_err(), "{text}");
@@ -207,7 +207,7 @@ fn lines_are_added_to_the_checkpoint_they_are_of_and_to_no_other() {
         add_lines(&storage, &of.to_text(), std::slice::from_ref(line)).unwrap()
     };
     assert!(!add(&old, &one), "nothing is published");
-    let [old_note, new_note] = [&old, &new].map(|it| it.sign(&super::key()));
+    let [old_note, new_note] = [&old, &new].map(|it| it.sign(&key()));
     write(&old_note);
     assert!(add(&old, &one) && add(&old, &two) && add(&old, &one));
     assert_eq!(published(), format!("{old_note}{one}{two}"));
@@ -227,7 +227,7 @@ fn lines_are_added_to_the_checkpoint_they_are_of_and_to_no_other() {
     // A repaired log is another one: what was cosigned of the one before stays evidence.
     let mut next = checkpoint(2);
     next.origin = format!("x/{:032}/1", 0);
-    let next_note = next.sign(&super::key());
+    let next_note = next.sign(&key());
     keep_cosigned(&storage, &next_note, std::slice::from_ref(&one)).unwrap();
     let mut names = crate::log::Storage::names(&storage).unwrap();
     names.sort_unstable();
@@ -245,14 +245,14 @@ proptest! {
         prop_assert!(Token::read(&bytes).is_err());
         prop_assert!(WitnessKey::parse(&text).is_err());
         prop_assert_eq!(Stamp::of_path(&text), None);
-        let key = "witness.example/w1+24b5d9fe+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY";
-        let key = WitnessKey::parse(key).unwrap();
-        prop_assert!(key.cosigned(&bytes).is_err());
+        let vkey = "witness.example/w1+24b5d9fe+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY";
+        let witness = WitnessKey::parse(vkey).unwrap();
+        prop_assert!(witness.cosigned(&bytes).is_err());
         let checkpoint = Checkpoint { origin: "o".to_owned(), size: 7, root: [1; 32] };
-        let note = checkpoint.sign(&super::key());
+        let note = checkpoint.sign(&key());
         let asked = AddCheckpoint { old: 0, body: String::new() };
         for body in [&bytes, text.as_bytes()] {
-            let read = read_answer(&asked, (&note, &checkpoint), &key, (200, body));
+            let read = read_answer(&asked, (&note, &checkpoint), &witness, (200, body));
             prop_assert!(read.is_err());
         }
     }
