@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::authority::OpenSsl;
 use crate::command::{self, Serving, bootstrapped, place, run, run_well, serve, text};
-use crate::tlog_interop::{Auditor, append, stats};
+use crate::tlog_interop::{Auditor, append};
 use crate::witness::TestWitness;
 use throng::archive::tlog::SigningKey;
 
@@ -115,7 +115,9 @@ fn auditors_check_timestamps_and_cosignatures_of_a_served_log_with_tools_from_el
         cosigned.contains("\n\u{2014} witness.example/w1 "),
         "{cosigned}"
     );
-    let auditor = Auditor::new(stats(&data)["key"].as_str().unwrap());
+    let origin = covered.lines().next().unwrap();
+    let key = log_key(&data).verifying_key().named(origin).unwrap();
+    let auditor = Auditor::new(&key.to_string());
     let address = format!("http://{}", serving.http);
     let said = auditor.agrees(&address, &["-witness", &vkey]);
     assert!(

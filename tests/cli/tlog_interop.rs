@@ -117,7 +117,7 @@ fn serving(data: &Path, records: u64, look: impl FnOnce(&str)) {
     assert!(serving.stop().0.success());
 }
 
-pub(crate) fn stats(data: &Path) -> serde_json::Value {
+fn stats(data: &Path) -> serde_json::Value {
     let said = run_well(&["archive", "stats", text(data), "--json"]);
     serde_json::from_str(&said).unwrap()
 }
