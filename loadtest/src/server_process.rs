@@ -60,7 +60,16 @@ fn send(pid: u32, signal: Signal) -> nix::Result<()> {
 /// Builds the server with the cargo that runs this and returns the program's path.
 pub(crate) fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let args = ["build", "--release", "-p", "throng", "--bin", "throng"];
+    // With this package among those selected its libraries are what they were for it: they are built once.
+    let selected = [
+        "-p",
+        "throng",
+        "-p",
+        env!("CARGO_PKG_NAME"),
+        "--bin",
+        "throng",
+    ];
+    let args = [&["build", "--release"][..], &selected].concat();
     eprintln!("building the server: cargo {}", args.join(" "));
     let mut build = Command::new(cargo);
     // What `cargo run` says of this package would make build scripts that read it run again, and

@@ -183,13 +183,21 @@ mod tests {
 
     /// What auditors fetch, and nothing else of what is stored beside it.
     fn transparency_log(address: SocketAddr, tlog: &dyn Storage) {
-        for path in ["/checkpoint", "/tile/0/000", "/tile/entries/000.p/3"] {
+        for path in [
+            "/checkpoint",
+            "/tile/0/000",
+            "/tile/entries/000.p/3",
+            "/cosigned",
+        ] {
             assert_eq!(
                 get(address, path).0,
                 "404",
                 "{path}: nothing is published yet"
             );
         }
+        write(tlog, "cosigned", 10);
+        write(tlog, "timestamps/0/70.checkpoint", 9);
+        write(tlog, "timestamps/0/70.tsr", 11);
         write(tlog, "tile/0/000", 8_192);
         write_all(tlog, "checkpoint", b"a\n255\n");
         assert_eq!(get(address, "/tile/0/000").0, "404", "not signed yet");
@@ -205,6 +213,20 @@ mod tests {
         };
         for (path, kind, kept, len) in [
             ("/checkpoint", "text/plain; charset=utf-8", "no-cache", 8),
+            ("/cosigned", "text/plain; charset=utf-8", "no-cache", 10),
+            ("/timestamps", "text/plain; charset=utf-8", "no-cache", 16),
+            (
+                "/timestamps/0/70.tsr",
+                "application/timestamp-reply",
+                "public, max-age=31536000, immutable",
+                11,
+            ),
+            (
+                "/timestamps/0/70.checkpoint",
+                "text/plain; charset=utf-8",
+                "public, max-age=31536000, immutable",
+                9,
+            ),
             (
                 "/tile/0/000",
                 "application/octet-stream",
@@ -251,6 +273,13 @@ mod tests {
             "/checkpoint/",
             "/tile/",
             "/tile/entries/000.p/03",
+            "/timestamps/",
+            "/timestamps/0/70",
+            "/timestamps/0/71.tsr",
+            "/timestamps/0/070.tsr",
+            "/timestamps/../secret",
+            "/timestamps/0/../../secret",
+            "/cosigned/",
         ] {
             assert_eq!(get(address, path).0, "404", "{path}");
         }

@@ -1,7 +1,8 @@
-//! The transparency log over HTTP: `/checkpoint` and `/tile/…`, as c2sp.org/tlog-tiles asks for.
+//! The transparency log over HTTP: `/checkpoint` and `/tile/…`, as c2sp.org/tlog-tiles asks for, and what
+//! others say of it: `/cosigned` and `/timestamps/…`.
 //!
-//! No path of a request reaches a file system: it is read into a [`Tile`], and the name of the file
-//! is made from that.
+//! No path of a request reaches a file system: it is read into a [`Tile`] or a [`Stamp`], and the name of the
+//! file is made from that.
 
 use std::sync::Arc;
 
@@ -11,8 +12,10 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use crate::archive::tlog::{StoredError, Tile, read_note, read_tile, size_of};
-use crate::log::Storage;
+use crate::archive::tlog::{
+    Stamp, StampFile, StoredError, Tile, read_cosigned, read_note, read_tile, size_of, stamps,
+};
+use crate::log::{Storage, StorageError};
 
 /// A full tile never changes.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -21,6 +24,9 @@ const A_MINUTE: &str = "public, max-age=60";
 /// The checkpoint is replaced every second.
 const NOT_AT_ALL: &str = "no-cache";
 
+/// Timestamps that are listed: of six weeks, one an hour.
+const LISTED_MAX: usize = 1_000;
+
 type Published = Option<Arc<dyn Storage>>;
 
 /// The pages; all of them 404 where nothing is published.
@@ -28,14 +34,27 @@ pub(super) fn pages(published: Published) -> Router {
     Router::new()
         .route("/checkpoint", get(checkpoint))
         .route("/tile/{*path}", get(tile))
+        .route("/cosigned", get(cosigned))
+        .route("/timestamps", get(list))
+        .route("/timestamps/{*path}", get(timestamp))
         .with_state(published)
 }
 
 async fn checkpoint(State(published): State<Published>) -> Response {
+    note(published, read_note)
+}
+
+async fn cosigned(State(published): State<Published>) -> Response {
+    note(published, read_cosigned)
+}
+
+type ReadNote = fn(&dyn Storage) -> Result<Option<Vec<u8>>, StorageError>;
+
+fn note(published: Published, read: ReadNote) -> Response {
     let Some(published) = published else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    match read_note(&*published) {
+    match read(&*published) {
         Ok(Some(note)) => answer("text/plain; charset=utf-8", NOT_AT_ALL, note),
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => failed(&error),
@@ -59,6 +78,37 @@ async fn tile(State(published): State<Published>, uri: Uri) -> Response {
         Err(StoredError::Storage(error)) if error.is_not_found() => {
             StatusCode::NOT_FOUND.into_response()
         }
+        Err(error) => failed(&error),
+    }
+}
+
+/// The paths of the last timestamps, a line each, without the files' suffixes; the last one last.
+async fn list(State(published): State<Published>) -> Response {
+    let Some(published) = published else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    match stamps(&*published) {
+        Ok(all) => {
+            let last = &all[all.len().saturating_sub(LISTED_MAX)..];
+            let lines: String = last.iter().map(|stamp| format!("{stamp}\n")).collect();
+            answer("text/plain; charset=utf-8", NOT_AT_ALL, lines.into_bytes())
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+async fn timestamp(State(published): State<Published>, uri: Uri) -> Response {
+    let stamp = uri.path().strip_prefix('/').and_then(Stamp::of_path);
+    let (Some(published), Some((stamp, file))) = (published, stamp) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let kind = match file {
+        StampFile::Reply => "application/timestamp-reply",
+        StampFile::Checkpoint => "text/plain; charset=utf-8",
+    };
+    match stamp.read(&*published, file) {
+        Ok(bytes) => answer(kind, FOR_EVER, bytes),
+        Err(error) if error.is_not_found() => StatusCode::NOT_FOUND.into_response(),
         Err(error) => failed(&error),
     }
 }

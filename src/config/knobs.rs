@@ -463,6 +463,22 @@ sections! {
         /// older copy of the data directory is refused. It must be there: name one below a mount point, not
         /// the mount point. Empty for none.
         seen_directory: PathBuf = "", costs "two syncs there, at most once a second";
+        /// A command that asks a timestamp authority: an RFC 3161 request on its standard input, the reply on its
+        /// output; split at spaces and run without a shell (docs/archive.md has one with curl). Empty for none.
+        timestamp_command: String = "", costs "about 7 KiB of disk for each timestamp, kept for ever";
+        /// How often the checkpoint is timestamped, where there are new records.
+        timestamp_every: TimeSpan = "1 h" in "1 s" to "30 d", costs "the less, the more files";
+        /// How long the command may take.
+        timestamp_timeout: TimeSpan = "30 s" in "100 ms" to "10 min", costs "a thread for as long";
+        /// Witnesses that cosign the checkpoint, as in `w.example+0a1b2c3d+BAAA… https://w.example/throng`: a key, a
+        /// space, a submission prefix (https, or http on this machine), commas between several. Empty for none.
+        witnesses: String = "", costs "a request to each, as often as `witness_every` says";
+        /// How often they are asked, where there are new records.
+        witness_every: TimeSpan = "10 s" in "100 ms" to "1 d", costs "the less, the more requests and syncs";
+        /// How long a witness may take; the others' next request waits for it.
+        witness_timeout: TimeSpan = "5 s" in "100 ms" to "5 min", costs "a thread for as long";
+        /// Who may vouch for witnesses' certificates, PEM. From the data directory unless absolute.
+        witness_ca_file: PathBuf = "/etc/ssl/certs/ca-certificates.crt", costs "nothing";
     }
 
     /// Exports of records that two super admins have agreed on (docs/archive.md).

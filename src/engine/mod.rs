@@ -10,6 +10,7 @@
 //! the data directory can be opened again.
 
 mod announcements;
+mod attest;
 mod audits;
 mod budget;
 mod call;
@@ -41,8 +42,11 @@ mod snapshot;
 mod stats;
 mod stepped;
 mod ticket;
+mod timestamps;
 mod tlog;
+mod witness;
 
+pub use attest::{AskError, Authority, Witness};
 pub use call::{CallError, Callee};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use door::Busy;
@@ -61,7 +65,9 @@ pub use stats::Stats;
 #[doc(hidden)]
 pub use stepped::Stepped;
 pub use ticket::{Answer, ExecuteError, Ticket};
+pub use timestamps::Timestamping;
 pub use tlog::Transparency;
+pub use witness::Witnessing;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -121,6 +127,7 @@ struct Threads {
     snapshots: Option<JoinHandle<()>>,
     calls: Option<JoinHandle<()>>,
     tlog: Option<JoinHandle<()>>,
+    attested: Option<attest::Attested>,
     custody: Option<JoinHandle<()>>,
     exports: Option<JoinHandle<()>>,
 }
@@ -263,6 +270,12 @@ impl Engine {
                 false => 0,
             },
             tlog_failures: counters.tlog_failures.load(Ordering::Relaxed),
+            timestamps: counters.timestamps.load(Ordering::Relaxed),
+            timestamped: counters.timestamped.load(Ordering::Relaxed),
+            timestamp_failures: counters.timestamp_failures.load(Ordering::Relaxed),
+            cosignatures: counters.cosignatures.load(Ordering::Relaxed),
+            cosigned_size: counters.cosigned_size.load(Ordering::Relaxed),
+            cosignature_failures: counters.cosignature_failures.load(Ordering::Relaxed),
             custody_views: counters.custody_views.load(Ordering::Relaxed),
             custody_is_pending: counters.custody_pending.load(Ordering::Acquire) > 0,
             custody_failures: counters.custody_failures.load(Ordering::Relaxed),
@@ -335,6 +348,11 @@ impl Inner {
             exports
                 .join()
                 .map_err(|_| CloseError::Panicked { thread: "export" })?;
+        }
+        if let Some(attested) = threads.attested {
+            attested.stop().map_err(|_| CloseError::Panicked {
+                thread: "attesting",
+            })?;
         }
         // Last, so that what was written until the end is published too.
         self.stop_tlog.store(true, Ordering::Release);

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::announcements::Announcements;
+use super::attest::{Attesting, Of};
 use super::audits::{Audits, Trail};
 use super::budget::{Budget, COMMAND_BYTES_MIN};
 use super::call::{Bounds, Dispatcher, Outgoing};
@@ -95,7 +96,7 @@ impl Engine {
             Arc::new(Memory::new()),
             Options::default(),
             clock,
-            entropy_of(seed),
+            Sha256::digest(seed.to_le_bytes()).into(),
         )
         .expect("an empty log in memory always opens")
     }
@@ -119,6 +120,7 @@ pub(super) struct Parts {
     pub(super) snapshotter: Snapshotter,
     pub(super) custodian: Custodian,
     pub(super) follower: Option<Follower>,
+    attesting: Option<Attesting>,
     pub(super) exporter: Option<Exporter>,
     /// Exports that were granted and are not complete.
     pub(super) open_exports: Vec<(TenantId, ExportId)>,
@@ -157,13 +159,13 @@ impl Parts {
             None => None,
             Some(publish) => {
                 let identity = (recovered.log, recovered.incarnation);
-                let publisher = Publisher::open(publish.storage, &publish.key, identity, &reader)?;
+                let storage = Arc::clone(&publish.storage);
+                let publisher = Publisher::open(storage, &publish.key, identity, &reader)?;
                 let key = publish.key.verifying_key();
-                let seen = publish
-                    .seen
-                    .map(|it| Seen::open(it, &key, &publisher, &reader));
+                let seen = publish.seen.as_ref().map(Arc::clone);
+                let seen = seen.map(|it| Seen::open(it, &key, &publisher, &reader));
                 let queue = log.follow(WAITING_MAX);
-                Some((publisher, queue, publish.every, seen.transpose()?))
+                Some((publisher, queue, publish, seen.transpose()?))
             }
         };
         #[cfg(feature = "search")]
@@ -277,17 +279,32 @@ impl Parts {
             stop: Arc::clone(&stop_snapshots),
         };
         let publishes = publishing.is_some();
-        let follower = publishing.map(|(publisher, commitments, every, seen)| Follower {
-            publisher,
-            commitments,
-            reader: reader.clone(),
-            every,
-            clock: Arc::clone(&clock),
-            counters: Arc::clone(&counters),
-            stop: Arc::clone(&stop_tlog),
-            seen,
-            held: (0, Vec::new()),
-        });
+        let (follower, attesting) = publishing
+            .map(|(publisher, commitments, publish, seen)| {
+                let of = Of {
+                    storage: publish.storage,
+                    key: publisher.verifying_key(),
+                    incarnation: recovered.incarnation,
+                    entropy,
+                    clock: Arc::clone(&clock),
+                    counters: Arc::clone(&counters),
+                };
+                let attesting = Attesting::new(&of, (publish.timestamps, publish.witnesses));
+                let follower = Follower {
+                    publisher,
+                    commitments,
+                    reader: reader.clone(),
+                    every: publish.every,
+                    lines: attesting.lines(),
+                    clock: Arc::clone(&clock),
+                    counters: Arc::clone(&counters),
+                    stop: Arc::clone(&stop_tlog),
+                    seen,
+                    held: (0, Vec::new()),
+                };
+                (follower, attesting)
+            })
+            .unzip();
         let trail = Trail {
             reader: reader.clone(),
             pass_bytes: options.pull_pass_bytes,
@@ -391,6 +408,7 @@ impl Parts {
             snapshotter,
             custodian,
             follower,
+            attesting,
             exporter,
             open_exports,
             dispatcher,
@@ -413,6 +431,7 @@ impl Parts {
             snapshotter,
             custodian,
             follower,
+            attesting,
             exporter,
             open_exports,
             dispatcher,
@@ -448,6 +467,7 @@ impl Parts {
             tlog: follower
                 .map(|follower| spawn("throng-tlog", move || follower.run()))
                 .transpose()?,
+            attested: attesting.map(Attesting::start).transpose()?,
             exports: exporter
                 .map(|exporter| spawn("throng-export", move || exporter.run(open_exports)))
                 .transpose()?,
@@ -491,7 +511,7 @@ fn append_repair(
     Ok(())
 }
 
-fn spawn<T: Send + 'static>(
+pub(super) fn spawn<T: Send + 'static>(
     name: &str,
     run: impl FnOnce() -> T + Send + 'static,
 ) -> Result<thread::JoinHandle<T>, OpenError> {
@@ -500,8 +520,4 @@ fn spawn<T: Send + 'static>(
         what: "a thread",
         source,
     })
-}
-
-fn entropy_of(seed: u64) -> [u8; 32] {
-    Sha256::digest(seed.to_le_bytes()).into()
 }

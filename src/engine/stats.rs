@@ -23,6 +23,14 @@ pub(crate) struct Counters {
     pub(crate) tlog_size: AtomicU64,
     pub(crate) tlog_seen_us: AtomicU64,
     pub(crate) tlog_failures: AtomicU64,
+    /// Timestamps stored, records that the last one covers, and tries that failed.
+    pub(crate) timestamps: AtomicU64,
+    pub(crate) timestamped: AtomicU64,
+    pub(crate) timestamp_failures: AtomicU64,
+    /// Cosignatures got, records of the last checkpoint that has one, and tries that failed.
+    pub(crate) cosignatures: AtomicU64,
+    pub(crate) cosigned_size: AtomicU64,
+    pub(crate) cosignature_failures: AtomicU64,
     /// Views that were taken from the disk, whether more are to be, and tries that failed.
     pub(crate) custody_views: AtomicU64,
     pub(crate) custody_pending: AtomicU64,
@@ -97,6 +105,18 @@ pub struct Stats {
     pub tlog_lag_us: u64,
     /// Tries to publish that failed.
     pub tlog_failures: u64,
+    /// Timestamps stored since the engine was opened.
+    pub timestamps: u64,
+    /// Records that the last timestamp covers; 0 where there is none.
+    pub timestamped: u64,
+    /// Tries to have the checkpoint timestamped that failed.
+    pub timestamp_failures: u64,
+    /// Cosignatures that witnesses have given since the engine was opened.
+    pub cosignatures: u64,
+    /// Records of the last checkpoint that a witness has cosigned since then; 0 where none has.
+    pub cosigned_size: u64,
+    /// Tries to have it cosigned that failed, one for each witness.
+    pub cosignature_failures: u64,
     /// Records whose content was taken from the disk, being gone.
     pub custody_views: u64,
     /// Content that is gone is on disk still; nobody is handed it any more.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use super::Clock;
 use super::stats::Counters;
+use super::timestamps::Timestamping;
+use super::witness::{Lines, Witnessing};
 use crate::archive::tlog::{Hash, Publisher, Seen, SigningKey};
 use crate::log::{Commitments, ReadError, Reader, Storage, StorageError};
 use crate::wire::RecordNumber;
@@ -34,6 +36,10 @@ pub struct Transparency {
     /// Where the last checkpoint is kept besides, on another disk: a start on an older copy of log and tiles
     /// is then refused. Default none. Costs two syncs there at most once a second.
     pub seen: Option<Arc<dyn Storage>>,
+    /// An authority that timestamps the checkpoint; none by default.
+    pub timestamps: Option<Timestamping>,
+    /// Witnesses that cosign it; none by default.
+    pub witnesses: Option<Witnessing>,
 }
 
 impl Transparency {
@@ -45,6 +51,8 @@ impl Transparency {
             key,
             every: Duration::from_millis(500),
             seen: None,
+            timestamps: None,
+            witnesses: None,
         }
     }
 }
@@ -62,6 +70,8 @@ pub(crate) struct Follower {
     pub(crate) commitments: Arc<Commitments>,
     pub(crate) reader: Reader,
     pub(crate) every: Duration,
+    /// What witnesses have to add, where there are any.
+    pub(crate) lines: Option<Arc<Lines>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) stop: Arc<AtomicBool>,
@@ -74,25 +84,49 @@ impl Follower {
     /// Runs until it is told to stop (and unparked), then publishes what is durable by then.
     pub(crate) fn run(mut self) {
         self.commitments.wake(std::thread::current());
+        if let Some(lines) = &self.lines {
+            lines.wake(std::thread::current());
+        }
         loop {
             let stopping = self.stop.load(Ordering::Acquire);
             let began_us = self.clock.monotonic_us();
             let stepped = self.step();
             if let Err(error) = &stepped {
-                self.counters.tlog_failures.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(%error, "the transparency log could not be published: it is tried again, its lag grows");
+                self.count(error);
             }
             if stopping {
                 return;
             }
             let took = self.clock.monotonic_us().saturating_sub(began_us);
-            let took = Duration::from_micros(took);
-            std::thread::park_timeout(match stepped {
+            match stepped {
                 // The log's own writes go on beside it.
-                Ok(Stepped::Behind) => took / 2,
-                _ => self.every.saturating_sub(took),
-            });
+                Ok(Stepped::Behind) => {
+                    std::thread::park_timeout(Duration::from_micros(took / 2));
+                }
+                _ => self.rest(began_us),
+            }
         }
+    }
+
+    /// Waits for the next time, or to be woken; lines of witnesses are added meanwhile, which leaves the checkpoint
+    /// with them there until that time.
+    fn rest(&self, began_us: u64) {
+        loop {
+            let took = self.clock.monotonic_us().saturating_sub(began_us);
+            let left = self.every.saturating_sub(Duration::from_micros(took));
+            std::thread::park_timeout(left);
+            let added = self.lines.as_ref().map_or(Ok(false), |it| it.publish());
+            match added {
+                Ok(true) if !self.stop.load(Ordering::Acquire) => {}
+                Ok(_) => return,
+                Err(error) => return self.count(&error.into()),
+            }
+        }
+    }
+
+    fn count(&self, error: &StepError) {
+        self.counters.tlog_failures.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(%error, "the transparency log could not be published: it is tried again, its lag grows");
     }
 
     /// Publishes what is durable now. What has to be read back from the log for that is done one chunk at a time;
@@ -190,6 +224,7 @@ mod tests {
             commitments: Arc::new(Commitments::new(0)),
             reader: log.reader(),
             every: Duration::ZERO,
+            lines: None,
             clock: Arc::new(ManualClock::at(Timestamp(0))),
             counters: Arc::default(),
             stop: Arc::default(),
@@ -246,6 +281,7 @@ mod tests {
             commitments: log.follow(5),
             reader: log.reader(),
             every: Duration::ZERO,
+            lines: None,
             clock: clock.clone(),
             counters: Arc::default(),
             stop: Arc::default(),

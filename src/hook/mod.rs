@@ -1,10 +1,16 @@
 //! Outward calls over HTTPS: what the enterprise's system is asked, and what it answers (docs/operations.md).
 //!
 //! One POST a call, signed, with a bound on its time and on its answer. Whatever is not an answer is an
-//! error of its kind; nothing of it is believed.
+//! error of its kind; nothing of it is believed. Witnesses of the transparency log are asked the same way,
+//! and a timestamp authority by a command.
 
 mod answer;
+mod command;
 mod question;
+mod witness;
+
+pub use command::{AuthorityCommand, EmptyCommand};
+pub use witness::WitnessAddress;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -77,21 +83,11 @@ impl Hook {
             return Err(HookError::Secret { have });
         }
         let url = checked(&options.url)?;
-        let config = Agent::config_builder()
-            .timeout_global(Some(options.timeout))
-            .http_status_as_error(false)
-            // Whoever is asked answers; sending people's words on to others is not theirs to say.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None);
-        let config = match url.scheme_str() {
-            Some("https") => config.tls_config(tls(&options.ca_pem)?),
-            _ => config,
-        };
+        let agent = agent(&url, options.timeout, &options.ca_pem)?;
         Ok(Self {
             url,
             key: hmac::Key::new(hmac::HMAC_SHA256, &options.secret),
-            agent: config.build().new_agent(),
+            agent,
         })
     }
 
@@ -149,6 +145,22 @@ fn failed(error: ureq::Error) -> CallError {
         ureq::Error::BodyExceedsLimit(_) => answer::garbage(),
         error => CallError::Unreachable(Box::new(error)),
     }
+}
+
+/// Whoever asks this address, within a time.
+fn agent(url: &Uri, timeout: Duration, ca_pem: &[u8]) -> Result<Agent, HookError> {
+    let config = Agent::config_builder()
+        .timeout_global(Some(timeout))
+        .http_status_as_error(false)
+        // Whoever is asked answers; sending people's words on to others is not theirs to say.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None);
+    let config = match url.scheme_str() {
+        Some("https") => config.tls_config(tls(ca_pem)?),
+        _ => config,
+    };
+    Ok(config.build().new_agent())
 }
 
 /// The address, if what is sent there cannot be read on the way.

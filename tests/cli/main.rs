@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)] // A test that cannot go on says where.
 
 mod audit;
+#[path = "../support/authority.rs"]
+mod authority;
 #[path = "../support/command.rs"]
 mod command;
 mod config;
@@ -13,6 +15,9 @@ mod restore;
 mod search;
 mod serve;
 mod start_errors;
+mod tlog_attested;
 mod tlog_interop;
 #[path = "../support/town.rs"]
 mod town;
+#[path = "../support/witness.rs"]
+mod witness;

@@ -10,6 +10,7 @@ use crate::town;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::command::{Serving, bootstrapped, place, run, run_well, serve, text};
@@ -19,10 +20,12 @@ use throng::archive::tlog::{
 };
 use throng::engine::{Engine, Options};
 
-/// The auditor, built once a test run.
+/// The auditor, built for one test: what Go has compiled is kept.
 fn auditor() -> PathBuf {
+    static BUILT: AtomicU32 = AtomicU32::new(0);
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let program = tmp.join(format!("auditor-{}", std::process::id()));
+    let number = BUILT.fetch_add(1, Ordering::Relaxed);
+    let program = tmp.join(format!("auditor-{}-{number}", std::process::id()));
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/auditor/main.go");
     let built = Command::new("go")
         .args(["build", "-o", text(&program), source])
@@ -37,7 +40,7 @@ fn auditor() -> PathBuf {
     program
 }
 
-struct Auditor {
+pub(crate) struct Auditor {
     program: PathBuf,
     key: String,
 }
@@ -49,13 +52,20 @@ impl Drop for Auditor {
 }
 
 impl Auditor {
+    pub(crate) fn new(key: &str) -> Self {
+        Self {
+            program: auditor(),
+            key: key.to_owned(),
+        }
+    }
+
     fn ask(&self, from: &str, more: &[&str]) -> Output {
         let known = ["-key", &self.key, "-from", from];
         let mut command = Command::new(&self.program);
         command.args(known).args(more).output().unwrap()
     }
 
-    fn agrees(&self, from: &str, more: &[&str]) -> String {
+    pub(crate) fn agrees(&self, from: &str, more: &[&str]) -> String {
         let output = self.ask(from, more);
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{errors}");
@@ -63,7 +73,7 @@ impl Auditor {
     }
 
     /// What it says is wrong, in one line.
-    fn objects(&self, from: &Path, more: &[&str]) -> String {
+    pub(crate) fn objects(&self, from: &Path, more: &[&str]) -> String {
         let output = self.ask(text(from), more);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let said = String::from_utf8(output.stderr).unwrap();
@@ -73,7 +83,7 @@ impl Auditor {
     }
 }
 
-fn append(data: &Path, records: u64) {
+pub(crate) fn append(data: &Path, records: u64) {
     let engine = Engine::open(&data.join("log"), Options::default()).unwrap();
     let before = engine.durable().0;
     for _ in 0..records {
@@ -162,10 +172,7 @@ fn a_go_auditor_follows_a_running_server_and_finds_every_tampering() {
         (&first["size"], &first["unsigned"]),
         (&302.into(), &0.into())
     );
-    let auditor = Auditor {
-        program: auditor(),
-        key: first["key"].as_str().unwrap().to_owned(),
-    };
+    let auditor = Auditor::new(first["key"].as_str().unwrap());
     let published = data.join("tlog");
     let old = place.path().join("old-checkpoint");
     fs::copy(published.join("checkpoint"), &old).unwrap();

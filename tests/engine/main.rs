@@ -4,7 +4,11 @@
 mod admission;
 mod announcements;
 mod approvals;
+mod attest;
 mod audit;
+#[path = "../support/authority.rs"]
+#[cfg(feature = "server")]
+mod authority;
 mod calls;
 #[path = "../support/crash.rs"]
 mod crashes;
@@ -30,3 +34,6 @@ mod small_disk;
 mod tlog;
 #[path = "../support/town.rs"]
 mod town;
+#[path = "../support/witness.rs"]
+#[cfg(feature = "server")]
+mod witness;

@@ -2,172 +2,28 @@
 //! and proofs of single records.
 
 use std::io::IoSlice;
+use std::iter::Peekable;
 use std::sync::{Mutex, PoisonError};
+use std::vec::IntoIter;
 
+use super::attested::{self, Attested, AttestedError, Claim};
+use super::findings::{Audit, AuditError, Fault};
 use super::life::is_lost;
-use super::proof::{Proof, ProofError};
+use super::proof::Proof;
 use super::prove::inclusion;
-use super::stored::{
-    Signed, StoredError, read_checkpoint, read_commitments, read_hashes, read_tile,
-};
+use super::stored::{Signed, read_checkpoint, read_commitments, read_hashes, read_tile};
 use super::tile::{Part, TILE_WIDTH, Tile, encode_entries, tiles_of};
 use super::{Edge, Hash, VerifyingKey, base64, leaf_hash};
 use crate::archive::inspect::{self, InspectError};
 use crate::archive::verify::VerifyError;
 use crate::log::format::{META, META_LEN, Meta};
+use crate::log::meta_damage;
 use crate::log::storage::{Storage, StorageError, read_whole, unfinished};
 use crate::log::survey::{Scope, survey};
-use crate::log::{Damage, meta_damage};
 use crate::wire::RecordNumber;
 
 /// Faults that are listed; there may be more.
 const FAULTS_MAX: usize = 100;
-
-/// What is wrong with what was published.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Fault {
-    /// A tile that cannot be read.
-    #[error("{tile} cannot be read: {why}")]
-    Unreadable {
-        /// Which.
-        tile: Tile,
-        /// What the reading said.
-        why: String,
-    },
-    /// A bundle that cannot be read, of records that were removed from the log.
-    #[error("{tile} cannot be read: {why}; its records were removed, and it is nowhere else")]
-    Irreplaceable {
-        /// Which.
-        tile: Tile,
-        /// What the reading said.
-        why: String,
-    },
-    /// A tile that is not what the log's records give.
-    #[error("{tile} is not what the log's records give (of records from {from} on)")]
-    Differs {
-        /// Which.
-        tile: Tile,
-        /// The first record it says something of.
-        from: RecordNumber,
-    },
-    /// A root that is not what the log's records give.
-    #[error(
-        "root {signed} was signed for {size} records, the log's have {found}: records were changed"
-    )]
-    Root {
-        /// Records signed.
-        size: u64,
-        /// As signed, base64.
-        signed: String,
-        /// The log's.
-        found: String,
-    },
-    /// The log has fewer records than were signed.
-    #[error("{size} records were signed, the log holds {held}: it was cut, or is an older copy")]
-    Lost {
-        /// Signed.
-        size: u64,
-        /// Held.
-        held: u64,
-    },
-    /// It was published of something else.
-    #[error("the checkpoint is of {found}, which is not this log's id and incarnation")]
-    Foreign {
-        /// As signed.
-        found: String,
-    },
-}
-
-impl Fault {
-    /// Whether making a tile again mends it, if the log gives the signed root.
-    fn is_of_a_tile(&self) -> bool {
-        matches!(self, Self::Unreadable { .. } | Self::Differs { .. })
-    }
-
-    /// Whether the log does not give the signed root.
-    fn is_of_the_log(&self) -> bool {
-        matches!(
-            self,
-            Self::Root { .. }
-                | Self::Lost { .. }
-                | Self::Foreign { .. }
-                | Self::Irreplaceable { .. }
-        )
-    }
-}
-
-/// What an audit found.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Audit {
-    /// What was signed.
-    pub signed: Signed,
-    /// Records of the log that are not signed yet.
-    pub unsigned: u64,
-    /// What is wrong, the first ones. Empty: everything published is of this log and no other.
-    pub faults: Vec<Fault>,
-}
-
-/// Why nothing could be audited or proved.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AuditError {
-    /// The disk failed.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// The published checkpoint cannot be believed, or a tile not be read.
-    #[error("{0}; run `throng archive verify`")]
-    Stored(#[from] StoredError),
-    /// The log is damaged.
-    #[error(transparent)]
-    Damaged(#[from] Damage),
-    /// There is no log.
-    #[error(transparent)]
-    Log(#[from] VerifyError),
-    /// The record is not in the log.
-    #[error(transparent)]
-    Record(#[from] InspectError),
-    /// Something was published, and nothing says how much.
-    #[error(
-        "there are tiles and no `checkpoint`, which says how many records were signed: bring it back"
-    )]
-    NoCheckpoint,
-    /// What is wrong is not that tiles were lost or damaged.
-    #[error("{0}; no tile was made again")]
-    NotMended(Fault),
-    /// Nothing was published.
-    #[error("nothing is published here: `throng serve` does, unless `tlog.publish` is off")]
-    NotPublished,
-    /// The log was repaired since: what was published is of its life before.
-    #[error(
-        "published was {found}, before the log was repaired: the next start begins a new origin"
-    )]
-    Repaired {
-        /// As signed.
-        found: String,
-    },
-    /// The record is not signed yet.
-    #[error(
-        "record {record} is not signed yet, the checkpoint has {size}: start the server for a moment"
-    )]
-    NotSigned {
-        /// Asked for.
-        record: RecordNumber,
-        /// Records signed.
-        size: u64,
-    },
-    /// Tiles and log do not prove it.
-    #[error(
-        "record {record} cannot be proved, tiles and log disagree: {source}; run `throng archive verify`"
-    )]
-    NotProved {
-        /// Asked for.
-        record: RecordNumber,
-        /// What does not hold.
-        source: ProofError,
-    },
-}
 
 fn read_meta(log: &dyn Storage) -> Result<Meta, AuditError> {
     let bytes = match read_whole(log, META, META_LEN as u64 + 1) {
@@ -263,9 +119,12 @@ impl<'a> Auditing<'a> {
             return Err(AuditError::Repaired { found });
         }
         let size = signed.checkpoint.size;
+        let (attested, claims, faults) = attested::read(published, &signed)?;
         let mut auditor = Auditor {
             published,
             size,
+            attested,
+            claims: claims.into_iter().peekable(),
             edge: Edge::default(),
             entries: Vec::new(),
             held: 0,
@@ -274,6 +133,9 @@ impl<'a> Auditing<'a> {
             mended: 0,
             failed: None,
         };
+        for (file, why) in faults {
+            auditor.fault(Fault::Attested { file, why });
+        }
         if (signed.origin.log, signed.origin.incarnation) != (meta.log, meta.incarnation) {
             let found = signed.checkpoint.origin.clone();
             auditor.fault(Fault::Foreign { found });
@@ -342,6 +204,7 @@ impl<'a> Auditing<'a> {
         Audit {
             signed,
             unsigned: held.saturating_sub(size),
+            attested: auditor.attested,
             faults: auditor.faults,
         }
     }
@@ -350,6 +213,9 @@ impl<'a> Auditing<'a> {
 struct Auditor<'a> {
     published: &'a dyn Storage,
     size: u64,
+    attested: Attested,
+    /// Roots that were signed once, in order of size.
+    claims: Peekable<IntoIter<Claim>>,
     edge: Edge,
     /// Commitments of the bundle that is not full yet.
     entries: Vec<Hash>,
@@ -430,6 +296,15 @@ impl Auditor<'_> {
             .push(leaf, |tile, hashes| full.push((tile, hashes.concat())));
         for (tile, expected) in full {
             self.compare(tile, &expected);
+        }
+        let size = self.edge.size();
+        while let Some(claim) = self.claims.next_if(|claim| claim.size <= size) {
+            let found = self.edge.root();
+            if claim.root != found {
+                let (signed, found) = (base64(&claim.root), base64(&found));
+                let (file, why) = (claim.file, AttestedError::Root { signed, found });
+                self.fault(Fault::Attested { file, why });
+            }
         }
     }
 

@@ -10,36 +10,51 @@
 //! that with the log, `life` says where one tree ends and another begins, `seen` keeps
 //! the last checkpoint elsewhere.
 
+mod attested;
 mod audit;
 mod checkpoint;
+mod cosignature;
+mod cosigned;
 mod edge;
+mod findings;
 mod life;
 mod note;
 mod proof;
 mod prove;
 mod publisher;
 mod seen;
+mod stamps;
 mod stored;
 mod take_up;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod timestamp;
 
+pub use attested::{Attested, AttestedError};
 pub(crate) use audit::Auditing;
-pub use audit::{Audit, AuditError, Fault, audit, lookup, mend, prove};
+pub use audit::{audit, lookup, mend, prove};
 pub use checkpoint::{Checkpoint, CheckpointError, Origin};
+pub use cosignature::{Cosignature, WitnessKey};
+pub use cosigned::{
+    ANSWER_LEN_MAX, AddCheckpoint, Answer, COSIGNED, WitnessError, read_answer, read_cosigned,
+};
+pub(crate) use cosigned::{add_lines, keep_cosigned};
 pub use edge::Edge;
+pub use findings::{Audit, AuditError, Fault};
 pub use note::{KeyError, NOTE_LEN_MAX, NoteError, SigningKey, VerifyingKey, sign, verify};
 pub use proof::{Proof, ProofError};
 pub use prove::{Mismatch, consistency, inclusion, verify_consistency, verify_inclusion};
 pub use publisher::{OpenError, Publisher};
 pub use seen::{Seen, SeenError};
+pub use stamps::{NotAStamp, Stamp, StampFile, stamps};
 pub(crate) use stored::read_commitments;
 pub use stored::{
     CHECKPOINT, Signed, StoredError, read_checkpoint, read_hashes, read_note, read_signed,
     read_tile, signed_so_far, size_of,
 };
 pub use tile::{ENTRY_LEN, Part, TILE_WIDTH, Tile, decode_entries, encode_entries, tiles_of};
+pub use timestamp::{NONCE_LEN, REPLY_LEN_MAX, TimestampError, TimestampRequest, Token};
 
 use sha2::{Digest, Sha256};
 

@@ -15,6 +15,8 @@ pub const NOTE_LEN_MAX: usize = 128 * 1024;
 
 /// Ed25519 among the kinds of signatures.
 const ED25519: u8 = 1;
+/// A witness's, by Ed25519 with a time.
+pub(super) const COSIGNATURE: u8 = 4;
 const PRIVATE: &str = "PRIVATE+KEY+";
 
 /// Why text is no key.
@@ -55,22 +57,22 @@ fn check_name(name: &str) -> Result<(), KeyError> {
     }
 }
 
-/// SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key), the first four bytes.
-fn key_id(name: &str, public: &[u8; 32]) -> [u8; 4] {
+/// SHA-256(name ‖ 0x0A ‖ kind ‖ public key), the first four bytes.
+pub(super) fn key_id(name: &str, kind: u8, public: &[u8; 32]) -> [u8; 4] {
     let hash = Sha256::new()
         .chain_update(name)
-        .chain_update([b'\n', ED25519])
+        .chain_update([b'\n', kind])
         .chain_update(public)
         .finalize();
     [hash[0], hash[1], hash[2], hash[3]]
 }
 
-fn hex(id: [u8; 4]) -> String {
+pub(super) fn hex(id: [u8; 4]) -> String {
     format!("{:08x}", u32::from_be_bytes(id))
 }
 
-/// The 32 bytes behind the kind, and what is before them.
-fn read_key(text: &str) -> Result<(&str, &str, [u8; 32]), KeyError> {
+/// The 32 bytes behind this kind, and what is before them.
+pub(super) fn read_key(text: &str, kind: u8) -> Result<(&str, &str, [u8; 32]), KeyError> {
     let mut parts = text.splitn(3, '+');
     let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(KeyError::Malformed);
@@ -78,7 +80,9 @@ fn read_key(text: &str) -> Result<(&str, &str, [u8; 32]), KeyError> {
     check_name(name)?;
     let key = from_base64(key).ok_or(KeyError::Malformed)?;
     match key.split_first() {
-        Some((&ED25519, key)) => Ok((name, id, key.try_into().map_err(|_| KeyError::Malformed)?)),
+        Some((found, key)) if *found == kind => {
+            Ok((name, id, key.try_into().map_err(|_| KeyError::Malformed)?))
+        }
         _ => Err(KeyError::Malformed),
     }
 }
@@ -99,7 +103,7 @@ impl SigningKey {
             .trim()
             .strip_prefix(PRIVATE)
             .ok_or(KeyError::Malformed)?;
-        let (name, id, seed) = read_key(text)?;
+        let (name, id, seed) = read_key(text, ED25519)?;
         let key = Self::new(name, seed)?;
         if hex(key.verifying_key().id()) == id {
             Ok(key)
@@ -152,7 +156,7 @@ impl fmt::Debug for SigningKey {
 impl VerifyingKey {
     /// Reads the text form; white space around it is passed over.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        let (name, id, key) = read_key(text.trim())?;
+        let (name, id, key) = read_key(text.trim(), ED25519)?;
         let key = ed25519_dalek::VerifyingKey::from_bytes(&key).map_err(|_| KeyError::Malformed)?;
         let key = Self {
             name: name.to_owned(),
@@ -192,7 +196,7 @@ impl VerifyingKey {
     /// What stands before its signatures.
     #[must_use]
     pub fn id(&self) -> [u8; 4] {
-        key_id(&self.name, self.key.as_bytes())
+        key_id(&self.name, ED25519, self.key.as_bytes())
     }
 }
 
@@ -245,8 +249,40 @@ pub fn sign(text: &str, key: &SigningKey) -> String {
     format!("{text}\n\u{2014} {} {}\n", key.name, base64(&signature))
 }
 
-/// The text of a note that `key` has signed. Signatures of all other keys are passed over.
-pub fn verify<'a>(note: &'a [u8], key: &VerifyingKey) -> Result<&'a str, NoteError> {
+/// A signature line of a note.
+pub(super) struct Line<'a> {
+    pub(super) name: &'a str,
+    pub(super) id: [u8; 4],
+    /// What is behind the id, whatever the kind of key makes of it.
+    pub(super) signature: Vec<u8>,
+}
+
+impl<'a> Line<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let (name, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
+        check_name(name).ok()?;
+        let signature = from_base64(signature)?;
+        let (id, signature) = signature.split_first_chunk::<4>()?;
+        Some(Self {
+            name,
+            id: *id,
+            signature: signature.to_vec(),
+        })
+    }
+}
+
+impl fmt::Display for Line<'_> {
+    /// With its newline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signature = [&self.id, self.signature.as_slice()].concat();
+        writeln!(f, "\u{2014} {} {}", self.name, base64(&signature))
+    }
+}
+
+/// A note's text and the lines below it, read one after the other.
+pub(super) fn split(
+    note: &[u8],
+) -> Result<(&str, impl Iterator<Item = Result<Line<'_>, NoteError>>), NoteError> {
     if note.len() > NOTE_LEN_MAX {
         return Err(NoteError::TooLong { found: note.len() });
     }
@@ -257,19 +293,21 @@ pub fn verify<'a>(note: &'a [u8], key: &VerifyingKey) -> Result<&'a str, NoteErr
     let end = note.rfind("\n\n").ok_or(NoteError::Malformed)?;
     let (text, signatures) = (&note[..=end], &note[end + 2..]);
     let signatures = signatures.strip_suffix('\n').ok_or(NoteError::Malformed)?;
+    let lines = signatures.split('\n');
+    let lines = lines.map(|line| Line::parse(line).ok_or(NoteError::Malformed));
+    Ok((text, lines))
+}
+
+/// The text of a note that `key` has signed. Signatures of all other keys are passed over.
+pub fn verify<'a>(note: &'a [u8], key: &VerifyingKey) -> Result<&'a str, NoteError> {
+    let (text, lines) = split(note)?;
     let mut signed = false;
-    for line in signatures.split('\n') {
-        let line = line.strip_prefix("\u{2014} ").ok_or(NoteError::Malformed)?;
-        let (name, signature) = line.split_once(' ').ok_or(NoteError::Malformed)?;
-        check_name(name).map_err(|_| NoteError::Malformed)?;
-        let signature = from_base64(signature).ok_or(NoteError::Malformed)?;
-        let (id, signature) = signature
-            .split_first_chunk::<4>()
-            .ok_or(NoteError::Malformed)?;
-        if name != key.name || *id != key.id() {
+    for line in lines {
+        let line = line?;
+        if line.name != key.name || line.id != key.id() {
             continue;
         }
-        let genuine = Signature::from_slice(signature)
+        let genuine = Signature::from_slice(&line.signature)
             .is_ok_and(|signature| key.key.verify_strict(text.as_bytes(), &signature).is_ok());
         if !genuine {
             let key = key.to_string();

@@ -145,6 +145,8 @@ pub struct Publisher {
     signed: u64,
     /// The file that says that nothing is signed yet is to be written, before anything else is.
     to_begin: bool,
+    /// Whether a checkpoint of more may be there: writing it has failed.
+    is_unsure: bool,
     /// It is there.
     begins: bool,
     /// Full tiles that may have partial ones beside them.
@@ -176,6 +178,7 @@ impl Publisher {
             written: 0,
             signed: 0,
             to_begin: false,
+            is_unsure: false,
             begins: false,
             to_sweep: Vec::new(),
             unknown_until: READ_MAX as u64,
@@ -417,6 +420,7 @@ impl Publisher {
                 root: edge.root(),
             };
             let note = checkpoint.sign(&self.key);
+            self.is_unsure = true;
             replace(
                 &*self.storage,
                 CHECKPOINT,
@@ -424,6 +428,7 @@ impl Publisher {
             )?;
             self.signed = size;
         }
+        self.is_unsure = false;
         let before = std::mem::replace(&mut self.written, size);
         (self.edge, self.entries) = (edge, entries);
         if self.begins && sign {
@@ -442,7 +447,7 @@ impl Publisher {
     /// others have their name at once, half the work of a file so small: nobody asks for them before the
     /// checkpoint does, and after a crash they are written anew. Their names are not synced.
     fn write(&self, files: &[(Tile, Vec<u8>)]) -> Result<(), StorageError> {
-        let again = self.is_rebuilding();
+        let again = self.is_rebuilding() || self.is_unsure;
         for some in files.chunks(FILES_MAX) {
             let mut written = Vec::with_capacity(some.len());
             let mut names = Vec::new();

@@ -1,5 +1,7 @@
 //! Golden bytes, the definition of RFC 6962 word for word, and hostile text.
 
+mod attested;
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;

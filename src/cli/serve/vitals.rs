@@ -16,7 +16,7 @@ use super::credentials::Credentials;
 /// A name, what it counts, and where it is read.
 type Metric<T> = (&'static str, &'static str, fn(&T) -> u64);
 
-const ENGINE_COUNTERS: [Metric<Stats>; 16] = [
+const ENGINE_COUNTERS: [Metric<Stats>; 20] = [
     (
         "throng_commands_decided_total",
         "Commands and queries decided",
@@ -63,6 +63,26 @@ const ENGINE_COUNTERS: [Metric<Stats>; 16] = [
         |stats| stats.tlog_failures,
     ),
     (
+        "throng_timestamps_total",
+        "Timestamps of the checkpoint that were stored",
+        |stats| stats.timestamps,
+    ),
+    (
+        "throng_timestamp_failures_total",
+        "Tries to have the checkpoint timestamped that failed",
+        |stats| stats.timestamp_failures,
+    ),
+    (
+        "throng_cosignatures_total",
+        "Cosignatures of witnesses",
+        |stats| stats.cosignatures,
+    ),
+    (
+        "throng_cosignature_failures_total",
+        "Tries to have the checkpoint cosigned that failed, a witness each",
+        |stats| stats.cosignature_failures,
+    ),
+    (
         "throng_custody_views_total",
         "Records whose content was taken from the disk, being gone",
         |stats| stats.custody_views,
@@ -99,7 +119,7 @@ const ENGINE_COUNTERS: [Metric<Stats>; 16] = [
     ),
 ];
 
-const ENGINE_GAUGES: [Metric<Stats>; 10] = [
+const ENGINE_GAUGES: [Metric<Stats>; 12] = [
     (
         "throng_custody_pending",
         "1 while content that is gone is on disk still; nobody is handed it",
@@ -127,6 +147,16 @@ const ENGINE_GAUGES: [Metric<Stats>; 10] = [
         "throng_tlog_size",
         "Records that the published checkpoint signs",
         |stats| stats.tlog_size,
+    ),
+    (
+        "throng_timestamped_records",
+        "Records that the last timestamp covers",
+        |stats| stats.timestamped,
+    ),
+    (
+        "throng_cosigned_records",
+        "Records of the last checkpoint that a witness has cosigned",
+        |stats| stats.cosigned_size,
     ),
     (
         "throng_exports_waiting",

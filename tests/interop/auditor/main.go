@@ -2,12 +2,16 @@
 // and sumdb/tlog do all the checking.
 //
 //	GO111MODULE=off GOPATH=/usr/share/gocode go run tests/interop/auditor/main.go \
-//	    -key 'ORIGIN+ID+KEY' -from http://127.0.0.1:9464 [-old CHECKPOINT] [-records 0,17]
+//	    -key 'ORIGIN+ID+KEY' -from http://127.0.0.1:9464 [-old CHECKPOINT] [-records 0,17] [-witness 'NAME+ID+KEY']
 //
 // It exits with 0 and one line where everything holds, with 1 and one line that says what does not.
 package main
 
 import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"flag"
 	"fmt"
@@ -17,6 +21,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -90,6 +95,82 @@ func openCheckpoint(signed []byte, verifier note.Verifier) (tlog.Tree, error) {
 	return tlog.Tree{N: size, Hash: root}, nil
 }
 
+// A witness's key (c2sp.org/tlog-cosignature, Ed25519), of which sumdb/note knows nothing.
+type witness struct {
+	name string
+	hash uint32
+	key  ed25519.PublicKey
+	// When the cosignature that was verified last was made.
+	at int64
+}
+
+func newWitness(vkey string) (*witness, error) {
+	parts := strings.SplitN(vkey, "+", 3)
+	if len(parts) != 3 {
+		return nil, fmt.Errorf("witness: not NAME+ID+KEY")
+	}
+	key, err := base64.StdEncoding.DecodeString(parts[2])
+	if err != nil || len(key) != 1+ed25519.PublicKeySize || key[0] != 4 {
+		return nil, fmt.Errorf("witness: not an Ed25519 cosignature key")
+	}
+	id := sha256.Sum256(append([]byte(parts[0]+"\n"), key...))
+	if fmt.Sprintf("%x", id[:4]) != parts[1] {
+		return nil, fmt.Errorf("witness: the id is not that of name and key")
+	}
+	return &witness{parts[0], binary.BigEndian.Uint32(id[:4]), key[1:], 0}, nil
+}
+
+func (w *witness) Name() string    { return w.name }
+func (w *witness) KeyHash() uint32 { return w.hash }
+
+func (w *witness) Verify(msg, sig []byte) bool {
+	if len(sig) != 8+ed25519.SignatureSize {
+		return false
+	}
+	at := binary.BigEndian.Uint64(sig)
+	if at >= 1<<63 {
+		return false
+	}
+	signed := bytes.Join([][]byte{[]byte("cosignature/v1\ntime "), strconv.AppendUint(nil, at, 10), []byte("\n"), msg}, nil)
+	if !ed25519.Verify(w.key, signed, sig[8:]) {
+		return false
+	}
+	w.at = int64(at)
+	return true
+}
+
+// Whether the witness has cosigned a checkpoint from which this tree goes on.
+func cosigned(from published, tree tlog.Tree, verifier note.Verifier, vkey string) (string, error) {
+	witness, err := newWitness(vkey)
+	if err != nil {
+		return "", err
+	}
+	signed, err := from.read("cosigned")
+	if err != nil {
+		return "", err
+	}
+	before, err := openCheckpoint(signed, verifier)
+	if err != nil {
+		return "", err
+	}
+	if _, err := note.Open(signed, note.VerifierList(witness)); err != nil {
+		return "", fmt.Errorf("not cosigned by %s: %w", witness.name, err)
+	}
+	if before.N > tree.N {
+		return "", fmt.Errorf("history was cut: %d records were cosigned, %d are signed", before.N, tree.N)
+	}
+	hashes := tlog.TileHashReader(tree, from)
+	proof, err := tlog.ProveTree(tree.N, before.N, hashes)
+	if err != nil {
+		return "", err
+	}
+	if err := tlog.CheckTree(proof, tree.N, tree.Hash, before.N, before.Hash); err != nil {
+		return "", fmt.Errorf("history was forked: the tree of %d records does not go on from the %d cosigned: %w", tree.N, before.N, err)
+	}
+	at := time.Unix(witness.at, 0).UTC().Format(time.RFC3339)
+	return fmt.Sprintf(", %d cosigned by %s at %s", before.N, witness.name, at), nil
+}
+
 // The leaves of all entries, from their bundles.
 func (from published) leaves(size int64) ([]tlog.Hash, error) {
 	var leaves []tlog.Hash
@@ -146,7 +227,7 @@ func root(leaves []tlog.Hash) (tlog.Hash, error) {
 	return tlog.TreeHash(int64(len(leaves)), reader)
 }
 
-func audit(from published, key, old, records string) (string, error) {
+func audit(from published, key, old, records, witness string) (string, error) {
 	verifier, err := note.NewVerifier(key)
 	if err != nil {
 		return "", err
@@ -209,7 +290,13 @@ func audit(from published, key, old, records string) (string, error) {
 		}
 		proved++
 	}
-	return fmt.Sprintf("%d records, root %v, %d proved", tree.N, tree.Hash, proved), nil
+	more := ""
+	if witness != "" {
+		if more, err = cosigned(from, tree, verifier, witness); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%d records, root %v, %d proved%s", tree.N, tree.Hash, proved, more), nil
 }
 
 func main() {
@@ -217,8 +304,9 @@ func main() {
 	from := flag.String("from", "", "http:// address of the log, or a directory with checkpoint and tile/")
 	old := flag.String("old", "", "a checkpoint of this log that was kept")
 	records := flag.String("records", "", "numbers of records to prove, with commas")
+	witness := flag.String("witness", "", "the key of a witness that must have cosigned")
 	flag.Parse()
-	said, err := audit(published(strings.TrimSuffix(*from, "/")), *key, *old, *records)
+	said, err := audit(published(strings.TrimSuffix(*from, "/")), *key, *old, *records, *witness)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "FAILED:", err)
 		os.Exit(1)
