@@ -10,6 +10,7 @@ mod damage;
 mod directory;
 mod encryption;
 mod flips;
+mod lost_keys;
 mod removal;
 mod removal_rules;
 mod repair;

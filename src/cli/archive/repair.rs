@@ -27,15 +27,35 @@ impl Repair {
         let log = super::open(&self.dir)?;
         let mut entropy = [0; 32];
         getrandom::fill(&mut entropy).context("the system gives no randomness")?;
-        let repaired = match archive::repair(&log, self.accept_loss, entropy) {
-            Err(error @ RepairError::LossNotAccepted { .. }) => {
-                eprintln!("throng: {}", one_line(&error.into()));
-                return Ok(ExitCode::from(DAMAGED));
+        let recorded = archive::record_lost_keys(&log, self.accept_loss);
+        let repaired = match &recorded {
+            Ok(_) | Err(RepairError::KeysNotAccepted { .. }) => {
+                archive::repair(&log, self.accept_loss, entropy)
             }
-            repaired => repaired?,
+            Err(_) => Ok(None),
         };
-        let Some(repair) = repaired else {
-            println!("nothing to repair");
+        let mut refused = false;
+        for error in [recorded.as_ref().err(), repaired.as_ref().err()] {
+            // All that would be lost is told before anything is.
+            if let Some(
+                error @ (RepairError::LossNotAccepted { .. } | RepairError::KeysNotAccepted { .. }),
+            ) = error
+            {
+                eprintln!("throng: {}", one_line(&anyhow::anyhow!("{error}")));
+                refused = true;
+            }
+        }
+        if refused {
+            return Ok(ExitCode::from(DAMAGED));
+        }
+        let (lost, repair) = (recorded?, repaired?);
+        if lost > 0 {
+            println!("{lost} lost keys are recorded: what was sealed under them reads as gone");
+        }
+        let Some(repair) = repair else {
+            if lost == 0 {
+                println!("nothing to repair");
+            }
             return Ok(ExitCode::SUCCESS);
         };
         println!(
