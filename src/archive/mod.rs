@@ -21,5 +21,5 @@ pub use base::BaseError;
 pub(crate) use base::state_before;
 pub use inspect::{InspectError, Inspected, inspect, inspect_sealed};
 pub use offline::{OfflineError, read_offline};
-pub use repair::{Cause, Consent, Repair, RepairError, repair};
+pub use repair::{Cause, Consent, Repair, RepairError, record_lost_keys, repair};
 pub use verify::{Progress, Report, VerifyError, verify, verify_published};

@@ -12,14 +12,16 @@ use std::fmt;
 use std::io::IoSlice;
 
 use crate::log::format::{BATCH_HEADER_LEN, BatchHeader, EPOCH_MAX, Meta};
+use crate::log::seal;
 use crate::log::storage::{Storage, StorageError};
 use crate::log::survey::Found;
-use crate::log::{Damage, cut, new_meta, raised_incarnation, snapshot_position, write_meta};
+use crate::log::{
+    Damage, KeyringError, cut, new_meta, raised_incarnation, snapshot_position, write_meta,
+};
 use crate::wire::RecordNumber;
 
 use super::tlog::Signed;
-
-use super::verify::{Looked, VerifyError, look};
+use super::verify::{Looked, VerifyError, key_max, look};
 
 /// Threads that look for the damage.
 const THREADS: usize = 2;
@@ -119,6 +121,18 @@ pub enum RepairError {
         /// The first record that would be lost.
         at: RecordNumber,
     },
+    /// The loss of keys was not accepted; nothing was changed.
+    #[error(
+        "{lost} or more keys are lost: a repair gives up what was sealed under them, and no record: restore the file \
+         `keyring` from a copy, or say --accept-loss"
+    )]
+    KeysNotAccepted {
+        /// How many are known to be lost, up to a thousand.
+        lost: u64,
+    },
+    /// The keys of an encrypted log cannot be used, and no repair brings them back.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
 }
 
 /// Repairs a log that does not open because durable bytes are damaged, or that goes on in the place of another.
@@ -134,6 +148,7 @@ pub fn repair(
         begin,
         segments,
         verdict,
+        ..
     } = look(storage, THREADS, &|_| {}, None)?;
     let (whole, rest) = segments.split_at(verdict.usable.whole);
     let (part, gone) = rest.split_at(usize::from(verdict.usable.part));
@@ -188,6 +203,31 @@ pub fn repair(
         kept_in,
         digest_key_lost,
     }))
+}
+
+/// Records, each in its place, which keys of an encrypted log are lost, and says how many there were. What was sealed
+/// under them reads as gone from then on; no record is given up. A keyring of which more is lost (its header, or
+/// the whole file) must be restored from a copy.
+pub fn record_lost_keys(storage: &dyn Storage, accept_loss: bool) -> Result<u64, RepairError> {
+    let Looked {
+        segments, keyring, ..
+    } = look(storage, THREADS, &|_| {}, None)?;
+    let lost = match &keyring {
+        Ok(found) => {
+            let keys = found.iter().flat_map(|found| found.lost.keys());
+            keys.filter(|lost| lost.defect.is_some()).count() as u64
+        }
+        // Entries that are missing at the end.
+        Err(KeyringError::Damaged { key, .. }) if *key > 0 => 1,
+        Err(_) => 0,
+    };
+    match keyring {
+        Err(error) if lost == 0 => return Err(error.into()),
+        _ if lost == 0 => return Ok(0),
+        _ if !accept_loss => return Err(RepairError::KeysNotAccepted { lost }),
+        _ => {}
+    }
+    Ok(seal::record_lost(storage, key_max(&segments))?)
 }
 
 /// What shows that a sound log of `held` records is an older copy: more was signed of its life, or a later one.

@@ -9,8 +9,8 @@ mod named;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use self::named::{names_group, names_person};
-use crate::log::{Reader, Stored, Unreadable};
+use self::named::{is_newcomer, may_name, names_group, names_person};
+use crate::log::{ReadError, Reader, StorageError, Stored, Unreadable};
 use crate::model::command::{AuditEntryV1, AuditGrantedV1, AuditPageV1, CallV1};
 use crate::model::event::{self, Event, WatchHashV1, encode_all};
 use crate::wire::{GroupId, PersonId, RecordNumber};
@@ -20,14 +20,14 @@ const WINDOW: u64 = 256;
 /// What an entry takes in a page beside its events.
 const ENTRY_LEN: usize = 64;
 
-/// A page of what was granted. Looks through about `pass_bytes` of the log; what it shows takes about
-/// `page_bytes` at most.
+/// A page of what was granted. Looks through about `pass_bytes` of the log, and at most one segment more where an
+/// index is not in memory; what it shows takes about `page_bytes` at most. A disk that fails fails the page.
 pub(crate) fn page(
     reader: &Reader,
     granted: &AuditGrantedV1,
     pass_bytes: u64,
     page_bytes: usize,
-) -> AuditPageV1 {
+) -> Result<AuditPageV1, StorageError> {
     let first = reader.first();
     let mut page = Page {
         granted,
@@ -47,7 +47,7 @@ pub(crate) fn page(
     while end > first.0 && page.has_room() && page.passed < pass_bytes && !page.is_over && !damaged
     {
         let begin = end.saturating_sub(window).max(first.0);
-        match page.look(reader, (begin, end), pass_bytes) {
+        match page.look(reader, (begin, end), pass_bytes)? {
             Looked::Through => {
                 end = page.end_before(begin);
                 window = (window * 2).min(WINDOW);
@@ -62,13 +62,13 @@ pub(crate) fn page(
     }
     // What is damaged is told before the end is.
     let over = end == 0 || !damaged && (end <= first.0 || page.is_over && page.has_room());
-    AuditPageV1 {
+    Ok(AuditPageV1 {
         query: granted.query,
         entries: page.entries,
         before: RecordNumber(if over { 0 } else { end }),
         first,
         damaged,
-    }
+    })
 }
 
 enum Looked {
@@ -107,7 +107,12 @@ impl Page<'_> {
     }
 
     /// Takes the latest of what is in `begin..end`, as much as there is room for.
-    fn look(&mut self, reader: &Reader, (begin, end): (u64, u64), pass_bytes: u64) -> Looked {
+    fn look(
+        &mut self,
+        reader: &Reader,
+        (begin, end): (u64, u64),
+        pass_bytes: u64,
+    ) -> Result<Looked, StorageError> {
         let wanted = self.granted.asked.entries as usize - self.entries.len();
         // In the log's order; the oldest goes where there are more than wanted.
         let mut found = VecDeque::new();
@@ -130,23 +135,25 @@ impl Page<'_> {
                 Ok(ControlFlow::Continue(()))
             },
         );
-        let damage = passed.failed.as_ref().map(|error| {
-            tracing::error!(record = passed.next.0, %error, "a record of the audit trail cannot be read");
-            passed.next.0
-        });
-        if let Some(damage) = damage {
+        self.passed += passed.indexed;
+        if let Some(error) = passed.failed {
+            let damage = passed.next.0;
+            tracing::error!(record = damage, %error, "a record of the audit trail cannot be read");
+            if let ReadError::Storage(error) = error {
+                return Err(error);
+            }
             // What comes after it first.
             if damage + 1 < end {
-                return match self.look(reader, (damage + 1, end), pass_bytes) {
+                return Ok(match self.look(reader, (damage + 1, end), pass_bytes)? {
                     Looked::Through => Looked::Damaged(damage),
                     looked => looked,
-                };
+                });
             }
-            return Looked::Damaged(damage);
+            return Ok(Looked::Damaged(damage));
         }
         // Not counted: what is looked at again is not looked through, and every page gets on.
         if passed.next.0 < end && end - begin > 1 {
-            return Looked::TooLong;
+            return Ok(Looked::TooLong);
         }
         self.passed += bytes;
         self.is_over |= is_over && !was_more;
@@ -159,7 +166,7 @@ impl Page<'_> {
             self.room = self.room.saturating_sub(len);
             self.entries.push(entry);
         }
-        Looked::Through
+        Ok(Looked::Through)
     }
 }
 
@@ -194,9 +201,14 @@ fn entry_of(
     let concerns_group = |group: GroupId| {
         header.group() == group
             || stored.takes().any(|take| take.group == group)
-            || events.iter().any(|event| names_group(event, group))
+            || may_name(&private, group.0) && events.iter().any(|event| names_group(event, group))
     };
-    let concerns_person = |person| events.iter().any(|event| names_person(event, person));
+    // To print an event and look through it takes a hundred times as long as to look for the number. A newcomer's is
+    // not in it, but counted from the first one's.
+    let concerns_person = |person: PersonId| match may_name(&private, person.0) {
+        true => events.iter().any(|event| names_person(event, person)),
+        false => events.iter().any(|event| is_newcomer(event, person)),
+    };
     let is_wanted = !events.is_empty()
         && (asked.group == GroupId(0) || concerns_group(asked.group))
         && (asked.person == PersonId(0) || concerns_person(asked.person));

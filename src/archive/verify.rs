@@ -2,10 +2,10 @@
 
 use crate::log::Damage;
 use crate::log::format::{KEYRING, META, META_LEN, Meta};
-use crate::log::seal;
+use crate::log::seal::{self, FoundKeyring};
 use crate::log::storage::{Storage, StorageError, read_whole};
 use crate::log::survey::{Found, Scope, Told, Verdict, begin_of, judge, survey};
-use crate::log::{Defect, KeyringError, base_is_intact, base_name, meta_damage};
+use crate::log::{Defect, KeyringError, LostKey, base_is_intact, base_name, meta_damage};
 use crate::wire::RecordNumber;
 
 use super::tlog::{Audit, AuditError, Auditing, VerifyingKey};
@@ -36,6 +36,9 @@ pub struct Report {
     pub torn: Option<Damage>,
     /// Bytes behind the end of the log that belong to no record.
     pub residue_bytes: u64,
+    /// Keys whose entries have rotted, the first thousand: what was sealed under them cannot be read. They are
+    /// damage unless a repair has recorded the loss.
+    pub lost_keys: Vec<LostKey>,
 }
 
 impl Report {
@@ -100,8 +103,22 @@ fn reported(storage: &dyn Storage, looked: Looked) -> Result<Report, VerifyError
         begin,
         segments,
         mut verdict,
+        keyring,
         ..
     } = looked;
+    let mut lost_keys = Vec::new();
+    let mut of_keys: Vec<Damage> = Vec::new();
+    match keyring {
+        Ok(found) => {
+            lost_keys.extend(found.iter().flat_map(|found| found.lost.keys().cloned()));
+            of_keys.extend(lost_keys.iter().filter_map(LostKey::damage));
+        }
+        Err(KeyringError::Damaged { offset, defect, .. }) => {
+            of_keys.push(keyring_damage(offset, defect));
+        }
+        Err(_) => of_keys.push(keyring_damage(0, Defect::Missing)),
+    }
+    verdict.damage.splice(0..0, of_keys);
     // No repair brings it back.
     if begin > 0 && !base_is_intact(storage, begin)? {
         verdict.damage.push(Damage {
@@ -123,6 +140,7 @@ fn reported(storage: &dyn Storage, looked: Looked) -> Result<Report, VerifyError
             .filter(|scan| scan.sealed || !scan.proven)
             .map(|scan| scan.used_len.saturating_sub(scan.end))
             .sum(),
+        lost_keys,
     })
 }
 
@@ -134,6 +152,8 @@ pub(super) struct Looked {
     pub(super) segments: Vec<Found>,
     /// What the segments come to, damage to the meta file included.
     pub(super) verdict: Verdict,
+    /// The keys of sealed records.
+    pub(super) keyring: Result<Option<FoundKeyring>, KeyringError>,
 }
 
 /// Scans everything, and tells of commitments as [`Scope::commitments`] says.
@@ -170,20 +190,21 @@ pub(super) fn look(
     if let Err(damage) = &meta {
         verdict.damage.insert(0, damage.clone());
     }
-    let scans = segments.iter().filter_map(|found| found.scan.as_ref());
-    let named = scans.map(|scan| scan.key_max).max().unwrap_or(0);
-    match seal::find(storage, &names, named) {
-        Ok(_) => {}
+    let keyring = match seal::find(storage, &names, key_max(&segments)) {
         Err(KeyringError::Storage(error)) => return Err(error.into()),
-        Err(KeyringError::Damaged { offset, defect, .. }) => {
-            verdict.damage.insert(0, keyring_damage(offset, defect));
-        }
-        Err(_) => verdict.damage.insert(0, keyring_damage(0, Defect::Missing)),
-    }
+        keyring => keyring,
+    };
     Ok(Looked {
         meta,
         begin,
         segments,
         verdict,
+        keyring,
     })
+}
+
+/// The highest key that a record names.
+pub(super) fn key_max(segments: &[Found]) -> u32 {
+    let scans = segments.iter().filter_map(|found| found.scan.as_ref());
+    scans.map(|scan| scan.key_max).max().unwrap_or(0)
 }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::log::Reader;
+use crate::log::{ReadError, Reader};
 use crate::model::command::Reply;
 use crate::model::event::Event;
 use crate::model::{self, Refusal, State};
@@ -15,6 +15,9 @@ use crate::wire::{Envelope, GroupId, RecordNumber, TenantId};
 
 /// Looked at in one turn of the sequencer: about 50 µs.
 const LOOKED_AT_MAX: usize = 256;
+
+/// How often the disk is asked for one.
+const TRIES: u32 = 3;
 
 type Place = (TenantId, GroupId);
 
@@ -32,15 +35,27 @@ struct Text {
 }
 
 impl Announcements {
-    /// Those that stand in `state`, from their records. One whose record cannot be read is shown as gone,
-    /// and named in the server's log.
-    pub(crate) fn read(state: &State, reader: &Reader) -> Self {
+    /// Those that stand in `state`, from their records. One whose record is damaged is shown as gone, and named in
+    /// the server's log. A disk that fails is asked again, and then fails the open, as it does where the state is
+    /// rebuilt: nothing is shown as gone that is not.
+    pub(crate) fn read(state: &State, reader: &Reader) -> Result<Self, ReadError> {
         let mut standing: Vec<_> = model::announcements(state).collect();
         // In the order of the files.
         standing.sort_unstable_by_key(|(.., record)| *record);
         let mut announcements = Self::default();
         for (tenant, group, record) in standing {
-            match reader.read(record, 1) {
+            let mut tries = 1;
+            let read = loop {
+                match reader.read(record, 1) {
+                    Err(ReadError::Storage(error)) if tries < TRIES => {
+                        tracing::warn!(%error, "an announcement could not be read: it is tried again");
+                        tries += 1;
+                    }
+                    Err(error @ ReadError::Storage(_)) => return Err(error),
+                    read => break read,
+                }
+            };
+            match read {
                 Ok(records) => {
                     let read = records.first().filter(|read| !read.erased);
                     if let Some(read) = read {
@@ -53,7 +68,7 @@ impl Announcements {
                 }
             }
         }
-        announcements
+        Ok(announcements)
     }
 
     fn put(&mut self, place: Place, envelope: &Envelope) {

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use super::clock::Clock;
 use super::pull::{AuditJob, PageJob};
 use super::searches::{RETRY_US, SearchRoom};
 use super::{Busy, Engine, ExecuteError, Port};
@@ -24,12 +25,17 @@ pub(crate) struct Trail {
     pub(super) reader: Reader,
     /// Bytes of the log that one page looks through.
     pub(super) pass_bytes: u64,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Trail {
-    /// The page that was granted.
-    pub(super) fn page(&self, granted: &AuditGrantedV1) -> AuditPageV1 {
-        trail::page(&self.reader, granted, self.pass_bytes, SEARCH_PAGE_LEN_MAX)
+    /// The page that was granted; refused where the disk fails.
+    pub(super) fn page(&self, granted: &AuditGrantedV1) -> Result<AuditPageV1, Refusal> {
+        let page = trail::page(&self.reader, granted, self.pass_bytes, SEARCH_PAGE_LEN_MAX);
+        page.map_err(|_| {
+            let retry_at = self.clock.wall().plus_micros(RETRY_US as i64);
+            NotSearched::Unreadable { retry_at }.into()
+        })
     }
 }
 
@@ -69,7 +75,7 @@ impl Engine {
             body: TaggedCommand::ReadAudit(asked).into(),
         })?;
         match ticket.wait()? {
-            Reply::AuditGranted(granted) => Ok(self.inner.audits.trail.page(&granted)),
+            Reply::AuditGranted(granted) => Ok(self.inner.audits.trail.page(&granted)?),
             other => unreachable!("a query is answered by its record, not {other:?}"),
         }
     }

@@ -140,7 +140,10 @@ impl Journal {
     fn serve(&mut self) -> Result<bool, AppendError> {
         let mut idle = true;
         loop {
-            let wait = if idle { SPACE_RETRY } else { IDLE_AFTER };
+            let wait = match idle && !self.log.is_shrinking_keyring() {
+                true => SPACE_RETRY,
+                false => IDLE_AFTER,
+            };
             match self.inbox.recv_timeout(wait) {
                 Ok(first) => {
                     self.take(first)?;

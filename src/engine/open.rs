@@ -146,6 +146,9 @@ impl Parts {
         entropy: [u8; 32],
     ) -> Result<Self, OpenError> {
         let (mut log, mut recovered) = Log::open(storage, options.log.clone(), entropy)?;
+        for lost in recovered.lost_keys.iter().filter(|it| it.defect.is_some()) {
+            tracing::error!("{lost}: restore the file `keyring` from a copy");
+        }
         if let Some(repaired) = recovered.repaired {
             append_repair(&mut log, &mut recovered, repaired, &*clock)?;
         }
@@ -192,7 +195,8 @@ impl Parts {
         if !gone.is_empty() {
             log.forget(as_the_log_asks(gone.clone()))?;
         }
-        let announcements = Announcements::read(&replayed.state, &reader);
+        let announcements =
+            Announcements::read(&replayed.state, &reader).map_err(ReplayError::from)?;
         let newest_gone = Arc::<Newest>::default();
         let stop_custody = Arc::new(AtomicBool::new(false));
         let wanted = Arc::new(AtomicBool::new(false));
@@ -308,6 +312,7 @@ impl Parts {
         let trail = Trail {
             reader: reader.clone(),
             pass_bytes: options.pull_pass_bytes,
+            clock: clock.clone(),
         };
         let audits = Audits {
             trail: trail.clone(),

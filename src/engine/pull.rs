@@ -80,7 +80,8 @@ pub(crate) fn run(mut pages: Pages, trail: &Trail, mut secrets: Secrets, jobs: &
                 job.outbox.fetched(Item::Pulled { request, result });
             }
             PageJob::Audit(job) => {
-                let result = Ok(Reply::AuditPage(Box::new(trail.page(&job.granted))));
+                let page = trail.page(&job.granted);
+                let result = page.map(|page| Reply::AuditPage(Box::new(page)));
                 let request = job.request;
                 drop(job.room);
                 job.outbox.fetched(Item::Answer { request, result });

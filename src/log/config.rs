@@ -36,6 +36,16 @@ pub struct Config {
     /// on with. Costs one more sync for the first record of a group on a day, and 128 bytes of disk
     /// for each group and day.
     pub encryption: Option<Encryption>,
+    /// Entries of destroyed keys, and of the erasures that did it, from which on an idle log writes the keyring
+    /// anew without them, once they are more than half of it.
+    ///
+    /// Default 4,096, no limits. Fewer cost up to 128 bytes of disk each, and as much to read at open.
+    pub dead_keys_min: u32,
+    /// Entries that are written anew each time that the log is idle.
+    ///
+    /// Default 8,192. Range 1 to 8,192. The log does nothing else meanwhile: 8,192 are a MiB to read, to write
+    /// and to sync.
+    pub keyring_slice: u32,
 }
 
 impl Default for Config {
@@ -47,6 +57,8 @@ impl Default for Config {
             check_from: 0,
             check_threads: 2,
             encryption: None,
+            dead_keys_min: 4_096,
+            keyring_slice: 8_192,
         }
     }
 }
@@ -93,6 +105,7 @@ impl Config {
         let record = u64::from(self.record_bytes_max);
         within("record_bytes_max", record, 512, FRAME_LEN_MAX.into())?;
         within("segment_bytes", self.segment_bytes, 4 * record, 1 << 30)?;
+        within("keyring_slice", self.keyring_slice.into(), 1, 8_192)?;
         within("check_threads", self.check_threads as u64, 1, 64)
     }
 }

@@ -50,7 +50,7 @@ pub use recovery::{Cut, OpenError, Recovered, Repaired};
 pub(crate) use recovery::{cut, meta_damage, new_meta, raised_incarnation, write_meta};
 pub use removal::RemoveError;
 pub use seal::{
-    Algorithm, Encryption, Erasure, KeyringError, MasterKey, MasterKeyId, NoMasterKey,
+    Algorithm, Encryption, Erasure, KeyringError, LostKey, MasterKey, MasterKeyId, NoMasterKey,
     UnknownAlgorithm, rewrap,
 };
 pub use snapshot::Snapshots;

@@ -7,7 +7,7 @@ use super::format::{Defect, META, META_LEN, Meta};
 use super::gone::Gone;
 use super::reader::Reader;
 use super::recovery::{OpenError, meta_damage};
-use super::seal::{self, MasterKey, Vault};
+use super::seal::{self, MasterKey};
 use super::segment::{Index, Segment, Shared};
 use super::snapshot::base;
 use super::storage::{Storage, read_whole};
@@ -49,7 +49,7 @@ impl Reader {
         let vault = match (keyring, master) {
             (Some(found), given) => {
                 found.check(&meta.log, given)?;
-                given.map(|master| Vault::new(found.into_file(), master.cipher()))
+                given.map(|master| found.into_vault(master))
             }
             (None, _) => None,
         };

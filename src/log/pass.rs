@@ -80,6 +80,8 @@ pub(crate) struct Passed {
     pub(crate) resume: Option<Resume>,
     /// Why it could not be read, if that is why the pass ended.
     pub(crate) failed: Option<ReadError>,
+    /// Bytes of segments that were read as a whole, as their index was not in memory.
+    pub(crate) indexed: u64,
 }
 
 impl Reader {
@@ -111,6 +113,7 @@ impl Reader {
             next: from,
             resume: None,
             failed: None,
+            indexed: 0,
         };
         let end = end.0.min(self.shared.durable());
         let mut left = bytes_max;
@@ -123,6 +126,9 @@ impl Reader {
             let known = resume
                 .take()
                 .filter(|it| it.segment == id && it.mark.record == next);
+            if known.is_none() && !segment.has_index() && next != segment.header.first {
+                passed.indexed += segment.header.len;
+            }
             let place = match known.map_or_else(|| self.locate(&segment, next), |it| Ok(it.mark)) {
                 Ok(place) => place,
                 Err(error) => {

@@ -12,7 +12,7 @@ use super::config::{Config, ConfigError};
 use super::format::{Damage, Defect, EPOCH_MAX, KEYRING, META, META_LEN, Meta};
 use super::keys::{Keys, derive};
 use super::removal::sweep;
-use super::seal::{self, Keyring, KeyringError, Sealing};
+use super::seal::{self, Keyring, KeyringError, LostKey, Sealing};
 use super::segment::{Index, Segment, Shared};
 use super::snapshot::base;
 use super::storage::{File, Storage, StorageError, UNFINISHED, read_whole, replace, unfinished};
@@ -66,6 +66,8 @@ pub struct Recovered {
     pub repaired: Option<Repaired>,
     /// The time of the last record; 0 where there is none.
     pub last_timestamp: Timestamp,
+    /// Keys whose entries have rotted, the first thousand: what was sealed under them cannot be read.
+    pub lost_keys: Vec<LostKey>,
 }
 
 /// Bytes that were cut off the end: of records that were never acknowledged.
@@ -126,6 +128,8 @@ impl Log {
             let given = config.encryption.as_ref().map(|it| &it.master);
             found.check(&meta.log, given)?;
         }
+        let lost = keyring.iter().flat_map(|found| found.lost.keys().cloned());
+        let lost_keys = lost.collect();
         let next = scans.clone().next().map_or(begin, |scan| scan.next);
         let last_timestamp = scans.clone().find_map(|scan| scan.last_timestamp);
         meta.epoch += 1;
@@ -164,6 +168,7 @@ impl Log {
                     at: RecordNumber(at),
                 }),
             last_timestamp: last_timestamp.unwrap_or_default(),
+            lost_keys,
         };
         let open_keys = |encryption: &seal::Encryption| {
             let (log, epoch, master) = (meta.log, meta.epoch, &encryption.master);

@@ -50,6 +50,12 @@ impl Segment {
         }
     }
 
+    /// Whether a place is found without reading all of it.
+    pub(super) fn has_index(&self) -> bool {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        !matches!(&*index, Index::Absent)
+    }
+
     fn settled(&self) -> Option<Arc<SettledIndex>> {
         match &*self.index.read().unwrap_or_else(PoisonError::into_inner) {
             Index::Settled(index) => Some(index.clone()),

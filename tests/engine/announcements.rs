@@ -136,6 +136,35 @@ fn an_erased_announcement_is_shown_to_nobody_and_on_no_disk_whatever_snapshots_w
 }
 
 #[test]
+fn a_read_that_fails_at_the_start_shows_no_announcement_as_gone() {
+    let disk = Faulty::new(1);
+    let town = Town::on(Arc::new(disk.clone()), options(false), 3);
+    let group = town.group(3);
+    announce(&town, group, "明天放假");
+    let open = |town: &Town, entropy| {
+        town.engine.clone().close().expect("a clean close");
+        let (storage, clock) = (Arc::new(disk.clone()), town.clock.clone());
+        Engine::open_on(storage, options(false), clock, [entropy; 32])
+    };
+    let begun = disk.reads();
+    let mut town = town.reopened(open(&town, 2).expect("it opens"));
+    let reads = disk.reads() - begun;
+    let mut survived = 0;
+    for read in 0..reads {
+        let failing = disk.reads() + read;
+        disk.fail_reads(failing..failing + 1);
+        let opened = open(&town, 3);
+        disk.fail_reads(0..0);
+        // Either it says that the disk has failed, or it shows what there is.
+        survived += u64::from(opened.is_ok());
+        let engine = opened.or_else(|_| open(&town, 4)).expect("the disk works");
+        town = town.reopened(engine);
+        assert_eq!(shown(&town, group), text("明天放假"), "read {read}");
+    }
+    assert!((1..reads).contains(&survived), "{survived} of {reads}");
+}
+
+#[test]
 fn an_announcement_expires_with_its_day_unless_it_is_held() {
     for is_sealed in [false, true] {
         let disk = Faulty::new(2);

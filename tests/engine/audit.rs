@@ -7,13 +7,13 @@ use std::sync::Arc;
 use throng::engine::{ExecuteError, Options};
 use throng::log::Memory;
 use throng::log::storage::Faulty;
-use throng::model::Refusal;
 use throng::model::command::{
     Actor, AddPeopleV2, AuditEntryV1, AuditPageV1, Binding, Command, ConfigureWatchV1,
     CreateTrainingGroupV1, GroupKind, GroupV1, NewGroupV1, NewPersonV2, OpenFaceToFaceV1, OrgRole,
     PersonKind, PersonV1, ReadAuditV1, Reply, TaggedCommand as T, WatchV1,
 };
 use throng::model::event::{Event, decode_all};
+use throng::model::{NotSearched, Refusal};
 use throng::wire::{DepartmentId, DeviceId, GroupId, PersonId, RecordNumber, TenantId, Timestamp};
 
 use crate::export::world::{World, records_to};
@@ -341,6 +341,128 @@ fn a_damaged_record_is_named_and_what_is_before_it_is_read() {
     assert!(expected.contains(&damaged));
     expected.retain(|record| *record != damaged);
     assert_eq!(shown[1..], expected, "but for that it was read before");
+}
+
+#[test]
+fn a_damaged_first_record_is_told_as_record_0_on_the_last_page() {
+    let disk = Faulty::new(1);
+    let town = Town::on(Arc::new(disk.clone()), Options::default(), 3);
+    town.group(3);
+    let (whole, _) = pages(&town, &everything());
+    let names = throng::log::Storage::names(&disk).unwrap();
+    let first = names.iter().find(|name| name.ends_with("0.segment"));
+    // Behind the headers of the segment and its first batch.
+    disk.damage(first.unwrap(), |bytes| bytes[192 + 100] ^= 1);
+    let page = read(&town, &everything());
+    assert!(page.damaged, "it is told before the end is");
+    assert_eq!(page.before, RecordNumber(0));
+    let shown: Vec<_> = page.entries.iter().map(|entry| entry.record).collect();
+    let mut expected: Vec<_> = whole.iter().map(|entry| entry.record).collect();
+    expected.retain(|record| *record != RecordNumber(0));
+    assert_eq!(shown[1..], expected, "but for that it was read before");
+}
+
+#[test]
+fn a_disk_that_fails_fails_the_page_at_once_and_is_not_called_damage() {
+    let disk = Faulty::new(1);
+    let town = Town::on(Arc::new(disk.clone()), Options::default(), 3);
+    let group = town.group(3);
+    for number in 0..40 {
+        let rename = throng::model::command::RenameGroupV1 {
+            group,
+            name: format!("群 {number}"),
+        };
+        town.call(T::RenameGroup(rename)).unwrap();
+    }
+    let (whole, _) = pages(&town, &everything());
+    let before = disk.reads();
+    disk.fail_reads(before..u64::MAX);
+    let asked = everything();
+    let refused = town
+        .engine
+        .audit(town.tenant, Actor::Enterprise, false, asked);
+    let tried = disk.reads() - before;
+    disk.fail_reads(0..0);
+    let is_refused = matches!(
+        refused,
+        Err(ExecuteError::Refused(Refusal::NotSearched(
+            NotSearched::Unreadable { .. }
+        )))
+    );
+    assert!(is_refused, "{refused:?}");
+    assert!((1..10).contains(&tried), "tried {tried} times");
+    let (again, _) = pages(&town, &everything());
+    assert!(again.len() > whole.len(), "nothing is damaged");
+}
+
+#[test]
+fn what_a_page_reads_to_find_its_place_is_counted_as_looked_through() {
+    let pages_of = |index_bytes_max| {
+        let mut options = Options::default();
+        options.log = options.log.with_segment_bytes(64 << 10);
+        options.log.index_bytes_max = index_bytes_max;
+        options.pull_pass_bytes = 300 << 10;
+        let town = Town::on(Arc::new(Faulty::new(1)), options, 3);
+        let group = town.group(3);
+        for number in 0..1_500 {
+            let rename = throng::model::command::RenameGroupV1 {
+                group,
+                name: format!("{number:064}"),
+            };
+            town.call(T::RenameGroup(rename)).unwrap();
+        }
+        let nothing = ReadAuditV1 {
+            actor: PersonId(1_000_000),
+            ..everything()
+        };
+        pages(&town, &nothing).1
+    };
+    let (kept, rebuilt) = (pages_of(64 << 20), pages_of(0));
+    assert!(rebuilt > kept, "{rebuilt} pages, {kept} with indexes");
+}
+
+#[test]
+fn a_request_for_approval_is_found_by_what_its_command_is_about() {
+    let mut options = Options::default();
+    options.log = options.log.with_segment_bytes(1 << 20);
+    let town = Town::on(Arc::new(Faulty::new(1)), options, 3);
+    let (group, other) = (town.group(3), town.group(3));
+    let admin = town.people[0];
+    let role = throng::model::command::SetOrgRoleV1 {
+        person: admin,
+        role: OrgRole::SuperAdmin,
+        departments: Vec::new(),
+    };
+    town.call(T::SetOrgRole(role)).unwrap();
+    let erase = throng::model::command::EraseContentV1 {
+        group,
+        first_day: 1,
+        last_day: 2,
+        reason: "他们的要求".to_owned(),
+    };
+    let ticket = town.engine.execute(Command {
+        tenant: town.tenant,
+        actor: Actor::Person {
+            person: admin,
+            device: DeviceId(1),
+        },
+        second_factor: true,
+        body: T::EraseContent(erase).into(),
+    });
+    let asked = ticket.unwrap().wait();
+    assert!(matches!(asked, Ok(Reply::ApprovalPending(_))), "{asked:?}");
+    let found = |group| {
+        let about = ReadAuditV1 {
+            group,
+            ..everything()
+        };
+        let entries = pages(&town, &about).0;
+        let events = told(&entries).into_iter().flat_map(|(_, events)| events);
+        events
+            .filter(|event| matches!(event, Event::ApprovalRequested(_)))
+            .count()
+    };
+    assert_eq!((found(group), found(other)), (1, 0));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod directory;
 mod encryption;
 mod encryption_rules;
 mod flips;
+mod lost_keys;
 mod removal;
 mod removal_rules;
 mod repair;

@@ -4,7 +4,7 @@
 use crate::removal::read_from;
 use crate::written::{self, open_with};
 use throng::archive::{self, Consent};
-use throng::log::storage::Faulty;
+use throng::log::storage::{Fault, Faulty};
 use throng::log::{Gone, Log, OpenError, ReadError, RemoveError, Storage};
 use throng::wire::{RecordNumber, TenantId};
 
@@ -214,4 +214,45 @@ fn who_reads_a_file_that_is_removed_finishes_there() {
     assert_eq!((record.0, begin), (1, before));
     let refused = reader.commitments(RecordNumber(0), 5);
     assert!(matches!(refused, Err(ReadError::Removed { .. })));
+}
+
+/// The power goes at each step of a removal: the log begins later only with two states on the disk that cover
+/// what goes, whichever of them was written last.
+#[test]
+fn a_log_that_begins_later_after_a_crash_has_the_two_states_that_cover_what_went() {
+    for seed in 0..24 {
+        for base_is_last in [false, true] {
+            let mut boundary = 0;
+            loop {
+                let disk = Faulty::new(seed);
+                let log = several_segments(&disk);
+                let (mut compactor, snapshots) = (log.compactor(), log.snapshots());
+                let before = RecordNumber(firsts(&disk)[2]);
+                if base_is_last {
+                    snapshots.write(before, b"state").expect("it writes");
+                    snapshots.write_base(before, b"state").expect("it writes");
+                } else {
+                    snapshots.write_base(before, b"state").expect("it writes");
+                    snapshots.write(before, b"state").expect("it writes");
+                }
+                disk.plan(disk.boundaries() + boundary, Fault::Crash);
+                let removed = compactor.remove_before(before, &all_over(), None);
+                drop((log, compactor));
+                let disk = disk.restart();
+                let report = archive::verify(&disk, 1, &|_| {}).expect("it can be read");
+                assert!(report.is_sound(), "{seed}:{boundary}: {report:?}");
+                let names = disk.names().expect("names");
+                let has = |kind: &str| names.contains(&format!("{:020}.{kind}", before.0));
+                let is_covered = has("base") && has("snapshot");
+                assert!(
+                    report.begin == RecordNumber(0) || is_covered,
+                    "{seed}:{boundary}, the base last {base_is_last}: {names:?}"
+                );
+                if removed.is_ok() {
+                    break;
+                }
+                boundary += 1;
+            }
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! Whom and what an event is about, by its declared fields: whatever has the type of a person or a group.
 
+use serde::Serialize;
 use serde_json::Value;
 
+use crate::model::command::TaggedCommand;
 use crate::model::event::{Event, SubjectKind};
 use crate::wire::tagged::Form;
 use crate::wire::{GroupId, PersonId};
@@ -49,7 +51,7 @@ fn was_denied(event: &Event, kind: SubjectKind, id: u64) -> bool {
 }
 
 /// People are added with the first one's id.
-fn is_newcomer(event: &Event, person: PersonId) -> bool {
+pub(super) fn is_newcomer(event: &Event, person: PersonId) -> bool {
     let (first, count) = match event {
         Event::PeopleAdded(added) => (added.first.0, added.people.len()),
         Event::PeopleAddedV2(added) => (added.first.0, added.people.len()),
@@ -59,10 +61,32 @@ fn is_newcomer(event: &Event, person: PersonId) -> bool {
 }
 
 fn names(event: &Event, kind: &str, nested: &[&str], id: u64) -> bool {
-    let Some(form) = form_of(event) else {
+    let forms = Event::FORMS;
+    let named = names_in(forms, (event.tag(), event), kind, nested, id);
+    named || {
+        // What is asked for is about whom and what its command is about.
+        let Event::ApprovalRequested(requested) = event else {
+            return false;
+        };
+        let command = TaggedCommand::decode(requested.command_tag, &requested.command);
+        command.is_ok_and(|command| {
+            let forms = TaggedCommand::FORMS;
+            names_in(forms, (command.tag(), &command), kind, nested, id)
+        })
+    }
+}
+
+fn names_in(
+    forms: &[Form],
+    (tag, tagged): (u16, &impl Serialize),
+    kind: &str,
+    nested: &[&str],
+    id: u64,
+) -> bool {
+    let Some(form) = forms.iter().find(|form| form.tag == tag) else {
         return false;
     };
-    let text = serde_json::to_string(event).unwrap_or_default();
+    let text = serde_json::to_string(tagged).unwrap_or_default();
     // Numbers over 64 bits lose digits here; no person and no group has one.
     let value: Value = serde_json::from_str(&text).unwrap_or_default();
     let body = value.as_object().and_then(|body| body.values().next());
@@ -72,8 +96,10 @@ fn names(event: &Event, kind: &str, nested: &[&str], id: u64) -> bool {
     })
 }
 
-fn form_of(event: &Event) -> Option<&'static Form> {
-    Event::FORMS.iter().find(|form| form.tag == event.tag())
+/// Whether `id` may be named in encoded events: its bytes, as an id is written, are somewhere in them.
+pub(super) fn may_name(encoded: &[u8], id: u64) -> bool {
+    let id = id.to_le_bytes();
+    encoded.windows(id.len()).any(|bytes| bytes == id)
 }
 
 fn has(value: &Value, is_id: bool, nested: &[&str], id: u64) -> bool {

@@ -48,15 +48,33 @@ impl Repair {
             restored_copy: self.restored_copy,
             signed: self.signed()?,
         };
-        let repaired = match archive::repair(&log, &consent, entropy) {
-            Err(error @ RepairError::LossNotAccepted { .. }) => {
-                eprintln!("throng: {}", one_line(&error.into()));
-                return Ok(ExitCode::from(DAMAGED));
+        let recorded = archive::record_lost_keys(&log, self.accept_loss);
+        let repaired = match &recorded {
+            Ok(_) | Err(RepairError::KeysNotAccepted { .. }) => {
+                archive::repair(&log, &consent, entropy)
             }
-            repaired => repaired?,
+            Err(_) => Ok(None),
         };
-        let Some(repair) = repaired else {
-            return self.mend_tiles(&log);
+        let mut refused = false;
+        for error in [recorded.as_ref().err(), repaired.as_ref().err()] {
+            // All that would be lost is told before anything is.
+            if let Some(
+                error @ (RepairError::LossNotAccepted { .. } | RepairError::KeysNotAccepted { .. }),
+            ) = error
+            {
+                eprintln!("throng: {}", one_line(&anyhow::anyhow!("{error}")));
+                refused = true;
+            }
+        }
+        if refused {
+            return Ok(ExitCode::from(DAMAGED));
+        }
+        let (lost, repair) = (recorded?, repaired?);
+        if lost > 0 {
+            println!("{lost} lost keys are recorded: what was sealed under them reads as gone");
+        }
+        let Some(repair) = repair else {
+            return self.mend_tiles(&log, lost > 0);
         };
         println!(
             "{}\nthe log now ends before record {}; its incarnation is {}, so that clients drop \
@@ -88,7 +106,7 @@ impl Repair {
     }
 
     /// Of a sound log: what was published of it is made whole.
-    fn mend_tiles(&self, log: &Directory) -> anyhow::Result<ExitCode> {
+    fn mend_tiles(&self, log: &Directory, repaired: bool) -> anyhow::Result<ExitCode> {
         let mended = match self.published()? {
             None => 0,
             Some((published, key)) => match tlog::mend(log, &published, &key) {
@@ -97,6 +115,7 @@ impl Repair {
             },
         };
         match mended {
+            0 if repaired => {}
             0 => println!("nothing to repair"),
             count => {
                 println!("tiles of the transparency log that were made again from the log: {count}")

@@ -261,6 +261,7 @@ fn in_json(report: &Report, published: &Published) -> Value {
         "damage": report.damage.iter().map(damage_in_json).collect::<Vec<_>>(),
         "torn": report.torn.as_ref().map(damage_in_json),
         "residue_bytes": report.residue_bytes,
+        "lost_keys": report.lost_keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "tlog": published.in_json(),
     })
 }
@@ -277,6 +278,9 @@ fn damage_in_json(damage: &Damage) -> Value {
 fn print(report: &Report) {
     for damage in &report.damage {
         println!("{damage}");
+    }
+    for lost in &report.lost_keys {
+        println!("{lost}");
     }
     if let Some(torn) = &report.torn {
         println!("a crash left the end half written, the next start cuts it: {torn}");

@@ -119,6 +119,8 @@ pub(crate) enum Purpose {
         day: i32,
         last_day: i32,
     },
+    /// No key any more: one that had rotted, as a repair has written down. Zeros where nobody knew of what it was.
+    Lost { tenant: u32, group: u64, day: i32 },
 }
 
 /// A wrapped key.
@@ -208,6 +210,7 @@ impl KeyEntry {
                 day,
                 last_day,
             } => (4, tenant, group, day, last_day),
+            Purpose::Lost { tenant, group, day } => (5, tenant, group, day, 0),
         };
         let mut raw = RawName {
             id: self.id.into(),
@@ -280,6 +283,7 @@ impl KeyEntry {
                 day,
                 last_day: raw.last_day.get(),
             },
+            5 => Purpose::Lost { tenant, group, day },
             found => return Err(Defect::KeyPurpose { found }),
         };
         let entry = Self {

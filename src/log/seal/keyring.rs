@@ -2,9 +2,10 @@
 //! a key is destroyed.
 //!
 //! A key is durable before the first record under it is written, so an entry that a crash tore is one
-//! that no record names, and is cut; damage to any other refuses the open. That keys are to be
+//! that no record names, and is cut; any other that does not verify is lost by itself. That keys are to be
 //! destroyed is durable before the first of them is overwritten, so that an open can finish it.
 
+use std::collections::BTreeSet;
 use std::io::IoSlice;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -12,20 +13,22 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::cipher::{Algorithm, Cipher, KeyBytes, cipher};
-use super::found::{CHUNK_LEN, FoundKeyring, cut, each_entry};
+use super::found::{CHUNK_LEN, FoundKeyring, cut};
 use super::live::Live;
+use super::lost::Lost;
 use super::master::{Draws, MasterKey};
 use super::places::{Found, Places};
+use super::rewriting::Rewriting;
 use crate::log::format::{
     KEY_ENTRY_LEN, KEYRING, KEYRING_BEFORE, KEYRING_HEADER_LEN, KeyEntry, KeyringHeader, Purpose,
     SECRET_FROM, SECRET_LEN, Secret, Wrapped,
 };
 use crate::log::gone::{Changed, Gone};
-use crate::log::storage::{File, Storage, StorageError, replace, unfinished};
+use crate::log::storage::{File, Storage, StorageError, replace};
 use crate::wire::{GroupId, TenantId};
 
 /// Entries preallocated at a time.
-const ROOM_STEP: u32 = 8192;
+pub(super) const ROOM_STEP: u32 = 8192;
 /// With less room than this more is preallocated.
 const ROOM_LOW: u32 = ROOM_STEP / 2;
 /// Room for so many entries is never promised to records, so that a full disk stops no erasure.
@@ -72,24 +75,30 @@ pub(crate) struct Destroyed {
 
 /// The keyring of a log that is open.
 pub(crate) struct Keyring {
-    storage: Arc<dyn Storage>,
-    file: Arc<dyn File>,
-    places: Places,
-    log: [u8; 16],
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) file: Arc<dyn File>,
+    pub(super) places: Places,
+    pub(super) log: [u8; 16],
     /// Keys of messages that are not destroyed.
-    live: Live,
-    /// Keys that are never destroyed.
-    lasting: u32,
+    pub(super) live: Live,
+    /// Keys that are never destroyed, and those that a repair has recorded as lost.
+    pub(super) lasting: u32,
+    /// Entries that do not say any more what they were.
+    pub(super) unnamed: u32,
+    /// Keys that are zeros though nobody asked for it.
+    pub(super) zeroed: BTreeSet<u32>,
+    /// The file being written anew.
+    pub(super) rewriting: Option<Rewriting>,
     master: Arc<dyn Cipher>,
-    master_id: [u8; 8],
+    pub(super) master_id: [u8; 8],
     draws: Draws,
-    epoch: u32,
+    pub(super) epoch: u32,
     /// The last entry's id.
-    keys: u32,
+    pub(super) keys: u32,
     /// Entries that the file has room for.
-    room: u32,
+    pub(super) room: u32,
     /// Whether the disk had no room for more.
-    is_full: bool,
+    pub(super) is_full: bool,
 }
 
 impl Keyring {
@@ -102,12 +111,14 @@ impl Keyring {
         master: &MasterKey,
         entropy: &[u8; 32],
     ) -> Result<Self, StorageError> {
+        let mut lost = Lost::default();
         let (file, places, keys, live, lasting) = match found {
             Some(found) => {
                 cut(&found)?;
                 shred(&*found.file, &found.unfinished)?;
                 settle(&**storage, found.is_before)?;
                 let places = Places::of(&found.header);
+                lost = found.lost;
                 (found.file, places, found.keys, found.live, found.lasting)
             }
             None => {
@@ -131,6 +142,9 @@ impl Keyring {
             log,
             live,
             lasting,
+            unnamed: lost.unnamed,
+            zeroed: lost.zeroed,
+            rewriting: None,
             master: master.cipher(),
             master_id: master.id().0,
             draws: Draws::new(entropy, b"data keys"),
@@ -151,6 +165,11 @@ impl Keyring {
     /// The file, and where entries stand in it.
     pub(crate) fn file(&self) -> (Arc<dyn File>, Places) {
         (self.file.clone(), self.places)
+    }
+
+    /// Keys that are zeros though nobody asked for it.
+    pub(crate) fn zeroed(&self) -> &BTreeSet<u32> {
+        &self.zeroed
     }
 
     pub(crate) fn master(&self) -> Arc<dyn Cipher> {
@@ -246,6 +265,12 @@ impl Keyring {
             let at: Vec<_> = keys.map(|key| KeyEntry::offset(key.place)).collect();
             shred(&*self.file, &at)?;
             self.live.forget(&runs);
+            for id in &ids {
+                self.zeroed.remove(id);
+            }
+            if let Some(Rewriting::Copying(copying)) = &mut self.rewriting {
+                copying.destroy(&runs)?;
+            }
         }
         Ok(Destroyed { ids, more })
     }
@@ -288,91 +313,19 @@ impl Keyring {
     }
 
     /// Entries in the file that are of destroyed keys, or of the erasures that did it.
-    fn dead(&self) -> u32 {
+    pub(super) fn dead(&self) -> u32 {
         let alive = u32::try_from(self.live.len()).unwrap_or(u32::MAX);
         let used = self.places.up_to(self.keys);
-        used.saturating_sub(alive.saturating_add(self.lasting))
+        let kept = alive
+            .saturating_add(self.lasting)
+            .saturating_add(self.unnamed);
+        used.saturating_sub(kept)
     }
 
     /// Whether so many entries are dead, and more than half.
     pub(crate) fn is_mostly_dead(&self, dead_min: u32) -> bool {
         let dead = self.dead();
         dead >= dead_min && dead > self.places.up_to(self.keys) / 2
-    }
-
-    /// Writes the file anew without the entries that are dead, if there are any. Durable on return; the one
-    /// before is there until [`Keyring::settle`]. On a full disk nothing is changed.
-    pub(crate) fn shrink(&mut self) -> Result<bool, StorageError> {
-        let dropped = self.dead();
-        if dropped == 0 {
-            return Ok(false);
-        }
-        let header = KeyringHeader {
-            epoch: self.epoch,
-            log: self.log,
-            master: self.master_id,
-            settled: self.keys,
-            dropped: self.keys - (self.places.up_to(self.keys) - dropped),
-        };
-        let room = header.settled - header.dropped + ROOM_STEP;
-        let new_name = unfinished(KEYRING);
-        let new = self.storage.create(&new_name)?;
-        match new.allocate(KeyEntry::offset(room + 1)) {
-            Err(error) if error.is_no_space() => {
-                drop(new);
-                self.storage.remove(&new_name)?;
-                return Ok(false);
-            }
-            result => result?,
-        }
-        new.write_at(&mut [IoSlice::new(&header.encode())], 0)?;
-        let (copied, live) = self.copy_alive(&*new)?;
-        if copied != header.settled - header.dropped {
-            // Some entry has changed under us: the next open names it.
-            drop(new);
-            discard(&*self.storage, &new_name)?;
-            return Ok(false);
-        }
-        new.sync()?;
-        self.storage.rename(KEYRING, KEYRING_BEFORE)?;
-        self.storage.sync()?;
-        self.storage.rename(&new_name, KEYRING)?;
-        self.storage.sync()?;
-        (self.file, self.places, self.live) = (new, Places::of(&header), live);
-        (self.room, self.is_full) = (room, false);
-        Ok(true)
-    }
-
-    /// Overwrites the file before, which nobody reads any more, and removes it.
-    pub(crate) fn settle(&self) -> Result<(), StorageError> {
-        settle(&*self.storage, false)
-    }
-
-    /// Writes what is not dead behind the header of another file: how many entries, and which keys of
-    /// messages where.
-    fn copy_alive(&self, new: &dyn File) -> Result<(u32, Live), StorageError> {
-        let (mut bytes, mut at, mut before) = (Vec::new(), KeyEntry::offset(1), 0);
-        let (mut copied, mut live) = (0, Live::default());
-        each_entry(&*self.file, |place, entry| {
-            if let Ok(decoded) = self.places.decode(place, entry, before)
-                && decoded.id <= self.keys
-            {
-                before = decoded.id;
-                if matches!(decoded.secret, Secret::Wrapped(_)) {
-                    bytes.extend_from_slice(entry);
-                    copied += 1;
-                    live.note(copied, &decoded);
-                }
-            }
-            if bytes.len() >= CHUNK_LEN {
-                new.write_at(&mut [IoSlice::new(&bytes)], at)?;
-                at += bytes.len() as u64;
-                bytes.clear();
-            }
-            Ok(())
-        })?;
-        new.write_at(&mut [IoSlice::new(&bytes)], at)?;
-        Ok((copied, live))
     }
 
     /// Keys that can still be made on a disk that is full; `None` while it is not.
@@ -413,13 +366,26 @@ pub(super) fn settle(storage: &dyn Storage, is_before: bool) -> Result<(), Stora
 }
 
 /// Overwrites all of a keyring that another has replaced.
-fn overwrite(file: &dyn File) -> Result<(), StorageError> {
-    let (zeros, len) = (vec![0; CHUNK_LEN], file.len()?);
-    for at in (0..len).step_by(CHUNK_LEN) {
-        let some = CHUNK_LEN.min((len - at) as usize);
-        file.write_at(&mut [IoSlice::new(&zeros[..some])], at)?;
+pub(super) fn overwrite(file: &dyn File) -> Result<(), StorageError> {
+    let (mut at, mut is_left) = (0, true);
+    while is_left {
+        (at, is_left) = overwrite_some(file, at, CHUNK_LEN as u64)?;
     }
-    file.sync()
+    Ok(())
+}
+
+/// Likewise, so many bytes from `at` on: how far it has got, and whether any are left. Durable on return.
+pub(super) fn overwrite_some(
+    file: &dyn File,
+    at: u64,
+    some: u64,
+) -> Result<(u64, bool), StorageError> {
+    let len = file.len()?;
+    let end = at.saturating_add(some.min(CHUNK_LEN as u64)).min(len);
+    let zeros = vec![0; end.saturating_sub(at) as usize];
+    file.write_at(&mut [IoSlice::new(&zeros)], at)?;
+    file.sync()?;
+    Ok((end, end < len))
 }
 
 /// Overwrites the wrapped keys of the entries at these offsets, in place.
@@ -479,6 +445,7 @@ pub(super) fn load(
         Found::Unusable => return Ok(Loaded::Unusable),
     };
     let wrapped = match (&entry.secret, entry.purpose) {
+        (_, Purpose::Lost { .. }) => return Ok(Loaded::Destroyed),
         (_, Purpose::Erasure { .. }) | (Secret::Torn, _) => return Ok(Loaded::Unusable),
         (Secret::Destroyed, _) => return Ok(Loaded::Destroyed),
         (Secret::Wrapped(wrapped), _) => wrapped,

@@ -2,17 +2,29 @@
 //! not from how many keys there are.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
-use crate::log::format::{KeyEntry, Purpose, Secret};
+use crate::log::format::{KeyEntry, Purpose};
 use crate::log::gone::Gone;
 use crate::wire::{GroupId, TenantId};
 
-/// One key: its tenant, UTC day, group and id. In this order, so that what expires stands together.
-type Key = (u32, i32, u64, u32);
+/// One key: its tenant, group, UTC day and id. In this order, so that what is erased stands together.
+type Key = (u32, u64, i32, u32);
 
-/// The live keys of groups and days, and at which place of the file each stands; about 40 bytes each.
+/// The live keys of groups and days, and at which place of the file each stands; about 50 bytes each.
 #[derive(Default, Debug)]
-pub(super) struct Live(BTreeMap<Key, u32>);
+pub(super) struct Live {
+    places: BTreeMap<Key, u32>,
+    /// By tenant and UTC day, so that what expires is found without a look at every group.
+    days: BTreeMap<(u32, i32), Spoken>,
+}
+
+/// Groups that have keys of a day. One whose keys are destroyed stays until those of all are.
+#[derive(Default, Debug)]
+struct Spoken {
+    groups: Vec<u64>,
+    live: u32,
+}
 
 /// Live keys of one group, of days in a row.
 #[derive(PartialEq, Eq, Debug)]
@@ -34,89 +46,95 @@ pub(super) struct Placed {
 }
 
 impl Live {
-    /// Notes a key that can be opened.
+    /// Notes a key that is not destroyed.
     pub(super) fn note(&mut self, place: u32, entry: &KeyEntry) {
-        if let (Purpose::GroupDay { tenant, group, day }, Secret::Wrapped(_)) =
-            (entry.purpose, entry.secret)
+        if let Purpose::GroupDay { tenant, group, day } = entry.purpose
+            && self
+                .places
+                .insert((tenant, group, day, entry.id), place)
+                .is_none()
         {
-            self.0.insert((tenant, day, group, entry.id), place);
+            let spoken = self.days.entry((tenant, day)).or_default();
+            spoken.groups.push(group);
+            spoken.live += 1;
         }
+    }
+
+    /// Forgets a key of this tenant, day and group: where it stood.
+    pub(super) fn remove(&mut self, (tenant, day, group): (u32, i32, u64), id: u32) -> Option<u32> {
+        let place = self.places.remove(&(tenant, group, day, id))?;
+        if let Entry::Occupied(mut spoken) = self.days.entry((tenant, day)) {
+            spoken.get_mut().live -= 1;
+            if spoken.get().live == 0 {
+                spoken.remove();
+            }
+        }
+        Some(place)
+    }
+
+    /// Where the keys of a run stand, of those that are here; they are forgotten.
+    pub(super) fn take(&mut self, run: &Run) -> Vec<u32> {
+        let keys = run.keys.iter();
+        keys.filter_map(|key| self.remove((run.tenant, key.day, run.group), key.id))
+            .collect()
+    }
+
+    /// Lets go of so many keys, so that millions are not let go of at once; whether any are left.
+    pub(super) fn shed(&mut self, keys: u32) -> bool {
+        let days = (0..keys.div_ceil(16)).all(|_| self.days.pop_first().is_some());
+        (0..keys).all(|_| self.places.pop_first().is_some()) || days
     }
 
     /// Runs whose keys are destroyed.
     pub(super) fn forget(&mut self, runs: &[Run]) {
         for run in runs {
-            for key in &run.keys {
-                self.0.remove(&(run.tenant, key.day, run.group, key.id));
-            }
+            self.take(run);
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.places.len()
     }
 
-    /// Of one group, from day to day: looks at each day once.
+    /// Of one group.
     fn of_group(
         &self,
-        tenant: u32,
-        group: u64,
+        (tenant, group): (u32, u64),
         first: i32,
         last: i32,
-    ) -> impl Iterator<Item = (Key, u32)> + '_ {
-        let mut from = Some((tenant, first, group, 0));
-        let until = (tenant, last, group, u32::MAX);
-        std::iter::from_fn(move || {
-            loop {
-                let start = from.filter(|start| *start <= until)?;
-                let (found, place) = self.0.range(start..=until).next()?;
-                let (_, day, of, id) = *found;
-                let next_day = day.checked_add(1).map(|day| (tenant, day, group, 0));
-                match of.cmp(&group) {
-                    std::cmp::Ordering::Less => from = Some((tenant, day, group, 0)),
-                    std::cmp::Ordering::Greater => from = next_day,
-                    std::cmp::Ordering::Equal => {
-                        from = match id.checked_add(1) {
-                            Some(id) => Some((tenant, day, group, id)),
-                            None => next_day,
-                        };
-                        return Some((*found, *place));
-                    }
-                }
-            }
-        })
+    ) -> impl Iterator<Item = (&Key, &u32)> {
+        self.places
+            .range((tenant, group, first, 0)..=(tenant, group, last, u32::MAX))
     }
 
     /// Those that are gone, as days in a row of one group: an erasure names all days between its first and
     /// its last, and those that stay must not be among them. Days further apart than `gap_days_max` begin
     /// another.
     pub(super) fn gone(&self, gone: &Gone, gap_days_max: usize) -> Vec<Run> {
-        let is_gone =
-            |(tenant, day, group, _): &Key| gone.has(TenantId(*tenant), GroupId(*group), *day);
         let mut found: Vec<(u32, u64, i32, u32, u32)> = Vec::new();
-        let mut add = |(key, place): (Key, u32)| {
-            let (tenant, day, group, id) = key;
-            if is_gone(&key) {
-                found.push((tenant, group, day, id, place));
+        let mut add = |(key, place): (&Key, &u32)| {
+            let (tenant, group, day, id) = *key;
+            if gone.has(TenantId(tenant), GroupId(group), day) {
+                found.push((tenant, group, day, id, *place));
             }
         };
-        let pair = |(key, place): (&Key, &u32)| (*key, *place);
         match gone.changed() {
-            None => self.0.iter().map(pair).for_each(&mut add),
+            None => self.places.iter().for_each(&mut add),
             Some(changed) => {
                 for of in changed {
                     let (tenant, first, last) = (of.tenant.0, *of.days.start(), *of.days.end());
                     if first > last {
                         continue;
                     }
-                    match of.group {
-                        Some(group) => {
-                            let keys = self.of_group(tenant, group.0, first, last);
+                    if let Some(group) = of.group {
+                        let keys = self.of_group((tenant, group.0), first, last);
+                        keys.for_each(&mut add);
+                        continue;
+                    }
+                    for ((_, day), spoken) in self.days.range((tenant, first)..=(tenant, last)) {
+                        for group in &spoken.groups {
+                            let keys = self.of_group((tenant, *group), *day, *day);
                             keys.for_each(&mut add);
-                        }
-                        None => {
-                            let days = (tenant, first, 0, 0)..=(tenant, last, u64::MAX, u32::MAX);
-                            self.0.range(days).map(pair).for_each(&mut add);
                         }
                     }
                 }

@@ -13,9 +13,11 @@ mod cipher;
 mod found;
 mod keyring;
 mod live;
+mod lost;
 mod master;
 mod places;
 mod rewrap;
+mod rewriting;
 mod sealing;
 #[cfg(test)]
 mod tests;
@@ -26,10 +28,12 @@ use std::collections::BTreeMap;
 pub use cipher::{Algorithm, UnknownAlgorithm};
 pub(crate) use cipher::{Cipher, Part, cipher, nonce};
 pub use found::KeyringError;
-pub(crate) use found::find;
+pub(crate) use found::{FoundKeyring, find};
 pub use keyring::Erasure;
 pub(crate) use keyring::Keyring;
 pub(crate) use keyring::{Destroyed, Loaded, discard, no_space};
+pub use lost::LostKey;
+pub(crate) use lost::record_lost;
 #[cfg(test)]
 pub(crate) use master::Draws;
 pub use master::{MasterKey, MasterKeyId, NoMasterKey};

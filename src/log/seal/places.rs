@@ -2,7 +2,7 @@
 //!
 //! Entry n is at the nth place, until destroyed keys are left out: then the first entries stand in order of
 //! their ids with gaps, and those that came later in a row behind them. An id that is left out is of a key
-//! that was destroyed, or of the erasure that did it.
+//! that was destroyed, or of the erasure that did it. An entry that has rotted hides no other.
 
 use crate::log::format::{Defect, KEY_ENTRY_LEN, KeyEntry, KeyringHeader};
 use crate::log::storage::{File, StorageError};
@@ -43,13 +43,14 @@ impl Places {
         KeyEntry::offset(id.saturating_sub(self.dropped))
     }
 
-    /// The last id that stands once the entry at `place` does.
-    pub(super) fn last_id(self, place: u32, entry: &KeyEntry) -> u32 {
-        if place == self.kept() {
-            self.settled
-        } else {
-            entry.id
-        }
+    /// The id at `place`; `None` among those with gaps.
+    pub(super) fn id(self, place: u32) -> Option<u32> {
+        (place > self.kept()).then(|| place.saturating_add(self.dropped))
+    }
+
+    /// The last id there is where `place`, which is not before a gap, is the last.
+    pub(super) fn last_id(self, place: u32) -> u32 {
+        place.saturating_add(self.dropped)
     }
 
     /// Reads and checks the entry at `place`; `before` is the id at the place before.
@@ -77,17 +78,24 @@ impl Places {
         let (mut low, mut high) = (1, self.kept());
         while low <= high {
             let middle = low + (high - low) / 2;
-            let offset = KeyEntry::offset(middle);
-            let Some(entry) = at(offset)? else {
-                return Ok(Found::Unusable);
-            };
-            match entry.id.cmp(&id) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle - 1,
-                std::cmp::Ordering::Equal => return Ok(Found::Entry(entry)),
+            // What has rotted is passed by.
+            let (mut place, mut entry) = (middle, at(KeyEntry::offset(middle))?);
+            while entry.is_none() && place < high {
+                place += 1;
+                entry = at(KeyEntry::offset(place))?;
+            }
+            match entry {
+                Some(entry) if entry.id == id => return Ok(Found::Entry(entry)),
+                Some(entry) if entry.id < id => low = place + 1,
+                _ => high = middle - 1,
             }
         }
-        Ok(Found::LeftOut)
+        // It would stand here. Where something has rotted, that may be it.
+        let is_rotten = low <= self.kept() && at(KeyEntry::offset(low))?.is_none();
+        Ok(match is_rotten {
+            true => Found::Unusable,
+            false => Found::LeftOut,
+        })
     }
 }
 

@@ -50,6 +50,10 @@ pub fn rewrap(
     let (places, mut before) = (Places::of(&found.header), 0);
     each_entry(&*found.file, |place, entry| {
         let Ok(mut entry) = places.decode(place, entry, before) else {
+            // What has rotted keeps its place.
+            if place <= places.up_to(found.keys) {
+                bytes.extend_from_slice(entry);
+            }
             return Ok(());
         };
         if entry.id > found.keys {

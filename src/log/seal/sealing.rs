@@ -10,6 +10,7 @@ use super::Encryption;
 use super::cipher::{Algorithm, Cipher};
 use super::keyring::{Destroyed, KEPT_FOR_ERASURES, Keyring, Loaded};
 use super::master::Draws;
+use super::rewriting::Rewritten;
 use super::vault::Vault;
 use crate::log::Entry;
 use crate::log::format::{FRAME_LEN_MIN, FrameKeys, Purpose};
@@ -94,7 +95,8 @@ impl Sealing {
         record: u64,
         entropy: &[u8; 32],
     ) -> Result<Self, StorageError> {
-        let vault = Arc::new(Vault::new(keyring.file(), keyring.master()));
+        let vault = Vault::new(keyring.file(), keyring.master());
+        let vault = Arc::new(vault.with_lost(keyring.zeroed().clone()));
         let (node, ciphers) = keyring.make(&[(Purpose::Node, encryption.algorithm)], record)?;
         for cipher in ciphers {
             vault.keep(node, cipher);
@@ -201,16 +203,25 @@ impl Sealing {
         Ok(destroyed)
     }
 
-    /// Writes the keyring anew without what is dead; readers go on with the new file.
-    pub(crate) fn shrink(&mut self) -> Result<bool, StorageError> {
-        // Asked of the first entry, which a reader must not look for in a file that is overwritten.
+    /// Begins to write the keyring anew without what is dead, unless nothing is or the disk is full.
+    pub(crate) fn begin_rewriting(&mut self) -> Result<bool, StorageError> {
+        // Asked of the first entries, which a reader must not look for in a file that is overwritten.
         self.vault.sealed_from()?;
-        let shrunk = self.keyring.shrink()?;
-        if shrunk {
+        self.keyring.begin_rewriting()
+    }
+
+    /// Goes on with that, by so many entries, and says whether more is to be done; readers go on with the new file.
+    pub(crate) fn rewrite_some(&mut self, entries: u32) -> Result<bool, StorageError> {
+        let rewritten = self.keyring.rewrite_some(entries)?;
+        if rewritten == Rewritten::Switched {
             self.vault.replace(self.keyring.file());
-            self.keyring.settle()?;
         }
-        Ok(shrunk)
+        Ok(rewritten != Rewritten::All)
+    }
+
+    /// Whether the keyring is being written anew.
+    pub(crate) fn is_rewriting(&self) -> bool {
+        self.keyring.is_rewriting()
     }
 
     /// Whether so many entries of the keyring, and more than half, are of destroyed keys.

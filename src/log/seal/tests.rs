@@ -175,6 +175,17 @@ fn sealed_bytes_are_those_of_the_documentation() {
         settled: 3,
         ..destroyed
     };
+    let lost = KeyEntry {
+        purpose: Purpose::Lost {
+            tenant: 7,
+            group: 9,
+            day: 19_675,
+        },
+        algorithm: 0,
+        record: 0,
+        settled: 0,
+        ..destroyed
+    };
     let golden = [
         ("AES-256-GCM frame", sealed(Algorithm::Aes256Gcm)),
         ("SM4-GCM frame", sealed(Algorithm::Sm4Gcm)),
@@ -186,6 +197,7 @@ fn sealed_bytes_are_those_of_the_documentation() {
         ("key entry", live.encode().to_vec()),
         ("destroyed key entry", destroyed.encode().to_vec()),
         ("erasure entry", erasure.encode().to_vec()),
+        ("lost entry", lost.encode().to_vec()),
     ];
     let undocumented: String = golden
         .iter()

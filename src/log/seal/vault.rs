@@ -1,5 +1,6 @@
 //! Open keys, shared by the writer, the readers and the snapshots: few, the least used forgotten.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,7 +12,7 @@ use super::found::{KeyringError, find};
 use super::keyring::{Loaded, load};
 use super::master::MasterKey;
 use super::places::Places;
-use crate::log::format::{Defect, Frame, FrameLock, KEY_ENTRY_LEN, KeyEntry};
+use crate::log::format::{Defect, Frame, FrameLock, KEY_ENTRY_LEN, KeyEntry, Purpose};
 use crate::log::storage::{File, Storage, StorageError};
 
 /// Keys kept open, about 1 KiB each.
@@ -37,6 +38,8 @@ struct Open {
     keys: LruCache<u32, Arc<dyn Cipher>>,
     /// Raised when keys are destroyed: what was loaded before must not be kept after.
     destructions: u64,
+    /// Keys that are zeros though nobody asked for it: damage, not erasure.
+    lost: BTreeSet<u32>,
 }
 
 impl Vault {
@@ -48,9 +51,16 @@ impl Vault {
                 places,
                 keys: LruCache::new(OPEN_MAX),
                 destructions: 0,
+                lost: BTreeSet::new(),
             }),
             sealed_from: OnceLock::new(),
         }
+    }
+
+    /// With keys that are zeros though nobody asked for it.
+    pub(crate) fn with_lost(self, lost: BTreeSet<u32>) -> Self {
+        self.lock().lost = lost;
+        self
     }
 
     /// The record from which on all are sealed: where the first key was made. A plain one there was put
@@ -60,14 +70,25 @@ impl Vault {
             return Ok(*record);
         }
         let mut bytes = [0; KEY_ENTRY_LEN];
-        // The node's first key is never left out.
+        // The node's first key is never left out. Should it have rotted, those behind it say the same: the
+        // first open made them for the same record.
         let file = self.lock().file.clone();
-        let read = file.read_at(&mut bytes, KeyEntry::offset(1))?;
-        match KeyEntry::decode(&bytes[..read], 1) {
-            Ok(first) => Ok(*self.sealed_from.get_or_init(|| first.record)),
-            // None was made yet.
-            Err(_) => Ok(u64::MAX),
+        let len = file.len()?;
+        for place in 1..u32::MAX {
+            let offset = KeyEntry::offset(place);
+            if offset >= len {
+                break;
+            }
+            let read = file.read_at(&mut bytes, offset)?;
+            match KeyEntry::decode_any(&bytes[..read]) {
+                Ok(entry) if !matches!(entry.purpose, Purpose::Lost { .. }) => {
+                    return Ok(*self.sealed_from.get_or_init(|| entry.record));
+                }
+                _ => {}
+            }
         }
+        // None was made yet.
+        Ok(u64::MAX)
     }
 
     /// The keys of a log that nobody has open; `None` where it is not encrypted.
@@ -79,7 +100,7 @@ impl Vault {
             return Ok(None);
         };
         found.check_master(Some(master))?;
-        Ok(Some(Self::new(found.into_file(), master.cipher())))
+        Ok(Some(found.into_vault(master)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -103,6 +124,7 @@ impl Vault {
         open.destructions += 1;
         for id in destroyed {
             open.keys.pop(id);
+            open.lost.remove(id);
         }
     }
 
@@ -121,6 +143,9 @@ impl Vault {
             if !Arc::ptr_eq(&open.file, &file) {
                 // It was replaced meanwhile, and may have been read when it was overwritten.
                 continue;
+            }
+            if open.lost.contains(&id) {
+                return Ok(Loaded::Unusable);
             }
             if let Loaded::Open(cipher) = &loaded
                 && open.destructions == before

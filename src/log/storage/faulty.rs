@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::memory::{overwrite, read_zero_filled};
@@ -76,6 +77,9 @@ struct State {
     boundaries: u64,
     faults: BTreeMap<u64, Fault>,
     crashed: bool,
+    reads: u64,
+    /// Those that fail, by number.
+    failing_reads: Range<u64>,
     room: Option<u64>,
     files: Vec<Contents>,
     /// Names as they read now, and as they were at the last sync; values index `files`.
@@ -245,6 +249,8 @@ impl Faulty {
             boundaries: 0,
             faults: BTreeMap::new(),
             crashed: false,
+            reads: 0,
+            failing_reads: 0..0,
             room: None,
             files,
             synced_names: names.clone(),
@@ -283,6 +289,17 @@ impl Faulty {
         let state = &mut *self.state();
         state.crashed = false;
         state.faults.clear();
+    }
+
+    /// Reads so far.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.state().reads
+    }
+
+    /// Lets these reads fail with EIO, by number, and no others.
+    pub fn fail_reads(&self, reads: Range<u64>) {
+        self.state().failing_reads = reads;
     }
 
     /// Lets `bytes` more be reserved before the disk is full; `None` for a disk without end.
@@ -421,8 +438,12 @@ impl File for FaultyFile {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, StorageError> {
-        let state = self.disk.state();
+        let state = &mut *self.disk.state();
         state.alive(Operation::Read, &self.name)?;
+        state.reads += 1;
+        if state.failing_reads.contains(&(state.reads - 1)) {
+            return Err(error(Fault::Io, Operation::Read, &self.name));
+        }
         let contents = &state.files[self.index];
         let (bytes, len) = (&contents.visible, contents.visible_len);
         Ok(read_zero_filled(bytes, len, buffer, offset))

@@ -3,10 +3,7 @@
 use super::AppendError;
 use super::Log;
 use crate::log::gone::Gone;
-use crate::log::seal::{Destroyed, Erasure, no_space};
-
-/// With fewer dead entries the keyring is left as it is: half a MiB.
-const DEAD_KEYS_MIN: u32 = 4_096;
+use crate::log::seal::{Destroyed, Erasure, Sealing, no_space};
 
 impl Log {
     /// Destroys the keys of a group's messages (SPEC A4) and returns how many there were. Durable on
@@ -53,18 +50,26 @@ impl Log {
     }
 
     /// Writes the keyring anew without the entries of destroyed keys, and says whether there were any. Reads go
-    /// on meanwhile; on a full disk nothing is changed. An idle log does it by itself once they are many, and
-    /// more than half.
+    /// on meanwhile; on a full disk nothing is changed. An idle log does it by itself once they are many
+    /// ([`Config::dead_keys_min`](crate::log::Config::dead_keys_min)) and more than half, a slice each time that it is
+    /// idle.
     pub fn shrink_keyring(&mut self) -> Result<bool, AppendError> {
-        let mut shrunk = false;
+        let mut begun = false;
         self.guarded(|log| {
             if let Some(sealing) = &mut log.sealing {
-                shrunk = sealing.shrink()?;
+                begun = sealing.begin_rewriting()?;
+                while begun && sealing.rewrite_some(log.config.keyring_slice)? {}
                 log.account();
             }
             Ok(())
         })?;
-        Ok(shrunk)
+        Ok(begun)
+    }
+
+    /// Whether the keyring is being written anew: the log should be idle again soon.
+    #[must_use]
+    pub fn is_shrinking_keyring(&self) -> bool {
+        self.sealing.as_ref().is_some_and(Sealing::is_rewriting)
     }
 
     /// For when nobody waits: what a full disk left to be destroyed, and what destroyed keys left behind.
@@ -72,10 +77,16 @@ impl Log {
         if let Some(gone) = self.to_destroy.clone() {
             self.forget(gone)?;
         }
-        let sealing = self.sealing.as_ref();
-        if sealing.is_some_and(|sealing| sealing.is_mostly_dead(DEAD_KEYS_MIN)) {
-            self.shrink_keyring()?;
-        }
-        Ok(())
+        self.guarded(|log| {
+            if let Some(sealing) = &mut log.sealing {
+                if sealing.is_rewriting() {
+                    sealing.rewrite_some(log.config.keyring_slice)?;
+                    log.account();
+                } else if sealing.is_mostly_dead(log.config.dead_keys_min) {
+                    sealing.begin_rewriting()?;
+                }
+            }
+            Ok(())
+        })
     }
 }

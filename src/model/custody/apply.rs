@@ -1,5 +1,7 @@
 //! What custody events do.
 
+use std::sync::Arc;
+
 use super::event::{
     ContentErasedV1, ContentExpiredV1, ExportFinishedV1, HoldPlacedV1, HoldReleasedV1,
     RetentionSetV1,
@@ -21,7 +23,7 @@ pub(crate) fn place(tenant: &mut Tenant, stamp: &Stamp, placed: &HoldPlacedV1) {
     let from = custody
         .rules
         .map(|rule| rule.expired_through.saturating_add(1));
-    custody.holds.push(Hold {
+    custody.holds.push(Arc::new(Hold {
         id: placed.hold,
         scope: Scope {
             groups: groups.into(),
@@ -33,20 +35,23 @@ pub(crate) fn place(tenant: &mut Tenant, stamp: &Stamp, placed: &HoldPlacedV1) {
         reason: placed.reason.as_str().into(),
         from,
         released: false,
-    });
+    }));
 }
 
 pub(crate) fn release(tenant: &mut Tenant, released: &HoldReleasedV1) {
     let holds = &mut tenant.custody.holds;
-    for hold in holds.iter_mut() {
-        hold.released |= hold.id == released.hold;
-    }
-    let standing: Vec<Scope> = holds
-        .iter()
-        .filter(|hold| !hold.released)
-        .map(|hold| hold.scope.clone())
-        .collect();
-    holds.retain(|hold| !hold.released || standing.iter().any(|other| other.overlaps(&hold.scope)));
+    let Ok(at) = holds.binary_search_by_key(&released.hold, |hold| hold.id) else {
+        return;
+    };
+    Arc::make_mut(&mut holds[at]).released = true;
+    let ended = Arc::clone(&holds[at]);
+    let standing: Vec<_> = holds.iter().filter(|it| !it.released).cloned().collect();
+    // Of those that only others kept, the others are looked for anew where this one was among them.
+    holds.retain(|hold| {
+        !hold.released
+            || !hold.scope.overlaps(&ended.scope)
+            || standing.iter().any(|it| it.scope.overlaps(&hold.scope))
+    });
 }
 
 pub(crate) fn erase(tenant: &mut Tenant, erased: &ContentErasedV1) {
@@ -64,7 +69,7 @@ pub(crate) fn expire(tenant: &mut Tenant, expired: &ContentExpiredV1) {
 }
 
 pub(crate) fn finish_export(tenant: &mut Tenant, finished: &ExportFinishedV1) {
-    let list = &mut tenant.custody.finished;
+    let list = Arc::make_mut(&mut tenant.custody.finished);
     if let Err(at) = list.binary_search(&finished.export) {
         list.insert(at, finished.export);
     }

@@ -16,9 +16,10 @@ pub(crate) mod snapshot;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 pub(crate) use apply::{erase, expire, finish_export, place, release, set_retention};
 pub use decide::{LookedThrough, due_to_expire};
@@ -50,15 +51,16 @@ const ALL_CLASSES: [ContentClass; CLASSES] = [
 /// Nothing has expired.
 const NEVER: i32 = i32::MIN;
 
-/// What a tenant keeps, and what it does not.
+/// What a tenant keeps, and what it does not. A clone shares nearly all of it: one is made for every record that
+/// changes what is gone.
 #[derive(Clone, Debug)]
 pub(crate) struct Custody {
     rules: [Rule; CLASSES],
     /// In the order they were placed.
-    holds: Vec<Hold>,
+    holds: Vec<Arc<Hold>>,
     erased: Erased,
     /// Exports that are complete.
-    finished: Vec<ExportId>,
+    finished: Arc<Vec<ExportId>>,
 }
 
 /// How long one class is kept.
@@ -100,8 +102,31 @@ impl Scope {
     fn overlaps(&self, other: &Self) -> bool {
         let same_days = self.first <= other.last && other.first <= self.last;
         let all = self.groups.is_empty() || other.groups.is_empty();
-        same_days && (all || self.groups.iter().any(|group| other.has(*group)))
+        same_days && (all || have_one_in_common(&self.groups, &other.groups))
     }
+}
+
+/// Of two sorted lists: each is gone through once at most, in leaps where the other has a gap.
+fn have_one_in_common(mut one: &[GroupId], mut other: &[GroupId]) -> bool {
+    while let (Some(first), Some(second)) = (one.first(), other.first()) {
+        match first.cmp(second) {
+            Ordering::Equal => return true,
+            Ordering::Less => one = from(one, *second),
+            Ordering::Greater => other = from(other, *first),
+        }
+    }
+    false
+}
+
+/// What of a sorted list, whose first is less than `group`, is not.
+fn from(list: &[GroupId], group: GroupId) -> &[GroupId] {
+    let mut leap = 1;
+    while list.get(leap).is_some_and(|it| *it < group) {
+        leap *= 2;
+    }
+    let (low, high) = (leap / 2, list.len().min(leap + 1));
+    let at = low + list[low..high].partition_point(|it| *it < group);
+    &list[at..]
 }
 
 impl Hold {
@@ -118,16 +143,24 @@ impl Hold {
     }
 }
 
-/// Days of groups that were erased: ranges in order, that neither overlap nor touch.
+/// Groups of one part of what was erased.
+const ERASED_PART: u64 = 256;
+
+/// Days of groups that were erased: ranges in order, that neither overlap nor touch. In parts of neighbouring
+/// groups, which clones share: another erasure copies one of them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct Erased {
-    ranges: BTreeMap<GroupId, Vec<(i32, i32)>>,
+    parts: BTreeMap<u64, Arc<BTreeMap<GroupId, Vec<(i32, i32)>>>>,
     count: usize,
 }
 
 impl Erased {
+    fn ranges(&self, group: GroupId) -> Option<&Vec<(i32, i32)>> {
+        self.parts.get(&(group.0 / ERASED_PART))?.get(&group)
+    }
+
     fn has(&self, group: GroupId, day: i32) -> bool {
-        let Some(ranges) = self.ranges.get(&group) else {
+        let Some(ranges) = self.ranges(group) else {
             return false;
         };
         let after = ranges.partition_point(|(first, _)| *first <= day);
@@ -135,10 +168,8 @@ impl Erased {
     }
 
     fn add(&mut self, group: GroupId, first: i32, last: i32) {
-        let ranges = match self.ranges.entry(group) {
-            Entry::Occupied(ranges) => ranges.into_mut(),
-            Entry::Vacant(none) => none.insert(Vec::new()),
-        };
+        let part = self.parts.entry(group.0 / ERASED_PART).or_default();
+        let ranges = Arc::make_mut(part).entry(group).or_default();
         let before = ranges.len();
         let from = ranges.partition_point(|range| range.1 < first.saturating_sub(1));
         let to = ranges.partition_point(|range| range.0 <= last.saturating_add(1));
@@ -149,6 +180,28 @@ impl Erased {
             });
         ranges.splice(from..to.max(from), [merged]);
         self.count = self.count + ranges.len() - before;
+    }
+
+    /// Every range, by group and day.
+    fn all(&self) -> impl Iterator<Item = (GroupId, i32, i32)> {
+        let groups = self.parts.values().flat_map(|part| part.iter());
+        groups.flat_map(|(group, ranges)| ranges.iter().map(|it| (*group, it.0, it.1)))
+    }
+
+    /// Ranges that were not there `before`; parts that both share are not looked at.
+    fn since(&self, before: &Self) -> impl Iterator<Item = (GroupId, (i32, i32))> {
+        let parts = self.parts.iter().filter(|(number, part)| {
+            let earlier = before.parts.get(number);
+            !earlier.is_some_and(|earlier| Arc::ptr_eq(earlier, part))
+        });
+        let groups = parts.flat_map(|(_, part)| part.iter());
+        groups.flat_map(|(group, ranges)| {
+            let earlier = before.ranges(*group);
+            let new = ranges.iter().filter(move |range| {
+                !earlier.is_some_and(|earlier| earlier.binary_search(range).is_ok())
+            });
+            new.map(|range| (*group, *range))
+        })
     }
 }
 
@@ -162,7 +215,7 @@ impl Default for Custody {
             rules: [rule; CLASSES],
             holds: Vec::new(),
             erased: Erased::default(),
-            finished: Vec::new(),
+            finished: Arc::default(),
         }
     }
 }
@@ -181,7 +234,7 @@ impl Custody {
     /// came too late to keep it.
     fn trail_is_over(&self, day: i32) -> bool {
         let expired = day <= self.rules[ContentClass::AuditTrail as usize].expired_through;
-        let held = |hold: &Hold| hold.scope.first <= day && day <= hold.scope.last;
+        let held = |hold: &Arc<Hold>| hold.scope.first <= day && day <= hold.scope.last;
         expired && !self.holds.iter().any(held)
     }
 
@@ -195,16 +248,12 @@ impl Custody {
                 changed.push((None, from..=rule.expired_through));
             }
         }
-        for (group, ranges) in &self.erased.ranges {
-            let earlier = before.erased.ranges.get(group);
-            let new = ranges
-                .iter()
-                .filter(|range| !earlier.is_some_and(|it| it.contains(range)));
-            changed.extend(new.map(|(first, last)| (Some(*group), *first..=*last)));
-        }
+        let erased = self.erased.since(&before.erased);
+        changed.extend(erased.map(|(group, (first, last))| (Some(group), first..=last)));
         let ended = before.holds.iter();
-        let ended = ended.filter(|hold| !self.holds.iter().any(|it| it.id == hold.id));
-        for Hold { scope, .. } in ended {
+        // In the order they were placed, and so of their ids.
+        let stands = |id: HoldId| self.holds.binary_search_by_key(&id, |it| it.id).is_ok();
+        for scope in ended.filter(|hold| !stands(hold.id)).map(|it| &it.scope) {
             let days = scope.first..=scope.last;
             let groups = scope.groups.iter();
             changed.extend(groups.map(|group| (Some(*group), days.clone())));

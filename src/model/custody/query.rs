@@ -41,7 +41,7 @@ pub(crate) fn list_holds(request: &Request<'_>, list: &ListHoldsV1) -> Result<De
             named += hold.scope.groups.len();
             fits
         })
-        .map(shown)
+        .map(|hold| shown(hold))
         .collect();
     Ok(Decision::answered(Reply::Holds(HoldsPageV1 {
         more: from + shown.len() < holds.len(),

@@ -1,5 +1,7 @@
 //! Custody as a snapshot has it.
 
+use std::sync::Arc;
+
 use super::{CLASSES, Custody, Erased, Hold, NEVER, Rule, Scope, TEXTS};
 use crate::model::body::body;
 use crate::model::state::Tenant;
@@ -65,22 +67,17 @@ pub(crate) fn write(tenant: &Tenant) -> CustodyStateV1 {
             expired_through,
         }
     };
-    let ranges = erased.ranges.iter();
-    let erased = ranges.flat_map(|(group, ranges)| {
-        ranges.iter().map(|(first, last)| ErasedStateV1 {
-            group: *group,
-            first: *first,
-            last: *last,
-        })
-    });
+    let erased = erased
+        .all()
+        .map(|(group, first, last)| ErasedStateV1 { group, first, last });
     // The rule of the audit trail comes last, and is there once it says anything.
     let has_trail = rules[TEXTS] != Custody::default().rules[TEXTS];
     let rules = &rules[..if has_trail { CLASSES } else { TEXTS }];
     CustodyStateV1 {
         rules: rules.iter().map(rule).collect(),
-        holds: holds.iter().map(write_hold).collect(),
+        holds: holds.iter().map(|hold| write_hold(hold)).collect(),
         erased: erased.collect(),
-        finished: finished.clone(),
+        finished: finished.to_vec(),
     }
 }
 
@@ -126,7 +123,7 @@ pub(crate) fn read(tenant: &mut Tenant, state: CustodyStateV1) -> Result<(), &'s
         return Err("the order of holds");
     }
     for hold in state.holds {
-        custody.holds.push(read_hold(hold)?);
+        custody.holds.push(Arc::new(read_hold(hold)?));
     }
     let mut erased = Erased::default();
     for range in &state.erased {
@@ -139,7 +136,7 @@ pub(crate) fn read(tenant: &mut Tenant, state: CustodyStateV1) -> Result<(), &'s
     if !state.finished.is_sorted_by(|one, next| one < next) {
         return Err("the exports that are complete");
     }
-    custody.finished = state.finished;
+    custody.finished = Arc::new(state.finished);
     tenant.custody = custody;
     Ok(())
 }

@@ -18,4 +18,10 @@ pub enum NotSearched {
         /// When that is likely to work.
         retry_at: Timestamp,
     },
+    /// The disk did not give what was asked for; what was read before stands.
+    #[error("the disk does not give the log's records just now: try again at {retry_at}")]
+    Unreadable {
+        /// When that may work.
+        retry_at: Timestamp,
+    },
 }

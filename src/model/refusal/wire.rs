@@ -197,7 +197,9 @@ impl Refusal {
             }
             Self::NoSuchPolicy { policy } => refused.policy = policy.0,
             Self::Held { hold } => refused.subject = hold.0,
-            Self::NotSearched(NotSearched::NotYet { retry_at }) => refused.retry_at = *retry_at,
+            Self::NotSearched(
+                NotSearched::NotYet { retry_at } | NotSearched::Unreadable { retry_at },
+            ) => refused.retry_at = *retry_at,
             Self::QuotaExceeded {
                 policy,
                 group,

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::super::found::{each_entry, find};
 use super::super::keyring::{Keyring, Loaded};
 use super::super::live::{Live, Run};
+use super::super::rewriting::Rewritten;
 use super::super::{Algorithm, Vault};
 use super::master;
 use crate::log::format::{KeyEntry, Purpose, Secret, Wrapped};
@@ -99,14 +100,20 @@ fn a_keyring_that_is_mostly_dead_is_written_anew_and_knows_what_was_left_out() {
     assert_eq!(destroyed.len(), 60_000);
     assert!(keyring.is_mostly_dead(4_096));
     let last = keyring.next_id() - 1;
-    let begun = Instant::now();
-    assert!(keyring.shrink().expect("memory does not fail"));
-    println!(
-        "written anew with 40,000 of 100,000 keys in {:?}",
-        begun.elapsed()
-    );
-    vault.replace(keyring.file());
-    keyring.settle().expect("memory does not fail");
+    let (mut slices, mut longest) = (0, Duration::ZERO);
+    assert!(keyring.begin_rewriting().expect("memory does not fail"));
+    loop {
+        let begun = Instant::now();
+        let rewritten = keyring.rewrite_some(8_192).expect("memory does not fail");
+        longest = longest.max(begun.elapsed());
+        match rewritten {
+            Rewritten::All => break,
+            Rewritten::Some => slices += 1,
+            Rewritten::Switched => vault.replace(keyring.file()),
+        }
+    }
+    println!("written anew with 40,000 of 100,000 keys in {slices} slices of up to {longest:?}");
+    assert!(slices > 20, "in {slices} slices");
     assert!(!keyring.is_mostly_dead(0));
     assert_eq!(keyring.next_id(), last + 1, "no id is given twice");
     // Key 1 is the node's; then came a thousand a day.
