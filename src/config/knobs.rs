@@ -5,30 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::cipher::{CipherName, TenantCiphers};
+use super::log_format::LogFormat;
 use super::section::sections;
 use super::units::{ByteSize, TimeSpan};
-
-/// How log lines are written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line, for collectors.
-    Json,
-}
-
-impl std::str::FromStr for LogFormat {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => Err("expected `text` or `json`"),
-        }
-    }
-}
 
 sections! {
     /// The QUIC side: where it listens and on how many threads.

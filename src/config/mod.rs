@@ -9,6 +9,7 @@ mod cipher;
 mod error;
 mod knobs;
 mod layers;
+mod log_format;
 mod print;
 mod section;
 mod units;
@@ -16,10 +17,11 @@ mod units;
 pub use cipher::{CipherName, TenantCiphers, TenantCiphersError};
 pub use error::ConfigError;
 pub use knobs::{
-    Auth, Config, Encryption, Engine, Hook, Http, Limits, Log, LogFormat, Logging, Model, Server,
-    Shard, Tlog, Tls,
+    Auth, Config, Encryption, Engine, Hook, Http, Limits, Log, Logging, Model, Server, Shard, Tlog,
+    Tls,
 };
 pub use layers::{Flag, load, unknown_variables};
+pub use log_format::LogFormat;
 pub use print::documented_defaults;
 pub use section::Knob;
 pub use units::{ByteSize, TimeSpan, UnitError};

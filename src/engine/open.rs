@@ -30,10 +30,10 @@ use super::searches::Searches;
 use super::sequencer::Sequencer;
 use super::snapshot::Snapshotter;
 use super::stats::Counters;
-use super::tlog::{Follower, WAITING_MAX};
+use super::tlog::Follower;
 use super::{Engine, Inner, OnFailure, Options, Threads, fetch, pull};
 use crate::archive::pull::Pages;
-use crate::archive::tlog::{self, Publisher, Seen};
+use crate::archive::tlog;
 use crate::log::{self, AppendError, Directory, Entry, Log, Memory, Recovered, Repaired, Storage};
 use crate::model::event::{self, Event, LogRepairedV1};
 use crate::model::{Gone, OpenCall};
@@ -158,19 +158,9 @@ impl Parts {
             .transparency
             .as_ref()
             .map(|it| (Arc::clone(&it.storage), it.key.verifying_key()));
-        let publishing = match options.transparency {
-            None => None,
-            Some(publish) => {
-                let identity = (recovered.log, recovered.incarnation);
-                let storage = Arc::clone(&publish.storage);
-                let publisher = Publisher::open(storage, &publish.key, identity, &reader)?;
-                let key = publish.key.verifying_key();
-                let seen = publish.seen.as_ref().map(Arc::clone);
-                let seen = seen.map(|it| Seen::open(it, &key, &publisher, &reader));
-                let queue = log.follow(WAITING_MAX);
-                Some((publisher, queue, publish, seen.transpose()?))
-            }
-        };
+        let identity = (recovered.log, recovered.incarnation);
+        let publishing = options.transparency.map(|it| it.open(&mut log, identity));
+        let publishing = publishing.transpose()?;
         #[cfg(feature = "search")]
         let indexed = options.search.map(|searching| {
             let files = log.chunked(Arc::clone(&searching.storage));

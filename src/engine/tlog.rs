@@ -11,8 +11,8 @@ use super::Clock;
 use super::stats::Counters;
 use super::timestamps::Timestamping;
 use super::witness::{Lines, Witnessing};
-use crate::archive::tlog::{Hash, Publisher, Seen, SigningKey};
-use crate::log::{Commitments, ReadError, Reader, Storage, StorageError};
+use crate::archive::tlog::{Hash, OpenError, Publisher, Seen, SigningKey};
+use crate::log::{Commitments, Log, ReadError, Reader, Storage, StorageError};
 use crate::wire::RecordNumber;
 
 /// Commitments that wait, 16 MiB of them at most: half a second of the fastest publishing and as much
@@ -54,6 +54,26 @@ impl Transparency {
             timestamps: None,
             witnesses: None,
         }
+    }
+}
+
+/// What is published, by whom, and what it is compared with.
+pub(super) type Publishing = (Publisher, Arc<Commitments>, Transparency, Option<Seen>);
+
+impl Transparency {
+    /// Takes up what was published of the log with this id and incarnation.
+    pub(super) fn open(
+        self,
+        log: &mut Log,
+        identity: ([u8; 16], u64),
+    ) -> Result<Publishing, OpenError> {
+        let (storage, reader) = (Arc::clone(&self.storage), log.reader());
+        let publisher = Publisher::open(storage, &self.key, identity, &reader)?;
+        let key = self.key.verifying_key();
+        let seen = self.seen.as_ref().map(Arc::clone);
+        let seen = seen.map(|it| Seen::open(it, &key, &publisher, &reader));
+        let queue = log.follow(WAITING_MAX);
+        Ok((publisher, queue, self, seen.transpose()?))
     }
 }
 
@@ -198,7 +218,7 @@ mod tests {
     use crate::archive::tlog::{Edge, leaf_hash, read_checkpoint};
     use crate::engine::ManualClock;
     use crate::log::storage::{Fault, Faulty};
-    use crate::log::{Config, Entry, Log, Memory};
+    use crate::log::{Config, Entry, Memory};
     use crate::wire::{Header, HeaderFields, Timestamp};
 
     fn append(log: &mut Log, count: u64) {

@@ -6,6 +6,7 @@ mod announcements;
 mod approvals;
 mod attest;
 mod audit;
+mod audit_limits;
 #[path = "../support/authority.rs"]
 #[cfg(feature = "server")]
 mod authority;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::written;
-use throng::archive::{self, RepairError};
+use throng::archive::{self, Consent, RepairError};
 use throng::log::storage::Faulty;
 use throng::log::{
     Config, Encryption, Entry, Erasure, KeyringError, Log, LostKey, MasterKey, OpenError,
@@ -173,7 +173,8 @@ fn a_repair_that_accepts_the_loss_of_a_key_records_it_and_gives_up_no_record() {
         assert_eq!(disk.contents("keyring").expect("it is there"), before);
         assert_eq!(archive::record_lost_keys(&disk, true).expect("done"), 2);
         assert_eq!(archive::record_lost_keys(&disk, true).expect("done"), 0);
-        let repaired = archive::repair(&disk, false, [5; 32]).expect("nothing to give up");
+        let repaired =
+            archive::repair(&disk, &Consent::default(), [5; 32]).expect("nothing to give up");
         assert_eq!(repaired, None);
         let (damage, lost) = verified(&disk);
         assert!(damage.is_empty(), "{damage:?}");

@@ -118,7 +118,9 @@ impl Repair {
             0 if repaired => {}
             0 => println!("nothing to repair"),
             count => {
-                println!("tiles of the transparency log that were made again from the log: {count}")
+                println!(
+                    "tiles of the transparency log that were made again from the log: {count}"
+                );
             }
         }
         Ok(ExitCode::SUCCESS)

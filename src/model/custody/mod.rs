@@ -146,16 +146,19 @@ impl Hold {
 /// Groups of one part of what was erased.
 const ERASED_PART: u64 = 256;
 
+/// First and last days, both included.
+type Ranges = Vec<(i32, i32)>;
+
 /// Days of groups that were erased: ranges in order, that neither overlap nor touch. In parts of neighbouring
 /// groups, which clones share: another erasure copies one of them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct Erased {
-    parts: BTreeMap<u64, Arc<BTreeMap<GroupId, Vec<(i32, i32)>>>>,
+    parts: BTreeMap<u64, Arc<BTreeMap<GroupId, Ranges>>>,
     count: usize,
 }
 
 impl Erased {
-    fn ranges(&self, group: GroupId) -> Option<&Vec<(i32, i32)>> {
+    fn ranges(&self, group: GroupId) -> Option<&Ranges> {
         self.parts.get(&(group.0 / ERASED_PART))?.get(&group)
     }
 
@@ -198,7 +201,7 @@ impl Erased {
         groups.flat_map(|(group, ranges)| {
             let earlier = before.ranges(*group);
             let new = ranges.iter().filter(move |range| {
-                !earlier.is_some_and(|earlier| earlier.binary_search(range).is_ok())
+                earlier.is_none_or(|earlier| earlier.binary_search(range).is_err())
             });
             new.map(|range| (*group, *range))
         })
