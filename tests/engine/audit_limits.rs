@@ -10,7 +10,7 @@ use throng::log::storage::Faulty;
 use throng::model::command::{Actor, ReadAuditV1, TaggedCommand as T};
 use throng::model::event::decode_all;
 use throng::model::{NotSearched, Refusal};
-use throng::wire::{PersonId, RecordNumber};
+use throng::wire::RecordNumber;
 
 use crate::audit::{everything, naive, pages, read, told};
 use crate::town::Town;
@@ -184,7 +184,7 @@ fn what_a_page_reads_to_find_its_place_is_counted_as_looked_through() {
         let mut options = Options::default();
         options.log = options.log.with_segment_bytes(64 << 10);
         options.log.index_bytes_max = index_bytes_max;
-        options.pull_pass_bytes = 300 << 10;
+        options.pull_pass_bytes = 100 << 10;
         let town = Town::on(Arc::new(Faulty::new(1)), options, 3);
         let group = town.group(3);
         for number in 0..1_500 {
@@ -195,7 +195,7 @@ fn what_a_page_reads_to_find_its_place_is_counted_as_looked_through() {
             town.call(T::RenameGroup(rename)).unwrap();
         }
         let nothing = ReadAuditV1 {
-            actor: PersonId(1_000_000),
+            actor: town.people[2],
             ..everything()
         };
         pages(&town, &nothing).1
