@@ -34,7 +34,7 @@ fn encrypted() -> Config {
 
 fn open(disk: &Faulty, seed: u64) -> Result<(Log, Recovered), OpenError> {
     let mut config = encrypted();
-    if seed.is_multiple_of(4) {
+    if seed.is_multiple_of(8) {
         // When idle it begins to write the keyring anew after a few destructions, and batches come in between.
         config.dead_keys_min = 4;
         config.keyring_slice = 10;
