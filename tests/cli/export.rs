@@ -33,7 +33,7 @@ fn super_admin() -> NewPersonV1 {
     }
 }
 
-fn ask(engine: &Engine, person: PersonId, body: T) -> Reply {
+pub(crate) fn ask(engine: &Engine, person: PersonId, body: T) -> Reply {
     let command = Command {
         tenant: TENANT,
         actor: Actor::Person {

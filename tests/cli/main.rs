@@ -13,6 +13,7 @@ mod export;
 mod pull;
 mod restore;
 mod search;
+mod secrets;
 mod serve;
 mod start_errors;
 mod tlog_attested;

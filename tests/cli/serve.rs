@@ -27,7 +27,7 @@ fn roots(ca: &Path) -> rustls::RootCertStore {
 }
 
 /// A connection that was welcomed; its driver runs on the test's runtime.
-async fn connect(
+pub(crate) async fn connect(
     serving: &Serving,
     ca: &Path,
     credentials: &Credentials,
@@ -39,7 +39,7 @@ async fn connect(
     Ok(client)
 }
 
-fn token(data: &Path, more: &[&str]) -> Credentials {
+pub(crate) fn token(data: &Path, more: &[&str]) -> Credentials {
     let whom = [
         "token",
         "--data",
