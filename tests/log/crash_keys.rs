@@ -180,7 +180,7 @@ fn a_crash_at_every_boundary_of_some_seeds_leaves_everything_acknowledged_readab
 
 #[test]
 fn an_error_at_every_boundary_leaves_everything_acknowledged_readable() {
-    crashes::errors_at_every_boundary::<Model>(3);
+    crashes::errors_at_every_boundary::<Model>(6);
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn a_keyring_without_destroyed_keys_opens_all_that_stays_and_goes_on() {
 
 #[test]
 fn shrinking_at_every_boundary_loses_no_key_and_brings_none_back() {
-    for seed in 0..8 {
+    for seed in 0..20 {
         let mut boundary = 0;
         loop {
             let (disk, mut log, model) = shrinkable(seed);

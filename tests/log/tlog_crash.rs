@@ -9,7 +9,7 @@ use crate::crashes::{self, Folder, Work};
 use crate::written::{self, Written};
 use throng::archive::tlog::{
     Checkpoint, Edge, OpenError, Part, Publisher, SigningKey, Tile, leaf_hash, read_hashes,
-    read_tile, tiles_of,
+    read_tile, size_of, tiles_of,
 };
 use throng::log::storage::{Fault, Faulty, Random};
 use throng::log::{Config, Entry, Log, OpenError as LogError, Recovered, Storage, StorageError};
@@ -223,6 +223,40 @@ fn an_error_at_every_boundary_is_tried_again_and_contradicts_nothing() {
         }
         assert!((20..80).contains(&retried), "{retried} boundaries");
     }
+}
+
+#[test]
+fn what_a_visible_checkpoint_speaks_of_stays_whole_while_it_is_tried_again() {
+    let mut retried = 0;
+    for first in 0..80 {
+        for second in 0..80 {
+            let disk = Faulty::new(1);
+            let (mut log, recovered) = open(&disk, 1).unwrap();
+            let mut publisher = publisher(&disk, &log, &recovered).unwrap();
+            written::append(&mut log, 250);
+            publish(&mut publisher, &log).unwrap();
+            written::append(&mut log, 300);
+            disk.plan(disk.boundaries() + first, Fault::Io);
+            let failed = publish(&mut publisher, &log).is_err();
+            let visible = size_of(&disk.contents("tlog/checkpoint").unwrap());
+            if !failed || visible != Some(550) {
+                break;
+            }
+            written::append(&mut log, 1);
+            disk.plan(disk.boundaries() + second, Fault::Io);
+            if publish(&mut publisher, &log).is_ok() {
+                break;
+            }
+            retried += 1;
+            if size_of(&disk.contents("tlog/checkpoint").unwrap()) == Some(550) {
+                for tile in tiles_of(0, 550) {
+                    let whole = read_tile(&folder(&disk), tile);
+                    whole.unwrap_or_else(|error| panic!("{first}, {second}: {error}"));
+                }
+            }
+        }
+    }
+    assert!(retried > 10, "{retried} boundaries");
 }
 
 fn publish(publisher: &mut Publisher, log: &Log) -> Result<(), StorageError> {
