@@ -10,9 +10,11 @@ use quinn_proto::{
     ClientConfig, Connection, ConnectionHandle, DatagramEvent, Endpoint, EndpointConfig,
     ServerConfig, Transmit,
 };
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
 use super::options::Limits;
+use super::tls;
 
 const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 2);
@@ -80,11 +82,19 @@ impl Pair {
     pub(super) fn connected_to(
         quic: impl FnOnce(Arc<rustls::ServerConfig>) -> Arc<ServerConfig>,
     ) -> Self {
+        Self::connected_with(tls::provider(), quic)
+    }
+
+    /// The same with a server whose cryptography is another.
+    pub(super) fn connected_with(
+        cryptography: CryptoProvider,
+        quic: impl FnOnce(Arc<rustls::ServerConfig>) -> Arc<ServerConfig>,
+    ) -> Self {
         let now = Instant::now();
         let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
         let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ServerConfig::builder_with_provider(provider.clone())
+        let tls = rustls::ServerConfig::builder_with_provider(Arc::new(cryptography))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
             .with_no_client_auth()

@@ -2,6 +2,7 @@
 //! unchecked. Certificates come from PEM files; [`development`] makes some for a first start.
 
 pub mod development;
+mod keys;
 mod parameters;
 mod session;
 
@@ -9,7 +10,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::crypto::ring::cipher_suite;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -76,15 +76,11 @@ pub enum TlsError {
 }
 
 /// The cryptography of both sides: TLS 1.3 suites only, AES-128-GCM first because it is the
-/// cheapest per byte wherever the processor has AES instructions.
+/// cheapest per byte wherever the processor has AES instructions. A connection keeps little of its keys.
 #[must_use]
 pub fn provider() -> CryptoProvider {
     CryptoProvider {
-        cipher_suites: vec![
-            cipher_suite::TLS13_AES_128_GCM_SHA256,
-            cipher_suite::TLS13_AES_256_GCM_SHA384,
-            cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-        ],
+        cipher_suites: keys::suites(),
         ..ring::default_provider()
     }
 }
