@@ -20,6 +20,7 @@ mod mass_send;
 mod measure;
 mod peers;
 mod plan;
+mod processors;
 mod provision;
 mod publish;
 mod refusal;
@@ -101,6 +102,9 @@ struct RunArgs {
     /// The tenant of that server to use; people and groups are added to it.
     #[arg(long, value_name = "ID", default_value_t = 1, requires = "server")]
     tenant: u32,
+    /// Clients have the last processor for themselves, and the server all others.
+    #[arg(long, conflicts_with = "server")]
+    apart: bool,
     /// Leaves the data directory.
     #[arg(long)]
     keep: bool,
@@ -130,6 +134,9 @@ fn main() -> ExitCode {
 
 /// Runs, prints and writes the result; whether it was good.
 fn run_and_report(args: RunArgs) -> anyhow::Result<bool> {
+    if args.apart {
+        processors::keep_apart()?;
+    }
     if durable::is_durable(&args.scenario) {
         let (json, is_good) = durable::run(&args.scenario, args.seconds, args.nats_server)?;
         write_json(args.json.as_deref(), &json)?;

@@ -15,6 +15,8 @@ use anyhow::Context;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::processors;
+
 /// Linux counts CPU time for processes in hundredths of a second (USER_HZ).
 const TICK_US: u64 = 10_000;
 /// Writes of one fdatasync measurement, and bytes of each: about one batch of a quiet log.
@@ -116,6 +118,8 @@ pub(crate) struct Percentiles {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub(crate) struct Machine {
     pub(crate) cpus: usize,
+    /// The last of them is the clients', the others are the servers'.
+    pub(crate) apart: bool,
     pub(crate) model: String,
     pub(crate) kernel: String,
     pub(crate) filesystem: String,
@@ -130,12 +134,23 @@ impl Machine {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let dir = dir.canonicalize()?;
         Ok(Self {
-            cpus: std::thread::available_parallelism().map_or(1, usize::from),
+            cpus: processors::count(),
+            apart: processors::are_apart(),
             model: cpu_model(&cpuinfo).unwrap_or("unknown").to_owned(),
             kernel: format!("{} {}", std::env::consts::OS, release.trim()),
             filesystem: filesystem(&mounts, &dir).unwrap_or("unknown").to_owned(),
             fdatasync_us: fdatasync(&dir).context("fdatasync cannot be measured")?,
         })
+    }
+
+    /// How many processors of which kind, and who has which.
+    pub(crate) fn processors(&self) -> String {
+        let apart = if self.apart {
+            ", the last one the clients'"
+        } else {
+            ""
+        };
+        format!("{} × {}{apart}", self.cpus, self.model)
     }
 }
 

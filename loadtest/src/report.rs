@@ -146,7 +146,7 @@ impl Report {
         };
         let figure = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.2}"));
         let machine = &self.machine;
-        row("machine", format!("{} × {}", machine.cpus, machine.model));
+        row("machine", machine.processors());
         row("kernel", machine.kernel.clone());
         row(
             "disk",
@@ -319,6 +319,7 @@ mod tests {
             system: "throng".to_owned(),
             machine: Machine {
                 cpus: 2,
+                apart: false,
                 model: "EPYC".to_owned(),
                 kernel: "linux 6.18".to_owned(),
                 filesystem: "ext4".to_owned(),
@@ -381,7 +382,7 @@ mod tests {
         assert_eq!(
             json,
             "{\"scenario\":\"all-hands\",\"system\":\"throng\",\
-             \"machine\":{\"cpus\":2,\"model\":\"EPYC\",\"kernel\":\"linux 6.18\",\"filesystem\":\"ext4\",\
+             \"machine\":{\"cpus\":2,\"apart\":false,\"model\":\"EPYC\",\"kernel\":\"linux 6.18\",\"filesystem\":\"ext4\",\
              \"fdatasync_us\":{\"p50\":1,\"p99\":2}},\
              \"members\":2000,\"connections\":2000,\"payload_bytes\":256,\"messages\":600,\
              \"deliveries\":1200000,\"lost\":0,\"duplicated\":0,\"redelivered\":0,\"reordered\":0,\

@@ -159,7 +159,9 @@ fn perform(
     let scenario = &options.scenario;
     let machine = Machine::measure(&stage.data)?;
     let connections = &scenario.connections;
+    // Thousands of connections in one process: the cryptography that keeps little of each.
     let settings = Settings::new(roots(&stage.keys.ca)?)
+        .cryptography(Arc::new(throng::quic::tls::provider()))
         .idle_timeout(Duration::from_millis(connections.idle_timeout_ms))
         .keep_alive(Duration::from_millis(connections.keep_alive_ms));
     let ledger = Arc::new(runtime.block_on(provision(scenario, plan, stage, &settings))?);

@@ -18,6 +18,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::Deserialize;
 
+use crate::processors::as_server;
+
 /// How long a start may take, recovery included.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a stop may take, draining included.
@@ -80,12 +82,12 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
             build.env_remove(&*name);
         }
     }
-    let output = build
+    build
         .args(args)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(workspace())
-        .stderr(Stdio::inherit())
-        .output()
+        .stderr(Stdio::inherit());
+    let output = as_server(|| build.output())
         .context("cargo cannot be run; give a built server with --binary")?;
     ensure!(output.status.success(), "the server cannot be built");
     built_program(&String::from_utf8_lossy(&output.stdout))
@@ -222,11 +224,11 @@ impl ServerProcess {
             let flag = name.replace(['.', '_'], "-");
             command.arg(format!("--{flag}")).arg(value);
         }
-        let mut child = command
+        command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
+            .stderr(log);
+        let mut child = as_server(|| command.spawn())
             .with_context(|| format!("{} cannot be run", launch.program.display()))?;
         end_with_this(child.id());
         let ready = wait_ready(&mut child);

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustls::client::Resumption;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::error::ConnectError;
@@ -54,6 +55,7 @@ pub struct Settings {
     pub(super) limits: Limits,
     pub(super) deliveries_max: usize,
     pub(super) welcome_deadline: Duration,
+    cryptography: Arc<CryptoProvider>,
     idle_timeout: Duration,
     keep_alive: Duration,
     returning: Arc<Returning>,
@@ -88,6 +90,7 @@ impl Settings {
             limits: Limits::default(),
             deliveries_max: 256,
             welcome_deadline: Duration::from_secs(10),
+            cryptography: Arc::new(rustls::crypto::ring::default_provider()),
             idle_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(10),
             returning: Arc::new(Returning::new(8)),
@@ -121,6 +124,14 @@ impl Settings {
     #[must_use]
     pub fn welcome_deadline(mut self, deadline: Duration) -> Self {
         self.welcome_deadline = deadline;
+        self
+    }
+
+    /// The cryptography of TLS and QUIC. Default: rustls' own by ring. What it offers must have a suite of
+    /// TLS 1.3 that the server has too.
+    #[must_use]
+    pub fn cryptography(mut self, provider: Arc<CryptoProvider>) -> Self {
+        self.cryptography = provider;
         self
     }
 
@@ -162,8 +173,7 @@ impl Settings {
 
     /// TLS 1.3 with Throng's ALPN, verifying the server against the roots.
     fn new_tls(&self, credentials: &Credentials) -> Result<rustls::ClientConfig, ConnectError> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = rustls::ClientConfig::builder_with_provider(provider)
+        let builder = rustls::ClientConfig::builder_with_provider(self.cryptography.clone())
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_root_certificates(self.roots.clone());
         let mut tls = match credentials {

@@ -347,16 +347,22 @@ impl Wave<'_> {
 
 impl Sink for Wave<'_> {
     fn write(&mut self, session: u64, chunks: &[Bytes]) -> usize {
+        self.write_joined(session, chunks, chunks)
+    }
+
+    const JOINS: bool = true;
+
+    fn write_joined(&mut self, session: u64, envelopes: &[Bytes], pieces: &[Bytes]) -> usize {
         self.turn_to(session as u32);
         let Some((_, link)) = self.links.of_session(session) else {
             // It has gone: nobody waits for these.
-            return chunks.len();
+            return envelopes.len();
         };
         let Some(delivery) = &mut link.delivery else {
             return 0;
         };
         // A stopped stream closes its connection on its next visit.
-        let taken = delivery.write(&mut link.conn, chunks, self.scratch);
+        let taken = delivery.write(&mut link.conn, envelopes, pieces, self.scratch);
         let taken = taken.unwrap_or(0);
         self.links.deliveries += taken as u64;
         taken

@@ -198,36 +198,55 @@ impl Delivery {
         Ok(true)
     }
 
-    /// Writes whole envelopes; how many were taken. Fewer than given means that there is no more
-    /// room until the stream says it is writable.
+    /// Writes whole envelopes, given as `pieces` of the same bytes; how many envelopes were taken. Fewer
+    /// than given means that there is no more room until the stream says it is writable.
     pub(super) fn write(
         &mut self,
         conn: &mut Connection,
-        chunks: &[Bytes],
+        envelopes: &[Bytes],
+        pieces: &[Bytes],
         scratch: &mut Vec<Bytes>,
     ) -> Result<usize, WriteError> {
-        let mut taken = 0;
-        while self.resume(conn)? && taken < chunks.len() {
-            // QUIC keeps what it takes until it is acknowledged: a counted reference of its own.
-            scratch.clear();
-            scratch.extend_from_slice(&chunks[taken..]);
-            let written = match transport(|| conn.send_stream(self.id).write_chunks(scratch)) {
-                Ok(written) => written.chunks,
+        if !self.resume(conn)? {
+            return Ok(0);
+        }
+        // QUIC keeps what it takes until it is acknowledged: a counted reference of its own.
+        scratch.clear();
+        scratch.extend_from_slice(pieces);
+        let mut written = 0;
+        let mut bytes = 0;
+        while written < scratch.len() {
+            match transport(|| {
+                conn.send_stream(self.id)
+                    .write_chunks(&mut scratch[written..])
+            }) {
+                Ok(some) => {
+                    written += some.chunks;
+                    bytes += some.bytes;
+                }
                 Err(WriteError::Blocked) => {
                     self.blocked = true;
-                    break;
+                    return Ok(self.keep_rest(envelopes, bytes));
                 }
                 Err(error) => return Err(error),
-            };
-            taken += written;
-            // The next may have been taken in part, which its length does not tell: the stream
-            // keeps what is left of it, so it counts as taken.
-            if let Some(partly) = scratch.get_mut(written) {
-                self.rest = core::mem::take(partly);
-                taken += 1;
             }
         }
-        Ok(taken)
+        Ok(envelopes.len())
+    }
+
+    /// Keeps what is left of the envelope that `bytes` end in, which so counts as taken; how many are.
+    fn keep_rest(&mut self, envelopes: &[Bytes], mut bytes: usize) -> usize {
+        for (number, envelope) in envelopes.iter().enumerate() {
+            if bytes == 0 {
+                return number;
+            }
+            if bytes < envelope.len() {
+                self.rest = envelope.slice(bytes..);
+                return number + 1;
+            }
+            bytes -= envelope.len();
+        }
+        envelopes.len()
     }
 
     /// Writes one envelope, or nothing where an earlier one is not all written; whether it did.
@@ -244,5 +263,75 @@ impl Delivery {
             self.rest = Bytes::new();
         }
         begun
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::pair::Pair;
+    use super::*;
+
+    /// What the client has read of the stream until now.
+    fn read(pair: &mut Pair, id: StreamId, into: &mut Vec<u8>) {
+        let mut stream = pair.client.conn.recv_stream(id);
+        let Ok(mut chunks) = stream.read(true) else {
+            return;
+        };
+        while let Ok(Some(chunk)) = chunks.next(usize::MAX) {
+            into.extend_from_slice(&chunk.bytes);
+        }
+        let _ = chunks.finalize();
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// However little room there is, and whatever the pieces are, everybody's envelopes arrive whole
+        /// and once, and what is said to be taken is not offered again.
+        #[test]
+        fn envelopes_in_pieces_arrive_as_if_they_had_been_written_one_by_one(
+            lens in proptest::collection::vec(1..900_usize, 2..60),
+            piece in 1..5_000_usize,
+            window in 700..6_000_u64,
+        ) {
+            let mut pair = Pair::connected();
+            pair.server.conn.set_send_window(window);
+            let id = pair.server.conn.streams().open(quinn_proto::Dir::Uni).unwrap();
+            let mut delivery = Delivery::new(id, StreamClass::Normal);
+            let envelopes: Vec<Bytes> = lens
+                .iter()
+                .enumerate()
+                .map(|(number, len)| vec![number as u8; *len].into())
+                .collect();
+            let (mut taken, mut arrived) = (0, Vec::new());
+            for _ in 0..2_000 {
+                let left = &envelopes[taken..];
+                if left.is_empty() && matches!(delivery.resume(&mut pair.server.conn), Ok(true)) {
+                    break;
+                }
+                let pieces: Vec<Bytes> = left
+                    .concat()
+                    .chunks(piece)
+                    .map(Bytes::copy_from_slice)
+                    .collect();
+                let some = delivery.write(&mut pair.server.conn, left, &pieces, &mut Vec::new());
+                let some = some.unwrap();
+                prop_assert!(some == left.len() || delivery.is_blocked());
+                taken += some;
+                pair.exchange();
+                while pair.client.conn.streams().accept(quinn_proto::Dir::Uni).is_some() {}
+                read(&mut pair, id, &mut arrived);
+                pair.exchange();
+            }
+            for _ in 0..4 {
+                pair.exchange();
+                read(&mut pair, id, &mut arrived);
+            }
+            let opening = stream_opening(StreamClass::Normal);
+            prop_assert_eq!(taken, envelopes.len());
+            prop_assert_eq!(arrived, [&opening[..], &envelopes.concat()].concat());
+        }
     }
 }

@@ -78,6 +78,66 @@ fn a_delivery_allocates_nothing_once_the_core_is_warm() {
     );
 }
 
+/// Takes what many get in pieces, as a connection does.
+#[derive(Default)]
+struct Joining {
+    envelopes: usize,
+    pieces: usize,
+}
+
+impl Sink for Joining {
+    fn write(&mut self, _: u64, chunks: &[Bytes]) -> usize {
+        self.envelopes += chunks.len();
+        chunks.len()
+    }
+
+    const JOINS: bool = true;
+
+    fn write_joined(&mut self, _: u64, envelopes: &[Bytes], pieces: &[Bytes]) -> usize {
+        self.envelopes += envelopes.len();
+        self.pieces += pieces.len();
+        envelopes.len()
+    }
+}
+
+#[test]
+fn a_burst_is_copied_once_however_many_members_get_it() {
+    const WAVES: u64 = 100;
+    let copied = |members: u64| {
+        let mut world = World::new(Config::default());
+        for person in 0..members {
+            world.join(TEAM, person);
+        }
+        for person in 0..members {
+            world.attach_live(person, person);
+        }
+        let mut items = Vec::new();
+        for _ in 0..WAVES * 16 {
+            world.record(TEAM, Kind::Text, Priority::Normal, &[0x5a; 256]);
+            let envelope = world.groups[&TEAM].envelopes.last();
+            items.push(Item::Deliver(envelope.expect("recorded").clone()));
+        }
+        let mut core = world.core;
+        let mut sink = Joining::default();
+        let (warm_up, steady) = items.split_at(items.len() / 2);
+        let mut run = |items: &[Item]| {
+            for wave in items.chunks(16) {
+                wave.iter().for_each(|item| core.on_item(item));
+                while core.flush(&mut sink, || true) == Flushed::More {}
+            }
+        };
+        run(warm_up);
+        let allocations = allocations_of(|| run(steady));
+        assert_eq!(sink.envelopes as u64, WAVES * 16 * members);
+        // The first of a wave's members gets the envelopes themselves.
+        assert_eq!(sink.pieces as u64, WAVES * 2 * (members - 1));
+        allocations
+    };
+    let (few, many) = (copied(3), copied(500));
+    assert_eq!(few, many, "allocations of {} waves", WAVES / 2);
+    assert!(few > 0);
+}
+
 #[test]
 fn the_count_sees_an_allocation() {
     assert_eq!(allocations_of(|| drop(black_box(Box::new([0_u8; 64])))), 1);

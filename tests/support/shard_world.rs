@@ -114,6 +114,13 @@ impl Sink for Streams {
         taken
     }
 
+    const JOINS: bool = true;
+
+    fn write_joined(&mut self, session: u64, envelopes: &[Bytes], pieces: &[Bytes]) -> usize {
+        assert_eq!(pieces.concat(), envelopes.concat(), "the same bytes");
+        self.write(session, envelopes)
+    }
+
     /// Every third session has no way for urgent ones.
     fn write_urgent(&mut self, session: u64, envelope: &Bytes) -> bool {
         if session % 3 == 2 {

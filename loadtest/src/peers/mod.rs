@@ -28,6 +28,7 @@ use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::measure::Machine;
+use crate::processors::keep_apart;
 use crate::server_process::{build, end_on_signal, workspace};
 use process::Certificates;
 use report::{PeerReport, Report, ShapeReport, Skipped};
@@ -93,6 +94,9 @@ pub(crate) struct PeersArgs {
     /// Who takes part, in this order.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = System::ALL)]
     peers: Vec<System>,
+    /// Clients have the last processor for themselves, and each server all others.
+    #[arg(long)]
+    apart: bool,
     /// Writes all rounds and medians as JSON here; `-` is the standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -127,6 +131,9 @@ pub(crate) fn run_and_report(args: &PeersArgs) -> anyhow::Result<bool> {
         seconds.is_finite() && seconds > 0.0,
         "--seconds is {seconds}; it must be above 0"
     );
+    if args.apart {
+        keep_apart()?;
+    }
     let signals = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

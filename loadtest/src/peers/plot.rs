@@ -144,8 +144,9 @@ fn head(out: &mut String, report: &Report, height: f64) {
     let machine = &report.machine;
     let connections = report.shapes.first().map_or(0, |it| it.load.subscribers);
     let subtitle = format!(
-        "{connections} subscribers in one group, loopback, {} × {}, {}",
-        machine.cpus, machine.model, machine.kernel
+        "{connections} subscribers in one group, loopback, {}, {}",
+        machine.processors(),
+        machine.kernel
     );
     text(out, (MARGIN, 57.0), "note", "start", &subtitle);
     let mut x = MARGIN;
@@ -293,6 +294,7 @@ mod tests {
         Report {
             machine: Machine {
                 cpus: 2,
+                apart: false,
                 model: "Fast & <Small>".to_owned(),
                 kernel: "linux 6.18".to_owned(),
                 filesystem: "ext4".to_owned(),

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 
 use super::system::System;
+use crate::processors::as_server;
 use crate::server_process::{end_with_this, has_ended};
 
 /// How long a start may take.
@@ -110,7 +111,7 @@ impl PeerServer {
             true => command.stdin(Stdio::piped()).stdout(Stdio::piped()),
             false => command.stdin(Stdio::null()).stdout(output),
         };
-        let child = command.spawn().with_context(|| {
+        let child = as_server(|| command.spawn()).with_context(|| {
             let program = Path::new(command.get_program()).display();
             format!("{program} cannot be run")
         })?;

@@ -205,8 +205,12 @@ impl Report {
         let machine = &self.machine;
         let sync = machine.fdatasync_us;
         format!(
-            "{} × {}, {}, {} with fdatasync at {} µs p50 and {} µs p99",
-            machine.cpus, machine.model, machine.kernel, machine.filesystem, sync.p50, sync.p99
+            "{}, {}, {} with fdatasync at {} µs p50 and {} µs p99",
+            machine.processors(),
+            machine.kernel,
+            machine.filesystem,
+            sync.p50,
+            sync.p99
         )
     }
 

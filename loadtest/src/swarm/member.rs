@@ -91,6 +91,9 @@ impl Member {
         let Some(link) = &mut self.link else {
             return Ok(());
         };
+        // Before what has come is read: acknowledgements of that follow when everybody has been given
+        // theirs, as they would not wait for each other's on machines of their own.
+        link.session.on_timeout(shared.now);
         while let Some(event) = link.connection.poll() {
             match event {
                 Event::Connected => {
@@ -124,7 +127,6 @@ impl Member {
             }
         }
         if !matches!(link.stage, Stage::Lost(_)) {
-            link.session.on_timeout(shared.now);
             write(link);
         }
         Ok(())

@@ -55,6 +55,7 @@ impl Socket {
         socket.connect(server)?;
         let state = UdpSocketState::new((&socket).into())?;
         ask_for_buffers(&socket);
+        trim(&socket);
         let endpoint = Endpoint::new(Arc::new(EndpointConfig::default()), None, false, None);
         Ok(Self {
             io: UdpSocket::from_std(socket),
@@ -180,6 +181,20 @@ impl Socket {
     fn send_batch(&mut self, from: usize) -> io::Result<usize> {
         self.io.send(&self.outgoing[from]).map(|_| 1)
     }
+}
+
+/// Leaves out what the kernel would tell of every datagram and nobody here reads, as the server does.
+fn trim(socket: &std::net::UdpSocket) {
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::socket::{setsockopt, sockopt};
+        // A kernel that refuses tells more.
+        let _ = setsockopt(socket, sockopt::ReceiveTimestampns, &false);
+        let _ = setsockopt(socket, sockopt::IpRecvTos, &false);
+        let _ = setsockopt(socket, sockopt::Ipv4PacketInfo, &false);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
 }
 
 /// Asks for large socket buffers, beyond the system's maximum where privilege allows.

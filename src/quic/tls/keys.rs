@@ -36,7 +36,7 @@ pub(super) fn suites() -> Vec<SupportedCipherSuite> {
 }
 
 /// rustls' suite, but for the keys of QUIC's packets.
-fn with_keys_of(suite: SupportedCipherSuite, keys: &'static Algorithm) -> Tls13CipherSuite {
+fn with_keys_of(suite: SupportedCipherSuite, keys: &'static KeyBuilder) -> Tls13CipherSuite {
     let suite = suite.tls13().expect("a suite of TLS 1.3");
     Tls13CipherSuite {
         common: CipherSuiteCommon {
@@ -58,48 +58,49 @@ struct Algorithm {
     integrity_limit: u64,
 }
 
-static AES_128_GCM: Algorithm = Algorithm {
+static AES_128_GCM: KeyBuilder = KeyBuilder(&Algorithm {
     packet: &aead::AES_128_GCM,
     header: &aead::quic::AES_128,
     confidentiality_limit: 1 << 23,
     integrity_limit: 1 << 52,
-};
-static AES_256_GCM: Algorithm = Algorithm {
+});
+static AES_256_GCM: KeyBuilder = KeyBuilder(&Algorithm {
     packet: &aead::AES_256_GCM,
     header: &aead::quic::AES_256,
     confidentiality_limit: 1 << 23,
     integrity_limit: 1 << 52,
-};
-static CHACHA20_POLY1305: Algorithm = Algorithm {
+});
+static CHACHA20_POLY1305: KeyBuilder = KeyBuilder(&Algorithm {
     packet: &aead::CHACHA20_POLY1305,
     header: &aead::quic::CHACHA20,
     // More than there are packet numbers.
     confidentiality_limit: u64::MAX,
     integrity_limit: 1 << 36,
-};
+});
 
-impl quic::Algorithm for Algorithm {
+/// Makes keys of its algorithm.
+struct KeyBuilder(&'static Algorithm);
+
+impl quic::Algorithm for KeyBuilder {
     fn packet_key(&self, key: AeadKey, iv: Iv) -> Box<dyn quic::PacketKey> {
         Box::new(PacketKey {
             name: Name::new(),
-            algorithm: self.packet,
+            algorithm: self.0,
             key,
             iv,
-            confidentiality_limit: self.confidentiality_limit,
-            integrity_limit: self.integrity_limit,
         })
     }
 
     fn header_protection_key(&self, key: AeadKey) -> Box<dyn quic::HeaderProtectionKey> {
         Box::new(HeaderKey {
             name: Name::new(),
-            algorithm: self.header,
+            algorithm: self.0.header,
             key,
         })
     }
 
     fn aead_key_len(&self) -> usize {
-        self.packet.key_len()
+        self.0.packet.key_len()
     }
 }
 
@@ -143,18 +144,16 @@ fn with<T, R>(
 
 struct PacketKey {
     name: Name,
-    algorithm: &'static aead::Algorithm,
+    algorithm: &'static Algorithm,
     /// Wiped when it is dropped.
     key: AeadKey,
     iv: Iv,
-    confidentiality_limit: u64,
-    integrity_limit: u64,
 }
 
 impl PacketKey {
     fn expand(&self) -> Result<aead::LessSafeKey, Error> {
         // Of the algorithm's length, which rustls was told.
-        let key = aead::UnboundKey::new(self.algorithm, self.key.as_ref());
+        let key = aead::UnboundKey::new(self.algorithm.packet, self.key.as_ref());
         key.map(aead::LessSafeKey::new)
             .map_err(|_| Error::General("a packet key of a wrong length".into()))
     }
@@ -234,15 +233,15 @@ impl quic::PacketKey for PacketKey {
     }
 
     fn tag_len(&self) -> usize {
-        self.algorithm.tag_len()
+        self.algorithm.packet.tag_len()
     }
 
     fn confidentiality_limit(&self) -> u64 {
-        self.confidentiality_limit
+        self.algorithm.confidentiality_limit
     }
 
     fn integrity_limit(&self) -> u64 {
-        self.integrity_limit
+        self.algorithm.integrity_limit
     }
 }
 
@@ -460,7 +459,7 @@ mod tests {
 
     #[test]
     fn a_key_that_waits_is_a_line_or_two_of_the_cache() {
-        assert!(size_of::<PacketKey>() <= 96, "{}", size_of::<PacketKey>());
+        assert!(size_of::<PacketKey>() <= 72, "{}", size_of::<PacketKey>());
         assert!(size_of::<HeaderKey>() <= 64, "{}", size_of::<HeaderKey>());
     }
 }

@@ -1,25 +1,23 @@
 //! The server's TLS session as QUIC sees it, which lets go of what a handshake needed once it is over.
 //!
-//! quinn-proto's own session keeps rustls' whole connection for as long as the client stays, and makes
-//! the keys of a key update (RFC 9001, section 6) before anybody asks for one. Here the connection goes
-//! with the handshake, but for the client's certificates, and those keys are made when the first packet
-//! needs them. Thousands of idle members pay for nothing of it (docs/benchmarks.md).
+//! quinn-proto's own session keeps rustls' whole connection for as long as the client stays. Here it goes
+//! with the handshake, but for the client's certificates and what later keys are made of. Thousands of idle
+//! members pay for nothing of it (docs/benchmarks.md).
 
 use core::time::Duration;
 use std::any::Any;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use bytes::BytesMut;
 use quinn_proto::crypto::rustls::QuicServerConfig;
 use quinn_proto::crypto::{
-    CryptoError, ExportKeyingMaterialError, HeaderKey, KeyPair, Keys, PacketKey, ServerConfig,
-    Session, UnsupportedVersion,
+    ExportKeyingMaterialError, HeaderKey, KeyPair, Keys, PacketKey, ServerConfig, Session,
+    UnsupportedVersion,
 };
 use quinn_proto::transport_parameters::TransportParameters;
 use quinn_proto::{ConnectionId, Side, TransportError, TransportErrorCode};
 use rustls::crypto::ring::cipher_suite;
 use rustls::pki_types::CertificateDer;
-use rustls::quic::{self, KeyChange, PacketKeySet, Secrets, ServerConnection, Version};
+use rustls::quic::{self, KeyChange, Secrets, ServerConnection, Version};
 
 use super::parameters;
 
@@ -84,8 +82,7 @@ impl ServerConfig for Forgetful {
             stage: Stage::Shaking(Box::new(
                 connection.expect("tried when the configuration was made"),
             )),
-            newest: None,
-            given: false,
+            later: None,
             acknowledgement_delay: self.acknowledgement_delay,
         })
     }
@@ -95,10 +92,8 @@ struct ForgetfulSession {
     stage: Stage,
     /// What is wanted of the client.
     acknowledgement_delay: Duration,
-    /// The phase whose keys were given out last, or at first the one after the handshake's.
-    newest: Option<Arc<Phase>>,
-    /// Whether they were.
-    given: bool,
+    /// What the keys of the next phase are made of (RFC 9001, section 6).
+    later: Option<Secrets>,
 }
 
 enum Stage {
@@ -192,7 +187,7 @@ impl Session for ForgetfulSession {
         match connection.write_hs(out) {
             Some(KeyChange::Handshake { keys }) => Some(boxed(keys)),
             Some(KeyChange::OneRtt { keys, next }) => {
-                self.newest = Some(Arc::new(Phase::new(next)));
+                self.later = Some(next);
                 Some(boxed(keys))
             }
             None => {
@@ -206,20 +201,11 @@ impl Session for ForgetfulSession {
     }
 
     fn next_1rtt_keys(&mut self) -> Option<KeyPair<Box<dyn PacketKey>>> {
-        let newest = self.newest.as_mut()?;
-        if self.given {
-            *newest = Arc::new(newest.next());
-        }
-        self.given = true;
-        let key = |local| -> Box<dyn PacketKey> {
-            Box::new(LaterKey {
-                phase: newest.clone(),
-                local,
-            })
-        };
+        // Making the keys is what takes the secrets one phase on.
+        let keys = self.later.as_mut()?.next_packet_keys();
         Some(KeyPair {
-            local: key(true),
-            remote: key(false),
+            local: Box::new(keys.local),
+            remote: Box::new(keys.remote),
         })
     }
 
@@ -262,77 +248,6 @@ fn boxed(keys: quic::Keys) -> Keys {
             local: Box::new(keys.local.packet),
             remote: Box::new(keys.remote.packet),
         },
-    }
-}
-
-/// One key phase of a connection (RFC 9001, section 6.1): its keys are made by the first who needs one.
-struct Phase {
-    /// What they are made of.
-    secrets: Secrets,
-    keys: OnceLock<PacketKeySet>,
-}
-
-impl Phase {
-    fn new(secrets: Secrets) -> Self {
-        let keys = OnceLock::new();
-        Phase { secrets, keys }
-    }
-
-    fn keys(&self) -> &PacketKeySet {
-        let made = || self.secrets.clone().next_packet_keys();
-        self.keys.get_or_init(made)
-    }
-
-    /// The phase after this one.
-    fn next(&self) -> Phase {
-        let mut secrets = self.secrets.clone();
-        // Making the keys is what takes the secrets one phase on.
-        secrets.next_packet_keys();
-        Phase::new(secrets)
-    }
-}
-
-/// One of the two keys of a phase.
-struct LaterKey {
-    phase: Arc<Phase>,
-    local: bool,
-}
-
-impl LaterKey {
-    fn key(&self) -> &dyn PacketKey {
-        let keys = self.phase.keys();
-        if self.local {
-            &keys.local
-        } else {
-            &keys.remote
-        }
-    }
-}
-
-impl PacketKey for LaterKey {
-    fn encrypt(&self, packet: u64, datagram: &mut [u8], header_len: usize) {
-        self.key().encrypt(packet, datagram, header_len);
-    }
-
-    fn decrypt(
-        &self,
-        packet: u64,
-        header: &[u8],
-        payload: &mut BytesMut,
-    ) -> Result<(), CryptoError> {
-        self.key().decrypt(packet, header, payload)
-    }
-
-    fn tag_len(&self) -> usize {
-        self.key().tag_len()
-    }
-
-    fn confidentiality_limit(&self) -> u64 {
-        self.key().confidentiality_limit()
-    }
-
-    fn integrity_limit(&self) -> u64 {
-        self.key().integrity_limit()
     }
 }
 
@@ -486,8 +401,7 @@ mod tests {
             stage: Stage::Shaking(Box::new(
                 ServerConnection::new(Arc::new(tls.clone()), Version::V1, Vec::new()).unwrap(),
             )),
-            newest: None,
-            given: false,
+            later: None,
             acknowledgement_delay: Duration::ZERO,
         };
         // Each flight apart: what belongs to different keys is not read in one piece.

@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 
+use super::chunks::Chunks;
 use super::gateway::CATCH_UP_BYTES;
 use super::sink::{Flushed, Sink};
 use super::slab::Key;
@@ -182,19 +183,16 @@ impl Core {
             run.head = ring.next();
             self.chunks.clear();
             let ahead = ring.range(run.from..run.head.max(run.from));
-            take_while_room(
-                &mut self.chunks,
-                ahead,
-                &mut self.config.write_bytes.clone(),
-            );
+            let mut room = self.config.write_bytes;
+            take_while_room(&mut self.chunks, ahead, &mut room);
         }
         if self.chunks.is_empty() {
             return true;
         }
-        let taken = sink.write(session.id, &self.chunks);
+        let taken = self.chunks.offer(session.id, sink);
         session.blocked = taken < self.chunks.len();
         self.blocked += usize::from(session.blocked);
-        subscription.next += taken.min(self.chunks.len()) as u64;
+        subscription.next += taken as u64;
         session.behind = subscription.next < run.head;
         !session.behind
     }
@@ -317,7 +315,7 @@ impl Core {
         let offered = self.chunks.len();
         if offered > 0 {
             let session = self.sessions[key].id;
-            let taken = sink.write(session, &self.chunks).min(offered);
+            let taken = self.chunks.offer(session, sink);
             self.set_blocked(key, taken < offered);
             self.accept(taken);
         }
@@ -462,7 +460,7 @@ impl Core {
 }
 
 fn take_while_room<'a>(
-    chunks: &mut Vec<Bytes>,
+    chunks: &mut Chunks,
     held: impl Iterator<Item = &'a Bytes>,
     room: &mut usize,
 ) {

@@ -8,6 +8,7 @@
 mod acknowledge;
 mod attach;
 mod catch_up;
+mod chunks;
 mod flush;
 mod gateway;
 mod membership;
@@ -21,7 +22,6 @@ mod viewers;
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
 pub use acknowledge::AckedCursor;
@@ -29,6 +29,7 @@ pub use memory::Memory;
 pub use sink::{Flushed, Sink};
 
 use self::catch_up::CatchUp;
+use self::chunks::Chunks;
 use self::flush::{Prepared, Span};
 use self::gateway::Gateway;
 use self::memory::Budget;
@@ -76,7 +77,7 @@ pub struct Core {
     blocked: usize,
     acknowledged: FxHashMap<(TenantId, PersonId, GroupId), Sequence>,
     /// One write's chunks, what they are, and whose: kept for their memory only.
-    chunks: Vec<Bytes>,
+    chunks: Chunks,
     prepared: Option<Prepared>,
     spans: Vec<Span>,
     gathered: Vec<Key<Subscription>>,
@@ -189,7 +190,7 @@ impl Core {
             urgents: Urgents::default(),
             unflushed_bytes: 0,
             acknowledged: FxHashMap::default(),
-            chunks: Vec::new(),
+            chunks: Chunks::default(),
             prepared: None,
             spans: Vec::new(),
             gathered: Vec::new(),

@@ -13,6 +13,15 @@ pub trait Sink {
     /// [`Core::writable`]. What it has taken and not sent yet is for the sink to bound.
     fn write(&mut self, session: u64, chunks: &[Bytes]) -> usize;
 
+    /// Whether it is given what many sessions get by [`Sink::write_joined`].
+    const JOINS: bool = false;
+
+    /// The same as [`Sink::write`], for envelopes that others get too: `pieces` are the same bytes,
+    /// copied once for all of them into fewer and larger chunks. Says how many envelopes were taken.
+    fn write_joined(&mut self, session: u64, envelopes: &[Bytes], _pieces: &[Bytes]) -> usize {
+        self.write(session, envelopes)
+    }
+
     /// Whether it wants to be told by [`Sink::soon`]: finding out who is next costs a look at them.
     const LOOKS_AHEAD: bool = false;
 
