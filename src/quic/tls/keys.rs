@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 use std::thread::LocalKey;
 
 use ring::aead;
-use rustls::crypto::cipher::{AeadKey, Iv, Nonce};
+use rustls::crypto::cipher::{AeadKey, Iv, NONCE_LEN, Nonce};
 use rustls::crypto::ring::cipher_suite;
 use rustls::quic::{self, Tag};
 use rustls::{CipherSuiteCommon, Error, SupportedCipherSuite, Tls13CipherSuite};
@@ -158,8 +158,13 @@ impl PacketKey {
             .map_err(|_| Error::General("a packet key of a wrong length".into()))
     }
 
-    fn seal(&self, nonce: Nonce, header: &[u8], payload: &mut [u8]) -> Result<Tag, Error> {
-        let nonce = aead::Nonce::assume_unique_for_key(nonce.0);
+    fn seal(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        header: &[u8],
+        payload: &mut [u8],
+    ) -> Result<Tag, Error> {
+        let nonce = aead::Nonce::assume_unique_for_key(nonce);
         let header = aead::Aad::from(header);
         let tag = with(
             &SEALING,
@@ -173,11 +178,11 @@ impl PacketKey {
 
     fn open<'a>(
         &self,
-        nonce: Nonce,
+        nonce: [u8; NONCE_LEN],
         header: &[u8],
         payload: &'a mut [u8],
     ) -> Result<&'a [u8], Error> {
-        let nonce = aead::Nonce::assume_unique_for_key(nonce.0);
+        let nonce = aead::Nonce::assume_unique_for_key(nonce);
         let header = aead::Aad::from(header);
         let opened = with(
             &OPENING,
@@ -198,7 +203,7 @@ impl quic::PacketKey for PacketKey {
         header: &[u8],
         payload: &mut [u8],
     ) -> Result<Tag, Error> {
-        self.seal(Nonce::new(&self.iv, packet_number), header, payload)
+        self.seal(Nonce::new(&self.iv, packet_number).0, header, payload)
     }
 
     fn encrypt_in_place_for_path(
@@ -209,7 +214,7 @@ impl quic::PacketKey for PacketKey {
         payload: &mut [u8],
     ) -> Result<Tag, Error> {
         let nonce = Nonce::for_path(path_id, &self.iv, packet_number);
-        self.seal(nonce, header, payload)
+        self.seal(nonce.0, header, payload)
     }
 
     fn decrypt_in_place<'a>(
@@ -218,7 +223,7 @@ impl quic::PacketKey for PacketKey {
         header: &[u8],
         payload: &'a mut [u8],
     ) -> Result<&'a [u8], Error> {
-        self.open(Nonce::new(&self.iv, packet_number), header, payload)
+        self.open(Nonce::new(&self.iv, packet_number).0, header, payload)
     }
 
     fn decrypt_in_place_for_path<'a>(
@@ -229,7 +234,7 @@ impl quic::PacketKey for PacketKey {
         payload: &'a mut [u8],
     ) -> Result<&'a [u8], Error> {
         let nonce = Nonce::for_path(path_id, &self.iv, packet_number);
-        self.open(nonce, header, payload)
+        self.open(nonce.0, header, payload)
     }
 
     fn tag_len(&self) -> usize {
