@@ -104,7 +104,8 @@ pub(crate) fn as_server<T>(start: impl FnOnce() -> std::io::Result<T>) -> std::i
     affinity::as_server(start)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::process::Command;
 
