@@ -35,7 +35,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
 
 use peers::PeersArgs;
@@ -134,13 +134,17 @@ fn main() -> ExitCode {
 
 /// Runs, prints and writes the result; whether it was good.
 fn run_and_report(args: RunArgs) -> anyhow::Result<bool> {
-    if args.apart {
-        processors::keep_apart()?;
-    }
     if durable::is_durable(&args.scenario) {
+        ensure!(
+            !args.apart,
+            "--apart is not for a durable scenario: its server is embedded in its clients' process"
+        );
         let (json, is_good) = durable::run(&args.scenario, args.seconds, args.nats_server)?;
         write_json(args.json.as_deref(), &json)?;
         return Ok(is_good);
+    }
+    if args.apart {
+        processors::keep_apart()?;
     }
     let target = match (args.server, args.data) {
         (Some(server), Some(data)) => Target::Running {
