@@ -7,6 +7,7 @@
 mod enterprise;
 
 use std::hint::black_box;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use enterprise::{Enterprise, TENANT};
@@ -24,6 +25,14 @@ use throng::wire::{
 const LIMIT: Duration = Duration::from_millis(2);
 /// The machine is shared: the quickest of so many tries is what a command takes.
 const TRIES: usize = 7;
+/// A loud neighbour can outlast those; no command that is too slow is ever quick.
+const TRIES_MAX: usize = 70;
+
+/// Two of these tests at once would slow each other: they share the processor's cache.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// How long `command` holds the sequencer: as it works, less the hand-over to the log.
 fn time_of(snapshot: &[u8], command: &Command) -> Duration {
@@ -61,7 +70,11 @@ fn time_of(snapshot: &[u8], command: &Command) -> Duration {
         assert!(decision.outcome.is_ok(), "{:?}", decision.outcome);
         took
     };
-    (0..TRIES).map(|_| one()).min().unwrap()
+    let quickest = (0..TRIES).map(|_| one()).min().unwrap();
+    (TRIES..TRIES_MAX).fold(quickest, |quickest, _| match quickest <= LIMIT {
+        true => quickest,
+        false => quickest.min(one()),
+    })
 }
 
 fn by_the_enterprise(command: TaggedCommand) -> Command {
@@ -91,6 +104,7 @@ fn town() -> Vec<u8> {
 
 #[test]
 fn the_largest_commands_take_at_most_two_milliseconds() {
+    let _alone = alone();
     let town = town();
     let people = |range: core::ops::RangeInclusive<u64>| range.map(PersonId).collect::<Vec<_>>();
     let group = GroupId(1);
@@ -154,6 +168,7 @@ fn the_largest_commands_take_at_most_two_milliseconds() {
 
 #[test]
 fn a_mass_send_to_ten_thousand_groups_takes_at_most_two_milliseconds() {
+    let _alone = alone();
     let mut town = Enterprise::new();
     town.employees(3);
     for _ in 0..10_000 {
@@ -215,6 +230,7 @@ fn company() -> Vec<u8> {
 
 #[test]
 fn the_largest_commands_about_a_whole_company_take_at_most_two_milliseconds() {
+    let _alone = alone();
     let town = company();
     let group = GroupId(1);
     let row = |number: u64, department: u64| PersonRowV1 {
@@ -357,6 +373,7 @@ fn province() -> Enterprise {
 
 #[test]
 fn a_midnight_of_a_thousand_enterprises_holds_the_sequencer_two_milliseconds_at_most_at_a_time() {
+    let _alone = alone();
     let mut province = province();
     let mut gone = Gone::of(&province.state);
     assert!(gone.is_empty());
@@ -423,6 +440,7 @@ fn a_midnight_of_a_thousand_enterprises_holds_the_sequencer_two_milliseconds_at_
 #[test]
 fn an_erasure_and_a_release_in_an_enterprise_that_keeps_and_erased_much_hold_the_sequencer_two_milliseconds()
  {
+    let _alone = alone();
     let mut town = Enterprise::new();
     town.employees(3);
     for _ in 0..1_000 {
