@@ -42,15 +42,14 @@ mod affinity {
         Ok(())
     }
 
-    /// The processors of both sides, once they are apart.
-    pub(super) fn of_both() -> Option<usize> {
-        let Sides { servers, clients } = SIDES.get()?;
-        let is_of_either = |&one: &usize| {
-            [servers, clients]
-                .iter()
-                .any(|set| set.is_set(one) == Ok(true))
+    /// How many processors servers have and how many clients, once they are apart.
+    pub(super) fn of_each() -> Option<(usize, usize)> {
+        let count = |set: &CpuSet| {
+            let is_in = |&one: &usize| set.is_set(one) == Ok(true);
+            (0..CpuSet::count()).filter(is_in).count()
         };
-        Some((0..CpuSet::count()).filter(is_of_either).count())
+        let Sides { servers, clients } = SIDES.get()?;
+        Some((count(servers), count(clients)))
     }
 
     pub(super) fn as_server<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
@@ -73,7 +72,7 @@ mod affinity {
         Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 
-    pub(super) fn of_both() -> Option<usize> {
+    pub(super) fn of_each() -> Option<(usize, usize)> {
         None
     }
 
@@ -90,13 +89,26 @@ pub(crate) fn keep_apart() -> anyhow::Result<()> {
 
 /// Whether they have.
 pub(crate) fn are_apart() -> bool {
-    affinity::of_both().is_some()
+    affinity::of_each().is_some()
 }
 
 /// The processors of servers and clients together.
 pub(crate) fn count() -> usize {
     let all = || std::thread::available_parallelism().map_or(1, usize::from);
-    affinity::of_both().unwrap_or_else(all)
+    let both = affinity::of_each().map(|(servers, clients)| servers + clients);
+    both.unwrap_or_else(all)
+}
+
+/// The part of their processors that servers and clients are busy on, who take so much processor time
+/// a second; once they are apart, of the busier side.
+pub(crate) fn load(server_us_per_s: f64, clients_us_per_s: f64) -> f64 {
+    let part = |us_per_s: f64, processors: usize| us_per_s / 1e6 / processors as f64;
+    match affinity::of_each() {
+        Some((servers, clients)) => {
+            part(server_us_per_s, servers).max(part(clients_us_per_s, clients))
+        }
+        None => part(server_us_per_s + clients_us_per_s, count()),
+    }
 }
 
 /// Starts a server's process, on the servers' processors where the sides are apart.
@@ -137,6 +149,9 @@ mod tests {
             (theirs, allowed("thread-self"))
         });
         let (theirs, ours) = apart.join().unwrap();
+        // One processor of the clients', and the servers' are never fewer.
+        assert!((load(1.0, 300_000.0) - 0.3).abs() < 1e-9);
+        assert!(load(400_000.0, 300_000.0) <= 0.4);
         let mask = |line: &str| {
             let digits = line.split_whitespace().last().unwrap().replace(',', "");
             u128::from_str_radix(&digits[digits.len().saturating_sub(32)..], 16).unwrap()

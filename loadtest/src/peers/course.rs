@@ -195,7 +195,7 @@ mod tests {
 
     /// A course that has published `count` messages by now.
     fn course(shape: Shape, subscribers: usize, count: usize) -> (Course, Instant) {
-        let mut course = Course::new(shape.load(subscribers, 10.0));
+        let mut course = Course::new(shape.load(subscribers, 10.0, 20.0));
         let start = Instant::now();
         course.start(start);
         let now = start + Duration::from_secs(5);
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_paced_message_is_published_when_it_is_due_and_not_before() {
-        let mut course = Course::new(Shape::Lone.load(3, 10.0));
+        let mut course = Course::new(Shape::Lone.load(3, 10.0, 20.0));
         let start = Instant::now();
         assert_eq!(course.wait(start), None, "it has not started");
         course.start(start);
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn the_first_and_the_last_subscriber_of_each_message_are_timed_from_its_due_time() {
-        let mut course = Course::new(Shape::Lone.load(3, 10.0));
+        let mut course = Course::new(Shape::Lone.load(3, 10.0, 20.0));
         let start = Instant::now();
         course.start(start);
         course.publish(start + 4 * MS);
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_round_is_complete_when_everybody_has_everything_and_lost_is_what_is_missing() {
-        let mut course = Course::new(Shape::Lone.load(2, 0.1));
+        let mut course = Course::new(Shape::Lone.load(2, 0.1, 20.0));
         let now = Instant::now();
         course.start(now);
         for number in 0..2 {

@@ -62,7 +62,8 @@ enum Shapes {
 /// delivery. RSS is what the server grew by from nobody to everybody connected. Latencies count from
 /// when a message was due, to the first and to the last of its recipients. A peer is `client-bound`
 /// when clients and server took more than 80 % of all processors: then its rate and latency are the
-/// machine's, its CPU per delivery still its own.
+/// machine's, its CPU per delivery still its own. Its load is the part of the processors that both were
+/// busy on, with `--apart` of the busier side: above 50 % its latency is compared with nothing.
 ///
 /// Peers that are not installed are left out, with a line on how to install them. For figures, run a
 /// release build on an otherwise idle machine.
@@ -91,6 +92,10 @@ pub(crate) struct PeersArgs {
     /// Subscribers, each on a connection of its own: 20 to 2,000, the largest group there is.
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u16).range(20..=2_000))]
     connections: u16,
+    /// Messages a second of `lone`: fewer where somebody is over half load, since latencies are
+    /// quoted from half load or less.
+    #[arg(long, value_name = "N", default_value_t = 20.0)]
+    rate: f64,
     /// Who takes part, in this order.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = System::ALL)]
     peers: Vec<System>,
@@ -131,6 +136,11 @@ pub(crate) fn run_and_report(args: &PeersArgs) -> anyhow::Result<bool> {
         seconds.is_finite() && seconds > 0.0,
         "--seconds is {seconds}; it must be above 0"
     );
+    ensure!(
+        args.rate.is_finite() && args.rate > 0.0,
+        "--rate is {}; it must be above 0",
+        args.rate
+    );
     if args.apart {
         keep_apart()?;
     }
@@ -161,7 +171,7 @@ pub(crate) fn run_and_report(args: &PeersArgs) -> anyhow::Result<bool> {
     };
     eprintln!("{}", report.machine_line());
     for shape in args.shapes() {
-        let load = shape.load(args.connections.into(), seconds);
+        let load = shape.load(args.connections.into(), seconds, args.rate);
         let shape = run_shape(&peers, load, args.rounds, &stage);
         eprint!("{}", shape.table());
         report.shapes.push(shape);

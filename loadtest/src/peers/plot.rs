@@ -301,7 +301,7 @@ mod tests {
                 fdatasync_us: Percentiles { p50: 1, p99: 2 },
             },
             skipped: Vec::new(),
-            shapes: vec![ShapeReport::new(Shape::Lone.load(2_000, 10.0), peers)],
+            shapes: vec![ShapeReport::new(Shape::Lone.load(2_000, 10.0, 20.0), peers)],
         }
     }
 

@@ -48,6 +48,9 @@ pub(super) struct PeerReport {
     pub(super) failures: Vec<String>,
 }
 
+/// Latencies are quoted from runs at this part of the processors or less.
+const HALF_LOAD: f64 = 0.5;
+
 /// A figure that is compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,6 +66,15 @@ impl Figure {
         match self {
             Self::ServerCpuPerDelivery => "server CPU a delivery",
             Self::LastRecipientP99 => "last recipient's p99",
+        }
+    }
+
+    /// Whether it can be compared: latencies at half load or less only (docs/benchmarks.md).
+    fn is_fair(self, ours: &Round, theirs: &Round) -> bool {
+        let is_at_ease = |round: &Round| round.load.is_some_and(|load| load <= HALF_LOAD);
+        match self {
+            Self::ServerCpuPerDelivery => true,
+            Self::LastRecipientP99 => is_at_ease(ours) && is_at_ease(theirs),
         }
     }
 
@@ -92,6 +104,8 @@ pub(super) struct Ratio {
     pub(super) peer: System,
     pub(super) ratio: f64,
     pub(super) goal: Option<f64>,
+    /// Both were at half load or less, where that matters: else the goal is neither met nor missed.
+    pub(super) fair: bool,
 }
 
 impl PeerReport {
@@ -117,7 +131,7 @@ impl PeerReport {
 
 /// Over the columns of [`PeerReport::row`].
 const HEADINGS: &str = "                              version   CPU µs (rounds)                   per s  \
-    first p50/p99/max ms   last p50/p99/max ms  RSS KiB   client  lost/dup/reord/corrupt\n";
+    first p50/p99/max ms   last p50/p99/max ms  RSS KiB   client  load  lost/dup/reord/corrupt\n";
 
 impl ShapeReport {
     pub(super) fn new(load: Load, peers: Vec<PeerReport>) -> Self {
@@ -137,6 +151,9 @@ impl ShapeReport {
         }
         for ratio in &self.ratios {
             let goal = match ratio.goal {
+                Some(goal) if !ratio.fair => {
+                    format!("  (goal {goal}: not judged over half load, see --rate)")
+                }
                 Some(goal) if ratio.ratio <= goal => format!("  (goal {goal}: reached)"),
                 Some(goal) => format!("  (goal {goal}: NOT reached)"),
                 None => String::new(),
@@ -167,7 +184,7 @@ impl PeerReport {
             };
             let _ = writeln!(
                 out,
-                "  {name:<25} {:>9}  {:>7} {:<22} {:>9.0}  {:>20}  {:>20}  {:>7}  {:>7}  {}{bound}",
+                "  {name:<25} {:>9}  {:>7} {:<22} {:>9.0}  {:>20}  {:>20}  {:>7}  {:>7}  {:>4}  {}{bound}",
                 self.version,
                 cpu(round),
                 format!("({})", rounds.join(" ")),
@@ -176,6 +193,7 @@ impl PeerReport {
                 latencies(round.last_recipient_latency_us),
                 figure(round.rss_kib_per_connection, 1),
                 figure(round.client_cpu_us_per_delivery, 2),
+                percent(round.load),
                 counts.map(|count| count.to_string()).join("/"),
             );
         }
@@ -192,6 +210,10 @@ fn cpu(round: &Round) -> String {
 
 fn figure(value: Option<f64>, digits: usize) -> String {
     value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
+}
+
+fn percent(part: Option<f64>) -> String {
+    part.map_or("-".to_owned(), |part| format!("{:.0}%", part * 100.0))
 }
 
 fn latencies(latency: RecipientLatency) -> String {
@@ -245,6 +267,7 @@ fn median_round(rounds: &[Round]) -> Option<Round> {
         first_recipient_latency_us: latency(|r| r.first_recipient_latency_us)?,
         last_recipient_latency_us: latency(|r| r.last_recipient_latency_us)?,
         rss_kib_per_connection: known(|r| r.rss_kib_per_connection),
+        load: known(|r| r.load),
         client_bound: rounds.iter().filter_map(|round| round.client_bound).max(),
         elapsed_s: of(|r| r.elapsed_s)?,
         deliveries: sum(|r| r.deliveries),
@@ -264,25 +287,24 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 }
 
 fn ratios(shape: Shape, peers: &[PeerReport]) -> Vec<Ratio> {
-    let median = |peer: &PeerReport, figure: Figure| figure.of(peer.median.as_ref()?);
     let throng = peers.iter().find(|peer| peer.system == System::Throng);
-    let mut ratios = Vec::new();
-    for figure in Figure::ALL {
-        let Some(ours) = throng.and_then(|throng| median(throng, figure)) else {
-            continue;
-        };
-        for peer in peers.iter().filter(|peer| peer.system != System::Throng) {
-            if let Some(theirs) = median(peer, figure).filter(|theirs| *theirs > 0.0) {
-                ratios.push(Ratio {
-                    figure,
-                    peer: peer.system,
-                    ratio: ours / theirs,
-                    goal: figure.goal(shape, peer.system),
-                });
-            }
-        }
-    }
-    ratios
+    let Some(ours) = throng.and_then(|throng| throng.median.as_ref()) else {
+        return Vec::new();
+    };
+    let others = || peers.iter().filter(|peer| peer.system != System::Throng);
+    let ratio = |figure: Figure, peer: &PeerReport| {
+        let theirs = peer.median.as_ref()?;
+        let part = figure.of(ours)? / figure.of(theirs).filter(|theirs| *theirs > 0.0)?;
+        Some(Ratio {
+            figure,
+            peer: peer.system,
+            ratio: part,
+            goal: figure.goal(shape, peer.system),
+            fair: figure.is_fair(ours, theirs),
+        })
+    };
+    let of_figure = |figure| others().filter_map(move |peer| ratio(figure, peer));
+    Figure::ALL.into_iter().flat_map(of_figure).collect()
 }
 
 #[cfg(test)]
@@ -302,6 +324,7 @@ pub(super) mod tests {
             first_recipient_latency_us: latency(500),
             last_recipient_latency_us: latency(last_p99_us),
             rss_kib_per_connection: Some(20.0),
+            load: Some(0.4),
             client_bound: Some(false),
             elapsed_s: 10.0,
             deliveries: 400_000,
@@ -346,7 +369,7 @@ pub(super) mod tests {
             peer(System::NatsTls, vec![round(20.0, 40_000)]),
             peer(System::Redis, vec![round(8.0, 20_000)]),
         ];
-        let report = ShapeReport::new(Shape::Lone.load(2_000, 10.0), peers);
+        let report = ShapeReport::new(Shape::Lone.load(2_000, 10.0, 20.0), peers);
         let cpu = report.ratios.iter();
         let cpu: Vec<_> = cpu
             .filter(|ratio| ratio.figure == Figure::ServerCpuPerDelivery)
@@ -365,9 +388,27 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_latency_over_half_load_is_judged_by_nobody() {
+        let table = |load: f64| {
+            let mut theirs = round(20.0, 40_000);
+            theirs.load = Some(load);
+            let peers = vec![
+                peer(System::Throng, vec![round(8.0, 10_000)]),
+                peer(System::NatsTls, vec![theirs]),
+            ];
+            ShapeReport::new(Shape::Lone.load(2_000, 10.0, 20.0), peers).table()
+        };
+        assert!(table(0.5).contains("p99: 0.25 × that of NATS, TLS  (goal 0.5: reached)"));
+        let over = table(0.51);
+        assert!(over.contains("p99: 0.25 × that of NATS, TLS  (goal 0.5: not judged"));
+        assert!(over.contains("delivery: 0.40 × that of NATS, TLS  (goal 0.5: reached)"));
+        assert!(over.contains(" 51%  0/0/0/0"));
+    }
+
+    #[test]
     fn without_throng_there_is_nothing_to_compare() {
         let peers = vec![peer(System::Redis, vec![round(8.0, 1)])];
-        let report = ShapeReport::new(Shape::Burst.load(20, 1.0), peers);
+        let report = ShapeReport::new(Shape::Burst.load(20, 1.0, 20.0), peers);
         assert!(report.ratios.is_empty());
     }
 

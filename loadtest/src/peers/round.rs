@@ -19,6 +19,7 @@ use super::system::System;
 use super::tcp::TcpClients;
 use super::udp::UdpClients;
 use crate::measure::{cpu_us, rss_kib};
+use crate::processors;
 use crate::provision::roots;
 use crate::report::RecipientLatency;
 use crate::run::CLIENT_BOUND_ABOVE;
@@ -64,6 +65,9 @@ pub(super) struct Round {
     pub(super) last_recipient_latency_us: RecipientLatency,
     /// What the server grew by from nobody to everybody connected, before the first message.
     pub(super) rss_kib_per_connection: Option<f64>,
+    /// The part of the processors that was busy with it; where servers and clients are kept apart, of
+    /// the busier side.
+    pub(super) load: Option<f64>,
     /// Clients and server together took more than 80 % of all cores.
     pub(super) client_bound: Option<bool>,
     pub(super) elapsed_s: f64,
@@ -72,6 +76,16 @@ pub(super) struct Round {
     pub(super) duplicated: u64,
     pub(super) reordered: u64,
     pub(super) corrupted: u64,
+}
+
+/// The load of a round, from processor time a delivery of each side.
+pub(super) fn load_of(
+    server: Option<f64>,
+    clients: Option<f64>,
+    deliveries_per_s: f64,
+) -> Option<f64> {
+    let per_s = |per_delivery: f64| per_delivery * deliveries_per_s;
+    Some(processors::load(per_s(server?), per_s(clients?)))
 }
 
 impl Round {
@@ -140,10 +154,13 @@ pub(super) fn run_peer(
     let elapsed_s = course.elapsed().as_secs_f64();
     let per_delivery = |us: Option<u64>| us.map(|us| us as f64 / books.deliveries.max(1) as f64);
     let busy_us = used.server_us.zip(used.client_us);
+    let (server, clients) = (per_delivery(used.server_us), per_delivery(used.client_us));
+    let deliveries_per_s = books.deliveries as f64 / elapsed_s.max(1e-6);
     Ok(Round {
-        server_cpu_us_per_delivery: per_delivery(used.server_us),
-        client_cpu_us_per_delivery: per_delivery(used.client_us),
-        deliveries_per_s: books.deliveries as f64 / elapsed_s.max(1e-6),
+        server_cpu_us_per_delivery: server,
+        client_cpu_us_per_delivery: clients,
+        deliveries_per_s,
+        load: load_of(server, clients, deliveries_per_s),
         first_recipient_latency_us: RecipientLatency::of(&books.first),
         last_recipient_latency_us: RecipientLatency::of(&books.last),
         rss_kib_per_connection: rss_before.zip(rss_idle).map(|(before, idle)| {

@@ -41,10 +41,10 @@ impl Shape {
         }
     }
 
-    /// The load of this shape on `subscribers`.
-    pub(super) fn load(self, subscribers: usize, seconds: f64) -> Load {
+    /// The load of this shape on `subscribers`; a lone message comes so often.
+    pub(super) fn load(self, subscribers: usize, seconds: f64, lone_rate_per_s: f64) -> Load {
         let (publishers, payload_bytes, rate_per_s) = match self {
-            Self::Lone => (1, 256, 20.0),
+            Self::Lone => (1, 256, lone_rate_per_s),
             Self::Burst => (1, 256, 0.0),
             // Each message comes in once and goes out to every subscriber.
             Self::Published => {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_published_comes_to_50_000_a_second_in_and_out() {
-        let load = Shape::Published.load(2_000, 10.0);
+        let load = Shape::Published.load(2_000, 10.0, 20.0);
         let in_and_out = load.rate_per_s * (1 + load.subscribers) as f64;
         assert!((in_and_out - 50_000.0).abs() < 1e-6, "{in_and_out}");
         assert_eq!((load.publishers, load.payload_bytes), (10, 128));
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_everyday_case_is_one_message_each_50_ms() {
-        let load = Shape::Lone.load(2_000, 10.0);
+        let load = Shape::Lone.load(2_000, 10.0, 20.0);
         assert_eq!((load.messages, load.deliveries()), (200, 400_000));
         assert_eq!((load.due_us(0), load.due_us(3)), (0, 150_000));
     }
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn payloads_have_the_exact_length_differ_and_tell_their_number() {
         for shape in Shape::ALL {
-            let load = shape.load(20, 2.0);
+            let load = shape.load(20, 2.0, 20.0);
             let payloads = load.payloads();
             assert_eq!(payloads.len(), load.messages);
             for (number, payload) in payloads.iter().enumerate() {

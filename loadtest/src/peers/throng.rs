@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::ensure;
 
-use super::round::Round;
+use super::round::{self, Round};
 use super::shape::Load;
 use crate::run::{Options, Target, run};
 use crate::scenario::{Connections, Crashes, People, Publish, Scenario, Server};
@@ -26,10 +26,13 @@ pub(super) fn run_throng(program: &Path, load: Load) -> anyhow::Result<Round> {
         report.archive.verified == Some(true),
         "the log does not verify"
     );
+    let server = report.server_pid_cpu_us_per_delivery;
+    let clients = report.client_cpu_us_per_delivery;
     Ok(Round {
-        server_cpu_us_per_delivery: report.server_pid_cpu_us_per_delivery,
-        client_cpu_us_per_delivery: report.client_cpu_us_per_delivery,
+        server_cpu_us_per_delivery: server,
+        client_cpu_us_per_delivery: clients,
         deliveries_per_s: report.deliveries_per_s,
+        load: round::load_of(server, clients, report.deliveries_per_s),
         first_recipient_latency_us: report.first_recipient_latency_us,
         last_recipient_latency_us: report.last_recipient_latency_us,
         rss_kib_per_connection: report.rss_kib_per_connection,
@@ -90,7 +93,7 @@ mod tests {
     #[test]
     fn the_scenario_has_exactly_the_load_of_the_others() {
         for shape in Shape::ALL {
-            let load = shape.load(2_000, 7.3);
+            let load = shape.load(2_000, 7.3, 20.0);
             let scenario = scenario(load);
             scenario.check().unwrap();
             let publish = scenario.publish.as_ref().unwrap();
