@@ -246,18 +246,27 @@ impl<S: Speaker> Line<S> {
         Ok(())
     }
 
-    fn on_ask(&mut self, ask: Option<Ask<S::Ask>>) {
-        if ask.is_none() {
+    /// Takes a request and all that wait behind it: what is asked at once travels together.
+    fn on_ask(&mut self, first: Option<Ask<S::Ask>>) {
+        if first.is_none() {
             self.asks = None;
         }
-        match ask {
-            Some(Ask::Of(ask)) => self.speaker.on_ask(ask),
-            Some(Ask::Goodbye) | None => {
-                if self.goodbye_at.is_none() {
+        let mut ask = first.unwrap_or(Ask::Goodbye);
+        loop {
+            match ask {
+                Ask::Of(ask) => self.speaker.on_ask(ask),
+                Ask::Goodbye if self.goodbye_at.is_some() => return,
+                Ask::Goodbye => {
                     self.speaker.goodbye();
                     self.goodbye_at = Some(Instant::now() + GOODBYE_DEADLINE);
+                    return;
                 }
             }
+            let next = self.asks.as_mut().filter(|_| self.speaker.has_room());
+            let Some(Ok(next)) = next.map(mpsc::Receiver::try_recv) else {
+                return;
+            };
+            ask = next;
         }
     }
 

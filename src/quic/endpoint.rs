@@ -254,6 +254,11 @@ impl Shard {
                 self.links.socket.flush();
                 return Ok(());
             }
+            if self.unflushed {
+                // What comes next may be urgent, and wait for the sequencer or the log to have a turn on
+                // this processor.
+                std::thread::yield_now();
+            }
         }
     }
 

@@ -45,8 +45,8 @@ impl Loop {
 
     /// Reads all that has waited, then does what was due meanwhile.
     fn read_on(&mut self, now: Instant) -> anyhow::Result<()> {
-        for number in self.staying_sockets..self.sockets.len() {
-            self.receive(number)?;
+        while self.next_readable(self.staying_sockets).is_some() {
+            self.receive()?;
         }
         for index in self.staying..self.members.len() {
             if let Some(link) = &mut self.members[index].link {

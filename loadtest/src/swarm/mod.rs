@@ -150,6 +150,8 @@ const NOBODY: usize = usize::MAX;
 struct Loop {
     poll: Poll,
     sockets: Vec<Socket>,
+    /// Per socket: it may have more to read.
+    readable: Vec<bool>,
     /// Per socket: which member a connection's handle is.
     handles: Vec<Vec<usize>>,
     landing: Landing,
@@ -210,6 +212,7 @@ impl Loop {
             .collect();
         Ok(Self {
             poll,
+            readable: vec![false; sockets.len()],
             handles: vec![Vec::new(); sockets.len()],
             sockets,
             landing: Landing::new(),
@@ -234,16 +237,18 @@ impl Loop {
     fn run(&mut self) -> anyhow::Result<Tally> {
         let mut events = Events::with_capacity(64);
         loop {
-            let timeout = self.timeout(Instant::now());
+            let timeout = match self.next_readable(0) {
+                Some(_) => Some(Duration::ZERO),
+                None => self.timeout(Instant::now()),
+            };
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 other => other?,
             }
-            for event in &events {
-                if event.token() != WAKE && !self.is_stalled_socket(event.token().0) {
-                    self.receive(event.token().0)?;
-                }
+            for event in events.iter().filter(|event| event.token() != WAKE) {
+                self.readable[event.token().0] = true;
             }
+            self.receive()?;
             let now = Instant::now();
             self.take_mode(now)?;
             self.expire(now);
@@ -282,13 +287,22 @@ impl Loop {
         timer.into_iter().chain(connect).min()
     }
 
-    /// Reads a socket empty, and sees to the members of each batch while their state is in the cache.
-    fn receive(&mut self, number: usize) -> anyhow::Result<()> {
-        let mut has_more = true;
-        while has_more {
+    /// The first socket from `from` on that may have something to read, and is not left unread.
+    fn next_readable(&self, from: usize) -> Option<usize> {
+        let is_read = |&number: &usize| self.readable[number] && !self.is_stalled_socket(number);
+        (from..self.sockets.len()).find(is_read)
+    }
+
+    /// Reads a batch of each socket, so that what came first is read first whoever's it is, and sees to
+    /// the members of each batch while their state is in the cache.
+    fn receive(&mut self) -> anyhow::Result<()> {
+        let mut from = 0;
+        while let Some(number) = self.next_readable(from) {
+            from = number + 1;
             let (members, dirty) = (&mut self.members, &mut self.dirty);
             let handles = &self.handles[number];
-            has_more = self.sockets[number].receive(&mut self.landing, |handle, event| {
+            let socket = &mut self.sockets[number];
+            self.readable[number] = socket.receive(&mut self.landing, |handle, event| {
                 let index = handles.get(handle.0).copied().unwrap_or(NOBODY);
                 let member = members.get_mut(index);
                 if let Some(link) = member.and_then(|member| member.link.as_mut()) {
