@@ -18,6 +18,8 @@ const SOCKET_BUFFER: usize = 8 * 1024 * 1024;
 const SEND_BATCH: usize = 64;
 /// The longest a kernel hands over at once, many datagrams of one sender joined (GRO).
 const RECEIVE_MAX: usize = 64 * 1024;
+/// About what is read at once, joined or not: other sockets have waited as long.
+const BATCH_BYTES: usize = BATCH_SIZE * UDP_PAYLOAD_MAX as usize;
 
 /// Where received batches land; one for all sockets of a loop.
 pub(crate) struct Landing {
@@ -39,6 +41,8 @@ pub(crate) struct Socket {
     pub(crate) io: UdpSocket,
     pub(crate) endpoint: Endpoint,
     state: UdpSocketState,
+    /// How many are read at once, by how long the last ones were.
+    batch: usize,
     outgoing: Vec<Vec<u8>>,
     spare: Vec<Vec<u8>>,
     #[cfg(target_os = "linux")]
@@ -61,6 +65,7 @@ impl Socket {
             io: UdpSocket::from_std(socket),
             endpoint,
             state,
+            batch: BATCH_SIZE,
             outgoing: Vec::new(),
             spare: Vec::new(),
             #[cfg(target_os = "linux")]
@@ -79,9 +84,9 @@ impl Socket {
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] = core::array::from_fn(|_| {
             IoSliceMut::new(slices.next().expect("a buffer for each of a batch"))
         });
-        let received = self
-            .state
-            .recv((&self.io).into(), &mut slices, &mut landing.meta);
+        let batch = self.batch;
+        let (slices, meta) = (&mut slices[..batch], &mut landing.meta[..batch]);
+        let received = self.state.recv((&self.io).into(), slices, meta);
         let count = match received {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -90,7 +95,9 @@ impl Socket {
             Err(error) => return Err(error),
         };
         let now = Instant::now();
-        for (slice, meta) in slices.iter().zip(&landing.meta[..count]) {
+        let bytes: usize = meta[..count].iter().map(|meta| meta.len).sum();
+        self.batch = (BATCH_BYTES * count / bytes.max(1)).clamp(1, BATCH_SIZE);
+        for (slice, meta) in slices.iter().zip(&meta[..count]) {
             for datagram in slice[..meta.len].chunks(meta.stride.max(1)) {
                 let mut answer = self.spare.pop().unwrap_or_default();
                 let event = self.endpoint.handle(
@@ -114,7 +121,7 @@ impl Socket {
                 self.recycle(answer);
             }
         }
-        Ok(count == BATCH_SIZE)
+        Ok(count == batch)
     }
 
     /// An empty buffer for one datagram.
