@@ -14,7 +14,7 @@ use super::visit::answer;
 use crate::engine::{Busy, SearchRoom, TurnedAway};
 use crate::model::Refusal;
 use crate::model::command::{Command, CommandBody, Reply, SearchArchiveV1, TaggedCommand};
-use crate::wire::{Draft, Frame};
+use crate::wire::{Draft, Frame, Priority};
 
 impl Shard {
     /// Asks the engine; what there is no room for is answered at once.
@@ -24,6 +24,7 @@ impl Shard {
         frame: &Frame,
         mut command: Command,
         draft: Option<Draft>,
+        now: Instant,
     ) {
         let is_pull = is_pull(&command);
         let room = match looked_for(&command) {
@@ -70,8 +71,12 @@ impl Shard {
             search,
             instead,
         });
+        let is_urgent = is_urgent(&command);
         match self.port.submit(number, command, draft) {
             Ok(()) => {
+                if is_urgent {
+                    self.pace.urgent_asked(number, now);
+                }
                 link.awaited += 1;
                 link.reserved += reserved;
                 link.pulls.note_asked(is_pull);
@@ -121,6 +126,7 @@ impl Shard {
         let Some(mut pending) = self.requests.remove(number) else {
             return;
         };
+        self.pace.answered(number);
         let result = match (pending.instead.take(), result) {
             (Some(instead), Ok(_) | Err(Refusal::Invalid { .. })) => Err(instead),
             (_, result) => result,
@@ -164,6 +170,11 @@ impl Shard {
         });
         self.links.mark_dirty(pending.index);
     }
+}
+
+/// Whether a command is a message that passes others.
+fn is_urgent(command: &Command) -> bool {
+    matches!(&command.body, CommandBody::Publish(publish) if publish.priority == Priority::Urgent)
 }
 
 /// Whether a command is a pull of the archive, whose answer is no reply but a page.

@@ -254,18 +254,15 @@ impl Shard {
                 self.links.socket.flush();
                 return Ok(());
             }
-            if self.unflushed {
-                // What comes next may be urgent, and wait for the sequencer or the log to have a turn on
-                // this processor.
-                std::thread::yield_now();
-            }
         }
     }
 
     /// How long there is nothing to do unless something comes.
     fn wait(&self) -> Duration {
         let blocked = self.links.socket.is_full();
-        let sessions_wait = self.unflushed || self.links.has_dirty();
+        let stands_back = self.pace.stands_back_until();
+        let unflushed = self.unflushed && stands_back.is_none();
+        let sessions_wait = unflushed || self.links.has_dirty();
         let more = self.readable || self.more_items || !self.waiting.is_empty();
         if more || (sessions_wait && !blocked) {
             return Duration::ZERO;
@@ -280,7 +277,8 @@ impl Shard {
         let timer = self.links.wheel.wait(now).unwrap_or(longest);
         let wave = self.pace.waits_until();
         let wave = wave.map_or(longest, |until| until.saturating_duration_since(now));
-        timer.min(longest).min(wave)
+        let until = stands_back.map_or(longest, |until| until.saturating_duration_since(now));
+        timer.min(longest).min(wave).min(until)
     }
 
     fn take_control(&mut self, now: Instant) {

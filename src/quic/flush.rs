@@ -12,7 +12,7 @@ const FLUSH_BUDGET: Duration = Duration::from_millis(1);
 
 impl Shard {
     /// Hands sessions what they have ahead of them, or only what is urgent while a wave waits for
-    /// company.
+    /// company or stands back.
     pub(super) fn flush_sessions(&mut self) {
         let now = Instant::now();
         let full = Cell::new(self.links.socket.is_full());
@@ -21,11 +21,12 @@ impl Shard {
             return;
         }
         let begins = !self.unflushed && self.core.has_work();
-        let holds =
-            begins && self.stopping.is_none() && !self.core.is_pressed() && self.pace.holds(now);
+        let may_hold = self.stopping.is_none() && !self.core.is_pressed();
+        let holds = begins && may_hold && self.pace.holds(now);
         if !holds {
             self.pace.release();
         }
+        let stands_back = may_hold && self.pace.stands_back(now);
         let mut wave = Wave {
             links: &mut self.links,
             now,
@@ -41,14 +42,18 @@ impl Shard {
             // The clock is looked at every few sessions: they take a few microseconds each.
             !full.get() && (!looks.is_multiple_of(8) || Instant::now() < until)
         };
-        let flushed = if holds {
+        let flushed = if holds || stands_back {
             self.core.flush_urgent(&mut wave, budget)
         } else {
             self.core.flush(&mut wave, budget)
         };
         wave.finish();
         self.scratch.clear();
-        self.unflushed = matches!(flushed, Flushed::More);
+        let more = matches!(flushed, Flushed::More);
+        if more {
+            self.pace.urgent_came();
+        }
+        self.unflushed = more || (stands_back && self.unflushed);
         self.take_wave_events(now);
     }
 

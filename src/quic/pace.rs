@@ -3,7 +3,8 @@
 //! A loop with time to spare sends at once. The busier one is, the longer a member's normal messages
 //! wait for the next ones, so that they share a packet and its cost: the cost of a delivery falls as
 //! the load rises, and a queue that would grow anyway is turned into fuller packets. Urgent messages
-//! never wait.
+//! never wait, and while one is on its way through the sequencer and the log, normal ones stand back
+//! for a moment: they would take the processor from those two, and fill the clients' sockets before it.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,10 @@ const BUSY_FROM: f64 = 0.7;
 const BUSY_TO: f64 = 0.95;
 /// What the share is taken over, about.
 const MEMORY: Duration = Duration::from_millis(250);
+/// The longest that normal messages stand back for an urgent one: a sync of the log, and some.
+const STAND_BACK_MAX: Duration = Duration::from_millis(3);
+/// From one to the next: somebody who sends nothing but urgent messages slows the rest by a tenth.
+const STAND_BACK_EVERY: Duration = Duration::from_millis(30);
 
 /// One loop's pace.
 pub(super) struct Pace {
@@ -22,6 +27,10 @@ pub(super) struct Pace {
     busy: f64,
     /// Since when a wave waits.
     waits_since: Option<Instant>,
+    /// The urgent request that normal messages stand back for, and since when.
+    urgent: Option<(u64, Instant)>,
+    /// When they last began to.
+    stood_back_at: Option<Instant>,
 }
 
 impl Pace {
@@ -30,7 +39,40 @@ impl Pace {
             wait_max,
             busy: 0.0,
             waits_since: None,
+            urgent: None,
+            stood_back_at: None,
         }
+    }
+
+    /// An urgent message is on its way to the sequencer, as this request.
+    pub(super) fn urgent_asked(&mut self, request: u64, now: Instant) {
+        let rested = |at: Instant| now >= at + STAND_BACK_EVERY;
+        if self.stood_back_at.is_none_or(rested) {
+            self.stood_back_at = Some(now);
+            self.urgent = Some((request, now));
+        }
+    }
+
+    /// A request has its answer: if it was that one, normal messages go on behind what it brought.
+    pub(super) fn answered(&mut self, request: u64) {
+        self.urgent.take_if(|(urgent, _)| *urgent == request);
+    }
+
+    /// There is an urgent message to hand out: whoever stood back goes on behind it.
+    pub(super) fn urgent_came(&mut self) {
+        self.urgent = None;
+    }
+
+    /// Until when normal messages stand back at the latest.
+    pub(super) fn stands_back_until(&self) -> Option<Instant> {
+        self.urgent.map(|(_, since)| since + STAND_BACK_MAX)
+    }
+
+    /// Whether they do now.
+    pub(super) fn stands_back(&mut self, now: Instant) -> bool {
+        self.urgent
+            .take_if(|(_, since)| now >= *since + STAND_BACK_MAX);
+        self.urgent.is_some()
     }
 
     /// A turn of the loop took `elapsed`, its waiting included, and was busy for `busy` of it.
@@ -109,6 +151,39 @@ mod tests {
         let mut pace = pace(0.2);
         pace.note(TURN, TURN);
         assert!(!pace.holds(Instant::now()));
+    }
+
+    #[test]
+    fn normal_messages_stand_back_until_the_urgent_one_is_answered_or_for_three_milliseconds() {
+        let (mut pace, now) = (pace(0.2), Instant::now());
+        assert!(!pace.stands_back(now));
+        pace.urgent_asked(7, now);
+        pace.answered(6);
+        assert!(pace.stands_back(now));
+        pace.answered(7);
+        assert!(!pace.stands_back(now));
+
+        let now = now + STAND_BACK_EVERY;
+        pace.urgent_asked(8, now);
+        assert_eq!(pace.stands_back_until(), Some(now + STAND_BACK_MAX));
+        assert!(pace.stands_back(now + STAND_BACK_MAX / 2));
+        assert!(!pace.stands_back(now + STAND_BACK_MAX));
+        assert_eq!(pace.stands_back_until(), None);
+    }
+
+    #[test]
+    fn whoever_sends_urgent_messages_only_holds_the_rest_up_for_a_tenth_of_the_time() {
+        let (mut pace, start) = (pace(0.2), Instant::now());
+        let step = Duration::from_micros(100);
+        let mut stood_back = Duration::ZERO;
+        for number in 0..10_000 {
+            let now = start + step * number;
+            pace.urgent_asked(u64::from(number), now);
+            if pace.stands_back(now) {
+                stood_back += step;
+            }
+        }
+        assert!(stood_back <= step * 10_000 / 10, "{stood_back:?}");
     }
 
     #[test]

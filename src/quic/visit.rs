@@ -192,7 +192,7 @@ impl Shard {
         let engine = &self.engine;
         let digest = |kind, priority, body: &[u8]| engine.body_digest(kind, priority, body);
         match protocol::read_request(frame, &identity, digest) {
-            Ok(Asked::Command { command, draft }) => self.submit(index, frame, command, draft),
+            Ok(Asked::Command { command, draft }) => self.submit(index, frame, command, draft, now),
             Ok(Asked::Goodbye) => link.phase = Phase::Leaving { since: now },
             Err(Rejected::Refused(refusal)) => {
                 answer(&mut link.requests, |out| {
