@@ -74,8 +74,8 @@ impl Shard {
         let is_urgent = is_urgent(&command);
         match self.port.submit(number, command, draft) {
             Ok(()) => {
-                if is_urgent {
-                    self.pace.urgent_asked(number, now);
+                if is_urgent && self.pace.urgent_asked(number, now) {
+                    self.stats.stand_backs += 1;
                 }
                 link.awaited += 1;
                 link.reserved += reserved;

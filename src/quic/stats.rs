@@ -103,6 +103,8 @@ counters! {
     memory_answers_bytes,
     /// Envelopes that rings have lost under memory pressure; their readers go to the log.
     rings_shed,
+    /// Times that normal messages stood back for an urgent one on its way to the log.
+    stand_backs,
     /// Turns of the loop.
     turns,
     /// Microseconds the loop was not waiting.

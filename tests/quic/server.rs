@@ -106,6 +106,15 @@ async fn an_urgent_message_passes_what_a_client_does_not_read() {
     for _ in 0..EARLIER {
         sender.publish(group, &long).await;
     }
+    let stand_backs = || {
+        house
+            .server
+            .stats()
+            .iter()
+            .map(|shard| shard.stand_backs)
+            .sum::<u64>()
+    };
+    assert_eq!(stand_backs(), 0, "for normal messages nothing stands back");
     let urgent = sender.publish_urgent(group, "the house is on fire").await;
     let mut ahead = member.deliveries().await;
     let first = ahead.take(1).await;
@@ -114,6 +123,7 @@ async fn an_urgent_message_passes_what_a_client_does_not_read() {
         [(urgent.sequence, b"the house is on fire".to_vec())],
         "on a stream of its own, before anything was read of the other"
     );
+    assert_eq!(stand_backs(), 1);
     let after = sender.publish(group, "all is well again").await;
     let mut sequences: Vec<_> = normal.take(EARLIER + 1).await;
     if sequences.last().map(|last| last.0) != Some(after.sequence) {

@@ -180,7 +180,7 @@ const ENGINE_GAUGES: [Metric<Stats>; 12] = [
     ),
 ];
 
-const SHARD_COUNTERS: [Metric<ShardStats>; 22] = [
+const SHARD_COUNTERS: [Metric<ShardStats>; 23] = [
     ("throng_handshakes_total", "Handshakes begun", |stats| {
         stats.handshakes
     }),
@@ -260,6 +260,11 @@ const SHARD_COUNTERS: [Metric<ShardStats>; 22] = [
         "throng_deliveries_total",
         "Envelopes handed to connections",
         |stats| stats.deliveries,
+    ),
+    (
+        "throng_shard_stand_backs_total",
+        "Times that normal messages stood back for an urgent one",
+        |stats| stats.stand_backs,
     ),
     (
         "throng_shard_turns_total",
