@@ -117,3 +117,17 @@ fn the_picture_is_drawn_where_it_is_asked_for() {
     let drawn = std::fs::read_to_string(&svg).unwrap();
     assert!(drawn.starts_with("<svg ") && drawn.ends_with("</svg>\n"));
 }
+
+#[test]
+fn a_lone_message_comes_as_often_as_is_asked_for_and_the_load_is_said() {
+    let output = peers(&["--shape", "lone", "--peers", "floor", "--rate", "5"]);
+    let median = json(&output)["shapes"][0]["peers"][0]["median"].clone();
+    assert_eq!(median["deliveries"], CONNECTIONS * 5);
+    let load = median["load"].as_f64().unwrap();
+    assert!((0.0..1.0).contains(&load), "{load}");
+
+    let output = peers(&["--shape", "lone", "--peers", "floor", "--rate", "0"]);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("--rate is 0; it must be above 0"), "{said}");
+}

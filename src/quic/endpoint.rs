@@ -260,7 +260,9 @@ impl Shard {
     /// How long there is nothing to do unless something comes.
     fn wait(&self) -> Duration {
         let blocked = self.links.socket.is_full();
+        let now = Instant::now();
         let stands_back = self.pace.stands_back_until();
+        let stands_back = stands_back.filter(|until| *until > now);
         let unflushed = self.unflushed && stands_back.is_none();
         let sessions_wait = unflushed || self.links.has_dirty();
         let more = self.readable || self.more_items || !self.waiting.is_empty();
@@ -273,7 +275,6 @@ impl Shard {
         } else {
             WAIT_MAX
         };
-        let now = Instant::now();
         let timer = self.links.wheel.wait(now).unwrap_or(longest);
         let wave = self.pace.waits_until();
         let wave = wave.map_or(longest, |until| until.saturating_duration_since(now));

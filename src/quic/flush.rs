@@ -26,7 +26,7 @@ impl Shard {
         if !holds {
             self.pace.release();
         }
-        let stands_back = may_hold && self.pace.stands_back(now);
+        let stands_back = self.pace.stands_back(now) && may_hold;
         let mut wave = Wave {
             links: &mut self.links,
             now,
