@@ -62,7 +62,7 @@ impl Crowd {
                 .collect(),
         };
         let _inside = runtime.enter();
-        let endpoint = quinn::Endpoint::client(([0, 0, 0, 0], 0).into())?;
+        let endpoint = throng::client::endpoint(([0, 0, 0, 0], 0).into())?;
         let settings = settings.clone().endpoint(endpoint);
         Ok(Self {
             library: Library::start(

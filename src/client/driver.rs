@@ -13,6 +13,7 @@ use bytes::Bytes;
 use quinn::{Chunk, Connection, Endpoint, ReadError, RecvStream, SendStream, WriteError};
 use tokio::sync::{mpsc, oneshot};
 
+use super::endpoint::endpoint;
 use super::error::{CloseCode, CloseReason, ConnectError, NotMade, RequestError, SessionError};
 use super::event::Answer;
 use super::lanes::Lane;
@@ -151,8 +152,8 @@ impl<S: Speaker> Line<S> {
     ) -> Result<Opened<S>, ConnectError> {
         let endpoint = match &settings.endpoint {
             Some(endpoint) => endpoint.clone(),
-            None if addr.is_ipv4() => Endpoint::client((Ipv4Addr::UNSPECIFIED, 0).into())?,
-            None => Endpoint::client((Ipv6Addr::UNSPECIFIED, 0).into())?,
+            None if addr.is_ipv4() => endpoint((Ipv4Addr::UNSPECIFIED, 0).into())?,
+            None => endpoint((Ipv6Addr::UNSPECIFIED, 0).into())?,
         };
         let (token, tenant) = match credentials {
             Credentials::Token(token) => (token.as_str(), TenantId(0)),

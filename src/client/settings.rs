@@ -97,8 +97,8 @@ impl Settings {
         }
     }
 
-    /// Connects from this endpoint, shared by many clients. Default: a socket and an endpoint's
-    /// task for each client.
+    /// Connects from this endpoint, shared by many clients: [`client::endpoint`](super::endpoint) makes
+    /// one whose socket has room for them. Default: a socket and an endpoint's task for each client.
     #[must_use]
     pub fn endpoint(mut self, endpoint: quinn::Endpoint) -> Self {
         self.endpoint = Some(endpoint);
