@@ -261,8 +261,7 @@ impl Shard {
     fn wait(&self) -> Duration {
         let blocked = self.links.socket.is_full();
         let now = Instant::now();
-        let stands_back = self.pace.stands_back_until();
-        let stands_back = stands_back.filter(|until| *until > now);
+        let stands_back = self.pace.stands_back_until(now);
         let unflushed = self.unflushed && stands_back.is_none();
         let sessions_wait = unflushed || self.links.has_dirty();
         let more = self.readable || self.more_items || !self.waiting.is_empty();

@@ -22,11 +22,10 @@ impl Shard {
         }
         let begins = !self.unflushed && self.core.has_work();
         let may_hold = self.stopping.is_none() && !self.core.is_pressed();
-        let holds = begins && may_hold && self.pace.holds(now);
-        if !holds {
+        let only_urgent = may_hold && self.pace.is_for_urgent(begins, now);
+        if !may_hold {
             self.pace.release();
         }
-        let stands_back = self.pace.stands_back(now) && may_hold;
         let mut wave = Wave {
             links: &mut self.links,
             now,
@@ -42,7 +41,7 @@ impl Shard {
             // The clock is looked at every few sessions: they take a few microseconds each.
             !full.get() && (!looks.is_multiple_of(8) || Instant::now() < until)
         };
-        let flushed = if holds || stands_back {
+        let flushed = if only_urgent {
             self.core.flush_urgent(&mut wave, budget)
         } else {
             self.core.flush(&mut wave, budget)
@@ -53,7 +52,7 @@ impl Shard {
         if more {
             self.pace.urgent_came();
         }
-        self.unflushed = more || (stands_back && self.unflushed);
+        self.unflushed = more || (only_urgent && self.unflushed);
         self.take_wave_events(now);
     }
 

@@ -27,9 +27,9 @@ pub(super) struct Pace {
     busy: f64,
     /// Since when a wave waits.
     waits_since: Option<Instant>,
-    /// The urgent request that normal messages stand back for, and since when.
-    urgent: Option<(u64, Instant)>,
-    /// When they last began to.
+    /// The urgent request that normal messages stand back for.
+    urgent: Option<u64>,
+    /// Since when they do, or last did.
     stood_back_at: Option<Instant>,
 }
 
@@ -51,14 +51,14 @@ impl Pace {
         let stands_back = self.stood_back_at.is_none_or(rested);
         if stands_back {
             self.stood_back_at = Some(now);
-            self.urgent = Some((request, now));
+            self.urgent = Some(request);
         }
         stands_back
     }
 
     /// A request has its answer: if it was that one, normal messages go on behind what it brought.
     pub(super) fn answered(&mut self, request: u64) {
-        self.urgent.take_if(|(urgent, _)| *urgent == request);
+        self.urgent.take_if(|urgent| *urgent == request);
     }
 
     /// There is an urgent message to hand out: whoever stood back goes on behind it.
@@ -66,16 +66,20 @@ impl Pace {
         self.urgent = None;
     }
 
-    /// Until when normal messages stand back at the latest.
-    pub(super) fn stands_back_until(&self) -> Option<Instant> {
-        self.urgent.map(|(_, since)| since + STAND_BACK_MAX)
+    /// Until when normal messages stand back at the latest, if they do now.
+    pub(super) fn stands_back_until(&self, now: Instant) -> Option<Instant> {
+        let until = self.urgent.and(self.stood_back_at)? + STAND_BACK_MAX;
+        (now < until).then_some(until)
     }
 
-    /// Whether they do now.
-    pub(super) fn stands_back(&mut self, now: Instant) -> bool {
-        self.urgent
-            .take_if(|(_, since)| now >= *since + STAND_BACK_MAX);
-        self.urgent.is_some()
+    /// Whether a turn hands out what is urgent and nothing else, of a wave that `begins` now or did
+    /// before: because it waits for company, or stands back.
+    pub(super) fn is_for_urgent(&mut self, begins: bool, now: Instant) -> bool {
+        let holds = begins && self.holds(now);
+        if !holds {
+            self.release();
+        }
+        holds || self.stands_back_until(now).is_some()
     }
 
     /// A turn of the loop took `elapsed`, its waiting included, and was busy for `busy` of it.
@@ -95,7 +99,7 @@ impl Pace {
     }
 
     /// Whether a wave that is there to be sent waits; it does so until [`Pace::waits_until`].
-    pub(super) fn holds(&mut self, now: Instant) -> bool {
+    fn holds(&mut self, now: Instant) -> bool {
         let since = *self.waits_since.get_or_insert(now);
         now < since + self.wait()
     }
@@ -159,24 +163,38 @@ mod tests {
     #[test]
     fn normal_messages_stand_back_until_the_urgent_one_is_answered_or_for_three_milliseconds() {
         let (mut pace, now) = (pace(0.2), Instant::now());
-        assert!(!pace.stands_back(now));
+        assert!(!pace.is_for_urgent(true, now));
         assert!(pace.urgent_asked(7, now));
         pace.answered(6);
-        assert!(pace.stands_back(now));
+        for begins in [true, false] {
+            assert!(pace.is_for_urgent(begins, now));
+        }
         pace.answered(7);
-        assert!(!pace.stands_back(now));
+        assert!(!pace.is_for_urgent(true, now));
 
         let now = now + STAND_BACK_EVERY;
         assert!(pace.urgent_asked(8, now));
-        assert_eq!(pace.stands_back_until(), Some(now + STAND_BACK_MAX));
-        assert!(pace.stands_back(now + STAND_BACK_MAX / 2));
-        assert!(!pace.stands_back(now + STAND_BACK_MAX));
-        assert_eq!(pace.stands_back_until(), None);
+        let (soon, over) = (now + STAND_BACK_MAX / 2, now + STAND_BACK_MAX);
+        assert_eq!(pace.stands_back_until(soon), Some(over));
+        assert!(pace.is_for_urgent(true, soon));
+        assert_eq!(pace.stands_back_until(over), None, "nobody waits for it");
+        assert!(!pace.is_for_urgent(true, over));
 
         let now = now + STAND_BACK_EVERY;
         assert!(pace.urgent_asked(9, now));
         pace.urgent_came();
-        assert!(!pace.stands_back(now));
+        assert!(!pace.is_for_urgent(true, now));
+    }
+
+    #[test]
+    fn a_wave_that_has_waited_goes_and_the_next_waits_anew() {
+        let (mut pace, now) = (pace(1.0), Instant::now());
+        assert!(pace.is_for_urgent(true, now));
+        let until = pace.waits_until().expect("it waits");
+        assert!(!pace.is_for_urgent(true, until));
+        assert_eq!(pace.waits_until(), None);
+        assert!(!pace.is_for_urgent(false, until), "the rest of it goes too");
+        assert!(pace.is_for_urgent(true, until));
     }
 
     #[test]
@@ -187,7 +205,7 @@ mod tests {
         for number in 0..9_000 {
             let now = start + step * number;
             pace.urgent_asked(u64::from(number), now);
-            if pace.stands_back(now) {
+            if pace.is_for_urgent(true, now) {
                 stood_back += step;
             }
         }
