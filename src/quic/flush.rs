@@ -30,6 +30,7 @@ impl Shard {
             links: &mut self.links,
             now,
             current: None,
+            upcoming: None,
             full: &full,
             events: &mut self.wave_events,
             scratch: &mut self.scratch,

@@ -10,6 +10,7 @@ use super::auth::Identity;
 use super::close::{ClientStream, CloseReason};
 use super::gateway::Gateway;
 use super::options::Limits;
+use super::prefetch::Lines;
 use super::protocol;
 use super::pulls::Pulls;
 use super::streams::{Delivery, Inbound, Outbox};
@@ -108,6 +109,8 @@ pub(super) struct Link {
     pub(super) pulls: Pulls,
     /// It is in the list of connections to visit.
     pub(super) dirty: bool,
+    /// Where its keys are.
+    key_lines: Lines,
 }
 
 impl Link {
@@ -129,7 +132,21 @@ impl Link {
             reserved: 0,
             pulls: Pulls::default(),
             dirty: false,
+            key_lines: Lines::default(),
         }
+    }
+
+    /// The handshake is over.
+    pub(super) fn connected(&mut self) {
+        let agreed = self.conn.crypto_session().handshake_data();
+        let key_lines = agreed.and_then(|agreed| agreed.downcast().ok());
+        self.key_lines = key_lines.map_or_else(Lines::default, |lines| *lines);
+    }
+
+    /// Says that packets will be sealed and opened soon.
+    #[inline]
+    pub(super) fn prefetch_keys(&self) {
+        self.key_lines.prefetch();
     }
 
     /// Whether a person of this tenant speaks here, on that device or any.
@@ -324,10 +341,20 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quic::pair::Pair;
 
     #[test]
     fn a_connection_costs_little_beside_what_quic_needs() {
         let ours = size_of::<Link>() - size_of::<Connection>();
         assert!(ours <= 640, "{ours} bytes of every idle connection");
+    }
+
+    #[test]
+    fn where_its_keys_are_is_known_from_the_handshake_on() {
+        let pair = Pair::connected();
+        let mut link = Link::new(pair.server.conn, 1, pair.now);
+        assert_eq!(link.key_lines, Lines::default());
+        link.connected();
+        assert_ne!(link.key_lines, Lines::default());
     }
 }

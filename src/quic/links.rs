@@ -177,9 +177,16 @@ impl Links {
     }
 
     /// Says that a connection will be written to soon.
-    pub(super) fn prefetch(&self, index: u32) {
+    fn prefetch(&self, index: u32) {
         if let Some(link) = self.slots.get(index as usize) {
             prefetch(link);
+        }
+    }
+
+    /// The same once more, when the connection itself has come.
+    fn prefetch_keys(&self, index: u32) {
+        if let Some(link) = self.slots.get(index as usize) {
+            link.prefetch_keys();
         }
     }
 
@@ -299,6 +306,8 @@ pub(super) struct Wave<'a> {
     pub(super) now: Instant,
     /// Written to, and not sent yet.
     pub(super) current: Option<u32>,
+    /// To be written to next.
+    pub(super) upcoming: Option<u32>,
     /// The socket has no more room.
     pub(super) full: &'a Cell<bool>,
     /// What acknowledgements that had waited brought: hardly ever anything.
@@ -329,6 +338,9 @@ impl Wave<'_> {
             return;
         }
         self.finish();
+        if let Some(upcoming) = self.upcoming {
+            self.links.prefetch_keys(upcoming);
+        }
         self.current = Some(index);
         if !self.links.hand_over(index) {
             return;
@@ -371,6 +383,7 @@ impl Sink for Wave<'_> {
     const LOOKS_AHEAD: bool = true;
 
     fn soon(&mut self, session: u64) {
+        self.upcoming = Some(session as u32);
         self.links.prefetch(session as u32);
     }
 

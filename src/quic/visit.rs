@@ -81,7 +81,12 @@ impl Shard {
         now: Instant,
     ) -> Result<(), CloseReason> {
         match event {
-            Event::Connected => self.stats.handshakes_completed += 1,
+            Event::Connected => {
+                self.stats.handshakes_completed += 1;
+                if let Some(link) = self.links.get(index) {
+                    link.connected();
+                }
+            }
             Event::ConnectionLost { .. } => self.leave(index),
             Event::Stream(event) => self.on_stream_event(index, &event, now)?,
             Event::HandshakeDataReady | Event::DatagramReceived | Event::DatagramsUnblocked => {}

@@ -24,11 +24,11 @@ use rustls::{CipherSuiteCommon, Error, SupportedCipherSuite, Tls13CipherSuite};
 pub(super) fn suites() -> Vec<SupportedCipherSuite> {
     static SUITES: LazyLock<[Tls13CipherSuite; 3]> = LazyLock::new(|| {
         [
-            with_keys_of(cipher_suite::TLS13_AES_128_GCM_SHA256, &AES_128_GCM),
-            with_keys_of(cipher_suite::TLS13_AES_256_GCM_SHA384, &AES_256_GCM),
+            with_keys_of(cipher_suite::TLS13_AES_128_GCM_SHA256, &Kind::Aes128Gcm),
+            with_keys_of(cipher_suite::TLS13_AES_256_GCM_SHA384, &Kind::Aes256Gcm),
             with_keys_of(
                 cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-                &CHACHA20_POLY1305,
+                &Kind::ChaCha20Poly1305,
             ),
         ]
     });
@@ -36,7 +36,7 @@ pub(super) fn suites() -> Vec<SupportedCipherSuite> {
 }
 
 /// rustls' suite, but for the keys of QUIC's packets.
-fn with_keys_of(suite: SupportedCipherSuite, keys: &'static KeyBuilder) -> Tls13CipherSuite {
+fn with_keys_of(suite: SupportedCipherSuite, keys: &'static Kind) -> Tls13CipherSuite {
     let suite = suite.tls13().expect("a suite of TLS 1.3");
     Tls13CipherSuite {
         common: CipherSuiteCommon {
@@ -58,34 +58,49 @@ struct Algorithm {
     integrity_limit: u64,
 }
 
-static AES_128_GCM: KeyBuilder = KeyBuilder(&Algorithm {
+static AES_128_GCM: Algorithm = Algorithm {
     packet: &aead::AES_128_GCM,
     header: &aead::quic::AES_128,
     confidentiality_limit: 1 << 23,
     integrity_limit: 1 << 52,
-});
-static AES_256_GCM: KeyBuilder = KeyBuilder(&Algorithm {
+};
+static AES_256_GCM: Algorithm = Algorithm {
     packet: &aead::AES_256_GCM,
     header: &aead::quic::AES_256,
     confidentiality_limit: 1 << 23,
     integrity_limit: 1 << 52,
-});
-static CHACHA20_POLY1305: KeyBuilder = KeyBuilder(&Algorithm {
+};
+static CHACHA20_POLY1305: Algorithm = Algorithm {
     packet: &aead::CHACHA20_POLY1305,
     header: &aead::quic::CHACHA20,
     // More than there are packet numbers.
     confidentiality_limit: u64::MAX,
     integrity_limit: 1 << 36,
-});
+};
 
-/// Makes keys of its algorithm.
-struct KeyBuilder(&'static Algorithm);
+/// An [`Algorithm`] in a byte, so that a key takes one cache line. Makes keys of it.
+#[derive(Clone, Copy)]
+enum Kind {
+    Aes128Gcm,
+    Aes256Gcm,
+    ChaCha20Poly1305,
+}
 
-impl quic::Algorithm for KeyBuilder {
+impl Kind {
+    fn algorithm(self) -> &'static Algorithm {
+        match self {
+            Self::Aes128Gcm => &AES_128_GCM,
+            Self::Aes256Gcm => &AES_256_GCM,
+            Self::ChaCha20Poly1305 => &CHACHA20_POLY1305,
+        }
+    }
+}
+
+impl quic::Algorithm for Kind {
     fn packet_key(&self, key: AeadKey, iv: Iv) -> Box<dyn quic::PacketKey> {
         Box::new(PacketKey {
             name: Name::new(),
-            algorithm: self.0,
+            kind: *self,
             key,
             iv,
         })
@@ -94,13 +109,13 @@ impl quic::Algorithm for KeyBuilder {
     fn header_protection_key(&self, key: AeadKey) -> Box<dyn quic::HeaderProtectionKey> {
         Box::new(HeaderKey {
             name: Name::new(),
-            algorithm: self.0.header,
+            kind: *self,
             key,
         })
     }
 
     fn aead_key_len(&self) -> usize {
-        self.0.packet.key_len()
+        self.algorithm().packet.key_len()
     }
 }
 
@@ -142,18 +157,22 @@ fn with<T, R>(
     })
 }
 
+/// Alone on a cache line, as a header's key is: both are fetched for every delivery.
+#[repr(align(64))]
 struct PacketKey {
     name: Name,
-    algorithm: &'static Algorithm,
+    kind: Kind,
     /// Wiped when it is dropped.
     key: AeadKey,
     iv: Iv,
 }
 
+const _: () = assert!(size_of::<PacketKey>() == 64 && size_of::<HeaderKey>() == 64);
+
 impl PacketKey {
     fn expand(&self) -> Result<aead::LessSafeKey, Error> {
         // Of the algorithm's length, which rustls was told.
-        let key = aead::UnboundKey::new(self.algorithm.packet, self.key.as_ref());
+        let key = aead::UnboundKey::new(self.kind.algorithm().packet, self.key.as_ref());
         key.map(aead::LessSafeKey::new)
             .map_err(|_| Error::General("a packet key of a wrong length".into()))
     }
@@ -238,21 +257,22 @@ impl quic::PacketKey for PacketKey {
     }
 
     fn tag_len(&self) -> usize {
-        self.algorithm.packet.tag_len()
+        self.kind.algorithm().packet.tag_len()
     }
 
     fn confidentiality_limit(&self) -> u64 {
-        self.algorithm.confidentiality_limit
+        self.kind.algorithm().confidentiality_limit
     }
 
     fn integrity_limit(&self) -> u64 {
-        self.algorithm.integrity_limit
+        self.kind.algorithm().integrity_limit
     }
 }
 
+#[repr(align(64))]
 struct HeaderKey {
     name: Name,
-    algorithm: &'static aead::quic::Algorithm,
+    kind: Kind,
     /// Wiped when it is dropped.
     key: AeadKey,
 }
@@ -267,7 +287,10 @@ impl HeaderKey {
         sample: &[u8],
     ) -> Result<[u8; 5], Error> {
         let expand = || {
-            let key = aead::quic::HeaderProtectionKey::new(self.algorithm, self.key.as_ref());
+            let key = aead::quic::HeaderProtectionKey::new(
+                self.kind.algorithm().header,
+                self.key.as_ref(),
+            );
             key.map_err(|_| Error::General("a header key of a wrong length".into()))
         };
         let mask = with(last, self.name, expand, |key| key.new_mask(sample))?;
@@ -323,7 +346,7 @@ impl quic::HeaderProtectionKey for HeaderKey {
     }
 
     fn sample_len(&self) -> usize {
-        self.algorithm.sample_len()
+        self.kind.algorithm().header.sample_len()
     }
 }
 

@@ -20,6 +20,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::quic::{self, KeyChange, Secrets, ServerConnection, Version};
 
 use super::parameters;
+use crate::quic::prefetch::Lines;
 
 /// Alert `unexpected_message` (RFC 8446, section 6): a client has nothing to say after its handshake.
 const UNEXPECTED_MESSAGE: u8 = 10;
@@ -83,6 +84,7 @@ impl ServerConfig for Forgetful {
                 connection.expect("tried when the configuration was made"),
             )),
             later: None,
+            key_lines: Lines::default(),
             acknowledgement_delay: self.acknowledgement_delay,
         })
     }
@@ -94,6 +96,8 @@ struct ForgetfulSession {
     acknowledgement_delay: Duration,
     /// What the keys of the next phase are made of (RFC 9001, section 6).
     later: Option<Secrets>,
+    /// Where the keys of packets are, from when they are agreed on to the first update.
+    key_lines: Lines,
 }
 
 enum Stage {
@@ -115,12 +119,13 @@ impl Session for ForgetfulSession {
             Side::Client => rustls::Side::Client,
             Side::Server => rustls::Side::Server,
         };
-        boxed(suite.keys(dst, side, Version::V1))
+        boxed(suite.keys(dst, side, Version::V1)).0
     }
 
-    /// What a handshake agreed on is decided by the configuration alone: nobody asks.
+    /// Where the keys are that the handshake agreed on, to be prefetched: [`Lines`]. All else that is
+    /// agreed on is decided by the configuration.
     fn handshake_data(&self) -> Option<Box<dyn Any>> {
-        None
+        Some(Box::new(self.key_lines))
     }
 
     /// `Vec<CertificateDer>`, as quinn-proto's.
@@ -185,10 +190,12 @@ impl Session for ForgetfulSession {
         };
         let before = out.len();
         match connection.write_hs(out) {
-            Some(KeyChange::Handshake { keys }) => Some(boxed(keys)),
+            Some(KeyChange::Handshake { keys }) => Some(boxed(keys).0),
             Some(KeyChange::OneRtt { keys, next }) => {
                 self.later = Some(next);
-                Some(boxed(keys))
+                let (keys, lines) = boxed(keys);
+                self.key_lines = lines;
+                Some(keys)
             }
             None => {
                 if !connection.is_handshaking() && out.len() == before {
@@ -238,17 +245,28 @@ fn identity_of(connection: &ServerConnection) -> Option<Vec<CertificateDer<'stat
     Some(certificates.map(|one| one.clone().into_owned()).collect())
 }
 
-fn boxed(keys: quic::Keys) -> Keys {
-    Keys {
+/// The keys as quinn-proto has them, and where they are: first the sealing ones, which every delivery needs.
+fn boxed(keys: quic::Keys) -> (Keys, Lines) {
+    let mut lines = Lines::default();
+    let [local, remote] = [keys.local, keys.remote].map(|keys| {
+        let (header, packet) = (Box::new(keys.header), Box::new(keys.packet));
+        lines.add(&*header);
+        lines.add(&**header);
+        lines.add(&*packet);
+        lines.add(&**packet);
+        (header, packet)
+    });
+    let keys = Keys {
         header: KeyPair {
-            local: Box::new(keys.local.header),
-            remote: Box::new(keys.remote.header),
+            local: local.0,
+            remote: remote.0,
         },
         packet: KeyPair {
-            local: Box::new(keys.local.packet),
-            remote: Box::new(keys.remote.packet),
+            local: local.1,
+            remote: remote.1,
         },
-    }
+    };
+    (keys, lines)
 }
 
 #[cfg(test)]
