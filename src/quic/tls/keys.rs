@@ -36,7 +36,10 @@ pub(super) fn suites() -> Vec<SupportedCipherSuite> {
 }
 
 /// rustls' suite, but for the keys of QUIC's packets.
-fn with_keys_of(suite: SupportedCipherSuite, keys: &'static Kind) -> Tls13CipherSuite {
+fn with_keys_of(
+    suite: SupportedCipherSuite,
+    keys: &'static dyn quic::Algorithm,
+) -> Tls13CipherSuite {
     let suite = suite.tls13().expect("a suite of TLS 1.3");
     Tls13CipherSuite {
         common: CipherSuiteCommon {

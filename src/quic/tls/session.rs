@@ -416,6 +416,7 @@ mod tests {
         let client = ClientConnection::new(Arc::new(client), Version::V1, name, Vec::new());
         let mut client = client.unwrap();
         let mut session = ForgetfulSession {
+            key_lines: Lines::default(),
             stage: Stage::Shaking(Box::new(
                 ServerConnection::new(Arc::new(tls.clone()), Version::V1, Vec::new()).unwrap(),
             )),
