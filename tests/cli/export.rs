@@ -85,14 +85,18 @@ fn granted_after(data: &Path, messages: u128) {
     let Reply::GroupCreated(created) = ask(&engine, first, T::CreateGroup(create)) else {
         panic!("a group")
     };
-    let said = (1..=messages).map(|id| {
+    let publish = |id: u128| {
         let said = format!("message number {id} of them");
         let message = Message::text(created.group, first, ClientMessageId(id), &said);
         engine.publish(TENANT, &message).unwrap()
-    });
-    // All at once, then each is waited for.
-    for ticket in said.collect::<Vec<_>>() {
-        ticket.wait().unwrap();
+    };
+    // As many at once as there is room for, then each is waited for.
+    let ids: Vec<u128> = (1..=messages).collect();
+    for ids in ids.chunks(2_000) {
+        let tickets: Vec<_> = ids.iter().copied().map(publish).collect();
+        for ticket in tickets {
+            ticket.wait().unwrap();
+        }
     }
     let scope = ExportScopeV1 {
         groups: Vec::new(),
@@ -273,7 +277,9 @@ fn written_up_to(folder: &Path) -> u64 {
 fn a_server_killed_in_the_middle_of_an_export_goes_on_to_the_same_bytes() {
     let data = place();
     let data = data.path();
-    granted_after(data, 3_000);
+    // So many that it is not over before three kills, however late this thread is told.
+    const MESSAGES: u64 = 40_000;
+    granted_after(data, MESSAGES.into());
     let folder = data.join("exports/tenant-1-export-1");
     let often = ["--export-durable-every-records", "100"];
     let mut before = 0;
@@ -281,13 +287,14 @@ fn a_server_killed_in_the_middle_of_an_export_goes_on_to_the_same_bytes() {
         let serving = Serving::start(&mut serve(data, &often));
         let began = Instant::now();
         while written_up_to(&folder) <= before {
+            assert!(!folder.join("manifest.json").exists(), "over too soon");
             assert!(began.elapsed() < Duration::from_secs(60), "{before}");
             std::thread::sleep(Duration::from_millis(1));
         }
         serving.signal(nix::sys::signal::Signal::SIGKILL);
         assert!(!serving.end().0.success());
         before = written_up_to(&folder);
-        assert!((1..3_000).contains(&before), "in the middle: {before}");
+        assert!((1..MESSAGES).contains(&before), "in the middle: {before}");
         assert!(!folder.join("manifest.json").exists());
     }
 
@@ -322,7 +329,7 @@ fn a_server_killed_in_the_middle_of_an_export_goes_on_to_the_same_bytes() {
     };
     let killed = told(&folder);
     assert_eq!(killed, told(&to));
-    assert_eq!(killed["actual"]["messages"], 3_000);
+    assert_eq!(killed["actual"]["messages"], MESSAGES);
     for file in killed["files"].as_array().unwrap() {
         let name = file["name"].as_str().unwrap();
         let of = |folder: &Path| fs::read(folder.join(name)).unwrap();
