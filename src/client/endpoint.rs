@@ -8,7 +8,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use quinn::{Endpoint, EndpointConfig, TokioRuntime};
-use socket2::SockRef;
+use socket2::{Domain, Protocol, Socket, Type};
 
 /// A stream's window of short packets, each of which the kernel counts at twice its length or more.
 /// Nothing is taken until it is filled; a system grants what its limits allow.
@@ -27,14 +27,21 @@ pub fn endpoint(local: SocketAddr) -> io::Result<Endpoint> {
 }
 
 fn roomy_socket(local: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = UdpSocket::bind(local)?;
+    let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
+    if local.is_ipv6() {
+        // As quinn's own endpoints: where the system can, an IPv6 wildcard serves IPv4 too.
+        let _ = socket.set_only_v6(false);
+    }
     // Less is slower and loses nothing.
-    let _ = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
-    Ok(socket)
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+    socket.bind(&local.into())?;
+    Ok(socket.into())
 }
 
 #[cfg(test)]
 mod tests {
+    use socket2::SockRef;
+
     use super::*;
 
     #[test]

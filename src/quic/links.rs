@@ -338,7 +338,7 @@ impl Wave<'_> {
             return;
         }
         self.finish();
-        if let Some(upcoming) = self.upcoming {
+        if let Some(upcoming) = self.upcoming.take() {
             self.links.prefetch_keys(upcoming);
         }
         self.current = Some(index);
